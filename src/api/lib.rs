@@ -1,0 +1,82 @@
+//! What the agent can be asked, and the client that asks it.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::ids::{EmailAddress, MemberId, PolicyName};
+use riva_core::queue::{MemberRow, ShownState};
+use serde::{Deserialize, Serialize};
+
+/// How the agent is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When it was started.
+    pub started: DateTime<Utc>,
+    /// Members that are being synced right now.
+    pub running: usize,
+    /// Members in the queue.
+    pub members: usize,
+    /// Documents it could not load, in words; it goes on with the last good ones.
+    pub complaints: Vec<String>,
+}
+
+/// A row of the sync queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// The member with all its facts.
+    #[serde(flatten)]
+    pub member: MemberRow,
+    /// The one state to show, as of the answer's time.
+    pub shown: ShownState,
+}
+
+/// Which members something is done to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those of a policy.
+    Policy(PolicyName),
+    /// One user, in every policy.
+    User(EmailAddress),
+    /// One member.
+    Member(MemberId),
+}
+
+/// Why the agent did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AgentError {
+    /// It does not run.
+    #[error("the Riva CRM Agent is not running; start it with `riva agent start`, or in the Service Monitor")]
+    NotRunning,
+    /// It runs, but refuses.
+    #[error("the Riva CRM Agent refused: {0}")]
+    Refused(String),
+    /// It could not be reached, or gave no sensible answer.
+    #[error("the Riva CRM Agent does not answer: {0}")]
+    Unreachable(String),
+}
+
+/// The Riva CRM Agent, as Manager, Monitor and command line see it.
+#[async_trait]
+pub trait Agent: Send + Sync {
+    /// How it is.
+    async fn status(&self) -> Result<AgentStatus, AgentError>;
+    /// The sync queue, all members.
+    async fn queue(&self) -> Result<Vec<QueueRow>, AgentError>;
+    /// A member's activity.
+    async fn activity(&self, query: &ActivityQuery) -> Result<Vec<ActivityLine>, AgentError>;
+    /// Sync now. Answers how many members were woken.
+    async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError>;
+    /// Starts the service and waits until it answers.
+    async fn start(&self) -> Result<(), AgentError>;
+    /// Stops the service: running calls are finished, leases given back; waits until it has gone.
+    async fn stop(&self) -> Result<(), AgentError>;
+    /// Stop, then start: documents are read anew.
+    async fn restart(&self) -> Result<(), AgentError>;
+}

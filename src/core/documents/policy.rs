@@ -1,0 +1,217 @@
+//! A sync policy: which users of which two connections are kept in step, and how: `policies/NAME.toml`.
+
+use super::Stamp;
+use crate::ids::{ConnectionName, EmailAddress, PolicyName};
+use crate::item::Module;
+use serde::{Deserialize, Serialize};
+
+/// A sync policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The file's name without `.toml`; not part of the document.
+    #[serde(skip)]
+    pub name: PolicyName,
+    /// Whether it syncs.
+    pub enabled: bool,
+    /// The mail connection.
+    pub mail: ConnectionName,
+    /// The CRM connection.
+    pub crm: ConnectionName,
+    /// When and how often.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// What is synced, and how.
+    #[serde(default)]
+    pub modules: PolicyModules,
+    /// When to stop rather than delete.
+    #[serde(default)]
+    pub safety: Safety,
+    /// When it was made, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Stamp>,
+    /// When it was last changed, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Stamp>,
+    /// The syncing users (`[[user]]`).
+    #[serde(default, rename = "user", skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<PolicyUser>,
+}
+
+/// A syncing user of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyUser {
+    /// Primary address, the same in both systems.
+    pub address: EmailAddress,
+    /// As shown in the address book when the user was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When the user was added, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Stamp>,
+}
+
+/// How often a policy's users are synced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Schedule {
+    /// Minutes between full sync cycles.
+    pub interval_minutes: u32,
+    /// Users of this policy that are synced at once (1 to 100).
+    pub execution_threads: u32,
+    /// Minutes between delete polls: full listings where a system tells of deletions in no other way.
+    pub delete_poll_minutes: u32,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { interval_minutes: 15, execution_threads: 3, delete_poll_minutes: 240 }
+    }
+}
+
+/// What is synced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyModules {
+    /// Contacts; switched off if missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contacts: Option<ContactsPolicy>,
+    /// Calendar; switched off if missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<CalendarPolicy>,
+}
+
+impl PolicyModules {
+    /// The modules that are switched on, in the order in which they are synced.
+    pub fn enabled(&self) -> Vec<Module> {
+        let contacts = self.contacts.as_ref().map(|_| Module::Contacts);
+        let calendar = self.calendar.as_ref().map(|_| Module::Calendar);
+        contacts.into_iter().chain(calendar).collect()
+    }
+}
+
+/// Which way changes go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Both.
+    #[default]
+    TwoWay,
+    /// From the mailbox to the CRM alone.
+    MailToCrm,
+    /// From the CRM to the mailbox alone.
+    CrmToMail,
+}
+
+/// Which side wins when the same field was changed on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflictWinner {
+    /// The CRM.
+    Crm,
+    /// The mailbox.
+    Mail,
+    /// Neither: hold the item for an administrator.
+    Hold,
+}
+
+/// What becomes of the other side when an item is deleted on one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeletePolicy {
+    /// Deleted there too (to Deleted Items, to the recycle bin).
+    Propagate,
+    /// Kept there, and not synced any more.
+    Detach,
+    /// Made again on the side where it was deleted.
+    Restore,
+}
+
+/// How contacts are synced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContactsPolicy {
+    /// Which way changes go.
+    pub direction: Direction,
+    /// Who wins a conflict.
+    pub conflict: ConflictWinner,
+    /// When a contact is deleted in the mailbox.
+    pub deleted_in_mail: DeletePolicy,
+    /// When a contact is deleted in the CRM.
+    pub deleted_in_crm: DeletePolicy,
+}
+
+impl Default for ContactsPolicy {
+    fn default() -> Self {
+        Self {
+            direction: Direction::TwoWay,
+            conflict: ConflictWinner::Crm,
+            deleted_in_mail: DeletePolicy::Detach,
+            deleted_in_crm: DeletePolicy::Propagate,
+        }
+    }
+}
+
+/// How the calendar is synced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalendarPolicy {
+    /// Which way changes go.
+    pub direction: Direction,
+    /// Who wins a conflict.
+    pub conflict: ConflictWinner,
+    /// When an appointment is deleted in the mailbox.
+    pub deleted_in_mail: DeletePolicy,
+    /// When an appointment is deleted in the CRM.
+    pub deleted_in_crm: DeletePolicy,
+    /// Appointments that ended longer ago are left alone.
+    pub days_back: u32,
+    /// Appointments that start later are left alone.
+    pub days_ahead: u32,
+    /// Skip appointments marked private.
+    pub skip_private: bool,
+}
+
+impl Default for CalendarPolicy {
+    fn default() -> Self {
+        Self {
+            direction: Direction::TwoWay,
+            conflict: ConflictWinner::Mail,
+            deleted_in_mail: DeletePolicy::Propagate,
+            deleted_in_crm: DeletePolicy::Propagate,
+            days_back: 45,
+            days_ahead: 400,
+            skip_private: true,
+        }
+    }
+}
+
+/// Delete Safety: more deletions than this in one cycle are held until an administrator approves them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Safety {
+    /// For contacts.
+    pub contacts: SafetyLimit,
+    /// For appointments.
+    pub calendar: SafetyLimit,
+}
+
+impl Default for Safety {
+    fn default() -> Self {
+        Self {
+            contacts: SafetyLimit { items: 250, percent: 25 },
+            calendar: SafetyLimit { items: 50, percent: 10 },
+        }
+    }
+}
+
+/// A limit: whichever is reached first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SafetyLimit {
+    /// Deletions in one cycle.
+    pub items: u32,
+    /// Deletions in one cycle, in percent of the items in step. Does not count below ten deletions.
+    pub percent: u32,
+}

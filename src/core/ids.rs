@@ -1,0 +1,206 @@
+//! Identifiers. Each is a type of its own, so that a policy's name can never be passed where a user's address is
+//! wanted.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A connection's name: the stem of its file in `connections/`.
+    ConnectionName
+);
+text_id!(
+    /// A sync policy's name: the stem of its file in `policies/`.
+    PolicyName
+);
+text_id!(
+    /// An item's id as its own system gives it. Opaque; may change when the item is moved (Exchange).
+    RemoteId
+);
+text_id!(
+    /// A version token as the item's own system gives it: ChangeKey, etag, SystemModstamp, write_date. Opaque, and
+    /// may change although no field did.
+    Version
+);
+text_id!(
+    /// Where a feed of changes was read up to. Opaque, made and understood by the connector alone.
+    Cursor
+);
+text_id!(
+    /// A CRM user's id as the CRM gives it.
+    CrmUserId
+);
+
+/// An e-mail address, compared without regard to case (kept trimmed and lower-cased).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// Takes any text: use [`EmailAddress::looks_valid`] before trusting it.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(text.as_ref().trim().to_lowercase())
+    }
+
+    /// The address in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// One `@` with something on both sides and no white space: enough to tell an address from a user name.
+    pub fn looks_valid(&self) -> bool {
+        let mut parts = self.0.split('@');
+        matches!((parts.next(), parts.next(), parts.next()), (Some(a), Some(b), None) if !a.is_empty() && !b.is_empty())
+            && !self.0.contains(char::is_whitespace)
+    }
+}
+
+impl From<String> for EmailAddress {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for EmailAddress {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<EmailAddress> for String {
+    fn from(address: EmailAddress) -> Self {
+        address.0
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A member's number in the store: one user in one policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MemberId(pub i64);
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "member {}", self.0)
+    }
+}
+
+/// A pair of items that are the same thing on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PairId(pub Uuid);
+
+impl fmt::Display for PairId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is written into an item when we create it, so that a create whose answer was lost can be found again.
+/// Text form: `pair-uuid/generation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marker {
+    /// The pair that the item belongs to.
+    pub pair: PairId,
+    /// Counts the creates of this pair; a new one after each confirmed deletion.
+    pub generation: u32,
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.pair, self.generation)
+    }
+}
+
+impl std::str::FromStr for Marker {
+    type Err = NotAMarker;
+
+    fn from_str(text: &str) -> Result<Self, NotAMarker> {
+        let (pair, generation) = text.split_once('/').ok_or(NotAMarker)?;
+        Ok(Self {
+            pair: PairId(pair.parse().map_err(|_| NotAMarker)?),
+            generation: generation.parse().map_err(|_| NotAMarker)?,
+        })
+    }
+}
+
+/// The text is not one of our markers: somebody else's value stands in the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a Riva marker")]
+pub struct NotAMarker;
+
+impl Serialize for Marker {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Marker {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_survives_its_text_form() {
+        let marker = Marker { pair: PairId(Uuid::from_u128(7)), generation: 3 };
+        assert_eq!(marker.to_string().parse::<Marker>(), Ok(marker));
+        assert_eq!("CRM-123".parse::<Marker>(), Err(NotAMarker));
+    }
+
+    #[test]
+    fn addresses_differ_not_by_case() {
+        assert_eq!(EmailAddress::new(" Ann@Example.COM "), EmailAddress::new("ann@example.com"));
+        assert!(EmailAddress::new("ann@example.com").looks_valid());
+        assert!(!EmailAddress::new("ann").looks_valid());
+        assert!(!EmailAddress::new("a b@c").looks_valid());
+    }
+}

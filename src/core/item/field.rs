@@ -1,0 +1,128 @@
+//! The fields of all modules and how each is merged.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident $word:literal $class:ident,)*) => {
+        /// A field of an item.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Field {
+            $($(#[$doc])* #[serde(rename = $word)] $name,)*
+        }
+
+        impl Field {
+            /// Every field, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The field's name in documents, journal and database.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// How changes of this field are merged.
+            pub fn class(self) -> FieldClass {
+                match self { $(Self::$name => FieldClass::$class,)* }
+            }
+        }
+    };
+}
+
+/// How changes of a field on both sides are merged (engine design, section 1.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldClass {
+    /// One value: taken as a whole.
+    Scalar,
+    /// Several values with one change flag: never half from one side and half from the other.
+    Group,
+    /// Elements with keys: added and removed one by one.
+    Set,
+    /// Long text: compared by its words, not its mark-up.
+    Body,
+}
+
+fields! {
+    /// The structured name of a contact.
+    Name "name" Group,
+    /// The name as shown (vCard FN).
+    DisplayName "displayName" Scalar,
+    /// Nickname.
+    Nickname "nickname" Scalar,
+    /// Company, department and job title.
+    Organization "organization" Group,
+    /// E-mail addresses by slot `1`, `2`, `3`.
+    Emails "emails" Set,
+    /// Phone numbers by label: `work`, `work2`, `home`, `home2`, `mobile`, `workFax`, `homeFax`, `other`, `pager`.
+    Phones "phones" Set,
+    /// Business address.
+    WorkAddress "workAddress" Group,
+    /// Home address.
+    HomeAddress "homeAddress" Group,
+    /// Another address.
+    OtherAddress "otherAddress" Group,
+    /// Web pages by slot.
+    Urls "urls" Set,
+    /// Birthday (a date).
+    Birthday "birthday" Scalar,
+    /// Wedding anniversary (a date).
+    Anniversary "anniversary" Scalar,
+    /// Notes on a contact.
+    Notes "notes" Body,
+    /// Categories by name.
+    Categories "categories" Set,
+    /// The manager's name.
+    Manager "manager" Scalar,
+    /// The assistant's name.
+    Assistant "assistant" Scalar,
+    /// The spouse's name.
+    Spouse "spouse" Scalar,
+    /// Subject of an event or task.
+    Summary "summary" Scalar,
+    /// Text of an event or task.
+    Body "body" Body,
+    /// Place of an event.
+    Location "location" Scalar,
+    /// Start, end, zone, all-day.
+    When "when" Group,
+    /// Free, tentative, busy, out of office, elsewhere.
+    ShowAs "showAs" Scalar,
+    /// Who invites (read-only where a meeting is not ours).
+    Organizer "organizer" Scalar,
+    /// Who is invited, by address in lower case.
+    Attendees "attendees" Set,
+    /// Minutes before the start.
+    Reminder "reminder" Scalar,
+    /// Public, private, confidential.
+    Sensitivity "sensitivity" Scalar,
+    /// Low, normal, high.
+    Importance "importance" Scalar,
+    /// The recurrence rule of a series, as iCalendar text; blank for a single event.
+    Recurrence "recurrence" Group,
+    /// Cancelled or confirmed, as iCalendar STATUS.
+    Status "status" Scalar,
+}
+
+impl Field {
+    /// The reverse of [`Field::as_str`].
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|f| f.as_str() == word)
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_found_by_its_word() {
+        for field in Field::ALL {
+            assert_eq!(Field::from_word(field.as_str()), Some(*field));
+        }
+    }
+}

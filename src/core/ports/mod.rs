@@ -1,0 +1,20 @@
+//! What the outside must be able to do for us. Connectors, store, keyring and agent implement these; the engine and
+//! the use cases know nothing else of the world.
+
+mod clock;
+mod secret_store;
+mod side;
+mod store;
+mod systems;
+
+pub use clock::{Clock, SystemClock};
+pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
+pub use side::{
+    Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,
+    ModuleCapabilities, Patch, Precision, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+};
+pub use store::{ActivityStore, Claim, Claimed, QueueStore, StoreError, SyncStore};
+pub use systems::{
+    CrmSystem, CrmUser, Directory, Endpoint, MailSystem, ResolvedName, StepOutcome, StepReport, StepSink,
+    Systems, TestStep,
+};

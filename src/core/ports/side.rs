@@ -1,0 +1,281 @@
+//! One user's items in one system: what can be read, and what can be written without mailing anybody.
+
+use crate::fault::{CallError, ItemError};
+use crate::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
+use crate::item::{Field, Item, Module, Value};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which events are of interest, by their start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Events that end before this are left alone.
+    pub from: DateTime<Utc>,
+    /// Events that start after this are left alone.
+    pub to: DateTime<Utc>,
+}
+
+/// What a side can hold and do, per module.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// The modules it has; a module that is missing cannot be synced with it.
+    pub modules: BTreeMap<Module, ModuleCapabilities>,
+}
+
+impl Capabilities {
+    /// What it can do with a module.
+    pub fn module(&self, module: Module) -> Option<&ModuleCapabilities> {
+        self.modules.get(&module)
+    }
+}
+
+/// What a side can hold and do with one kind of item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleCapabilities {
+    /// Fields that it can show us.
+    pub reads: BTreeSet<Field>,
+    /// Fields that we may set (on create and update).
+    pub writes: BTreeSet<Field>,
+    /// Fields without which it refuses a create.
+    pub required: BTreeSet<Field>,
+    /// The longest text that a field takes, in characters.
+    pub max_len: BTreeMap<Field, usize>,
+    /// Elements that a set field can hold, by key (`1`, `work`, …); a set that is not listed takes every key.
+    pub set_keys: BTreeMap<Field, BTreeSet<String>>,
+    /// Times are kept to the second or the minute; zones or UTC alone.
+    pub precision: Precision,
+    /// Whether a missing id in a full listing is all we learn of a deletion (no tombstones).
+    pub deletions_by_listing: bool,
+    /// Whether a probe by marker is trustworthy at once, or only after this many seconds.
+    pub cool_down_secs: u32,
+    /// Most items in one call of fetch, create, update, delete.
+    pub batch: usize,
+    /// Whether an item's origin can be tagged with our marker without the user seeing it.
+    pub can_tag: bool,
+    /// Whether a create is made once only by its marker (an upsert key), so that it may be repeated.
+    pub create_is_idempotent: bool,
+}
+
+/// How exactly a side keeps times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Precision {
+    /// Seconds are cut off.
+    pub minutes_only: bool,
+    /// Events are kept as instants: the zone is lost.
+    pub utc_only: bool,
+}
+
+/// One entry of a user's change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is there, with this version; it may be unchanged.
+    Seen {
+        /// Its id.
+        id: RemoteId,
+        /// Its version, as the feed gives it.
+        version: Version,
+    },
+    /// The system says that it was deleted (evidence E1).
+    Deleted {
+        /// Its id.
+        id: RemoteId,
+    },
+}
+
+/// One page of a user's change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangePage {
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// Where the next page, or poll, begins.
+    pub cursor: Cursor,
+    /// Whether there is more to be had now.
+    pub more: bool,
+}
+
+/// One entry of a CRM's change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedChange {
+    /// What changed.
+    pub change: Change,
+    /// The CRM users whom the record concerns now (owner, attendees); empty for a deletion.
+    pub concerns: BTreeSet<CrmUserId>,
+}
+
+/// One page of a CRM's change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPage {
+    /// What changed.
+    pub changes: Vec<FeedChange>,
+    /// Where the next page, or poll, begins.
+    pub cursor: Cursor,
+    /// Whether there is more to be had now.
+    pub more: bool,
+}
+
+/// An id in a full listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: RemoteId,
+    /// Its version.
+    pub version: Version,
+}
+
+/// One page of a full listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPage {
+    /// Ids and versions.
+    pub items: Vec<Listed>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Cursor>,
+}
+
+/// An item as it was read just now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fetched {
+    /// It is there.
+    Present {
+        /// Its version at the time of reading.
+        version: Version,
+        /// Our marker, if it carries one.
+        marker: Option<Marker>,
+        /// Its content.
+        item: Box<Item>,
+    },
+    /// It is not there (evidence E2).
+    Gone,
+    /// It is there, but out of this user's reach now (evidence E4).
+    OutOfScope,
+    /// It is there, but cannot be understood.
+    Unreadable {
+        /// Why, for a person.
+        reason: String,
+    },
+}
+
+/// An item to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Written into the item, so that it can be found again.
+    pub marker: Marker,
+    /// Its content; only fields that the side can write.
+    pub item: Item,
+}
+
+/// An item to be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patch {
+    /// Its id.
+    pub id: RemoteId,
+    /// The version that we read: if it has moved on, nothing is written.
+    pub version: Version,
+    /// Our marker, to be kept or put in.
+    pub marker: Marker,
+    /// The fields to set. Every other field stays as it is.
+    pub set: BTreeMap<Field, Value>,
+    /// The item as it was read, for systems that write an item as a whole.
+    pub base: Item,
+}
+
+/// An item to be taken away: to Deleted Items, the recycle bin, the archive. Never for good where the system has
+/// something gentler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Its id.
+    pub id: RemoteId,
+    /// The version that we read.
+    pub version: Version,
+}
+
+/// Where an item is, and in which version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRef {
+    /// Its id.
+    pub id: RemoteId,
+    /// Its version.
+    pub version: Version,
+}
+
+/// What a write left behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The item's id (which may be new) and version.
+    pub at: RemoteRef,
+    /// The item as the system keeps it now, if the answer tells.
+    pub item: Option<Box<Item>>,
+}
+
+/// Reads one user's items.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// What this side can hold and do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// One page of this user's changes since a cursor; without one, of everything. Mail systems only: a CRM is read
+    /// by [`CrmSystem::feed`](super::CrmSystem::feed) and answers with `CursorLost`.
+    async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError>;
+
+    /// One page of all this user's items (events: those in the window), ids and versions alone.
+    async fn list(
+        &self,
+        module: Module,
+        window: Option<Window>,
+        after: Option<&Cursor>,
+    ) -> Result<ListPage, CallError>;
+
+    /// Reads items; the answer has one entry for each id, in their order. At most `batch` ids.
+    async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError>;
+
+    /// For each marker, every item that carries it now, wherever it lies. At most `batch` markers.
+    async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError>;
+}
+
+/// How a side is kept from mailing people about what we write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Every request says so (EWS `SendToNone`, Odoo context keys, Google `sendUpdates=none`).
+    ByRequest,
+    /// What we write says so (CalDAV `SCHEDULE-AGENT=NONE`).
+    ByContent,
+    /// The interface never mails on its own (Salesforce REST on events without invitees).
+    ByNature,
+}
+
+/// Writes one user's items, and mails nobody by doing so. Only a side that can promise this may implement it; the
+/// engine writes through nothing else.
+#[async_trait]
+pub trait SilentWriter: Reader {
+    /// How the promise is kept.
+    fn silence(&self) -> Silence;
+
+    /// Makes items. One answer for each draft, in their order.
+    async fn create(
+        &self,
+        module: Module,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError>;
+
+    /// Changes items. One answer for each patch, in their order.
+    async fn update(
+        &self,
+        module: Module,
+        patches: &[Patch],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError>;
+
+    /// Takes items away. One answer for each removal, in their order. `Gone` is as good as done.
+    async fn delete(
+        &self,
+        module: Module,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError>;
+
+    /// Puts our marker into an item that somebody else made, so that a lost database can be linked again. Does
+    /// nothing where `can_tag` is false.
+    async fn tag(
+        &self,
+        module: Module,
+        tags: &[(RemoteRef, Marker)],
+    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError>;
+}

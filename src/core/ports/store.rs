@@ -1,0 +1,269 @@
+//! What is remembered: the queue of members, the engine's rows, and the activity log.
+
+use crate::activity::{ActivityLine, ActivityQuery};
+use crate::ids::{CrmUserId, Cursor, MemberId, PairId, RemoteId};
+use crate::item::Module;
+use crate::queue::{MemberRow, MemberSpec, MemberState};
+use crate::rows::{
+    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another agent holds this member now: stop at once, write nothing more.
+    #[error("the lease on {0} was lost")]
+    LeaseLost(MemberId),
+    /// The database cannot be opened, read or written.
+    #[error("the state database failed: {0}")]
+    Broken(String),
+}
+
+/// A claimed member: only its holder may write, and only while the fence is the latest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The member.
+    pub member: MemberRow,
+    /// Increases with every claim; a write with an older one is refused.
+    pub fence: i64,
+}
+
+/// Who makes the one record that several members' items stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The asking pair does.
+    Ours,
+    /// Another pair does, or did: this is what it made, if it has.
+    Theirs {
+        /// That pair.
+        pair: PairId,
+        /// Its member.
+        member: MemberId,
+        /// What it made.
+        made: Option<RemoteId>,
+    },
+}
+
+/// The queue of members: one row per syncing user, claimed for a while.
+#[async_trait]
+pub trait QueueStore: Send + Sync {
+    /// Makes the queue hold exactly these members: new ones are added (due at once), those that are gone are switched
+    /// off and keep their rows.
+    async fn set_members(
+        &self,
+        wanted: &[MemberSpec],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<MemberRow>, StoreError>;
+
+    /// All members, those that are switched off too.
+    async fn members(&self) -> Result<Vec<MemberRow>, StoreError>;
+
+    /// Claims up to `most` members that are due and free, the urgent ones first.
+    async fn claim(
+        &self,
+        owner: &str,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        most: usize,
+    ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Holds claimed members for longer. Members that are lost are returned.
+    async fn extend(
+        &self,
+        held: &[(MemberId, i64)],
+        until: DateTime<Utc>,
+    ) -> Result<Vec<MemberId>, StoreError>;
+
+    /// Stores a member's state while it is held.
+    async fn update_state(&self, member: MemberId, fence: i64, state: &MemberState)
+    -> Result<(), StoreError>;
+
+    /// Gives a claimed member back, due again at `next`.
+    async fn release(
+        &self,
+        member: MemberId,
+        fence: i64,
+        state: &MemberState,
+        next: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Makes members due now and urgent ("Sync now").
+    async fn wake(&self, members: &[MemberId], now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Sets the CRM user that a member was matched to.
+    async fn set_crm_user(&self, member: MemberId, user: &CrmUserId) -> Result<(), StoreError>;
+}
+
+/// The engine's rows. Every write names the fence under which the member is held (0: a connection's feed, which one
+/// agent reads at a time).
+#[async_trait]
+pub trait SyncStore: Send + Sync {
+    /// The random key with which fields are hashed; made when the database is.
+    async fn hash_key(&self) -> Result<[u8; 16], StoreError>;
+
+    /// Where a feed was read up to.
+    async fn cursor(
+        &self,
+        scope: &FeedScope,
+        module: Module,
+        side: Side,
+    ) -> Result<Option<Cursor>, StoreError>;
+
+    /// Forgets where a feed was read up to (the system does not know it any more).
+    async fn forget_cursor(&self, scope: &FeedScope, module: Module, side: Side) -> Result<(), StoreError>;
+
+    /// T0: stores a page of observations and the cursor after it. A row becomes dirty if it is new, or its version or
+    /// presence differs.
+    async fn ingest(&self, fence: i64, page: &Ingest) -> Result<(), StoreError>;
+
+    /// T1 and T2: stores changes that belong together. All of them must be of one member.
+    async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError>;
+
+    /// Items on one side, ordered by id, after an id.
+    async fn items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        after: Option<&RemoteId>,
+        limit: usize,
+    ) -> Result<Vec<ItemRow>, StoreError>;
+
+    /// One item.
+    async fn item(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        id: &RemoteId,
+    ) -> Result<Option<ItemRow>, StoreError>;
+
+    /// Present, unpaired, dirty items that were not read for matching yet (no match keys).
+    async fn unread_items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        limit: usize,
+    ) -> Result<Vec<ItemRow>, StoreError>;
+
+    /// Present, unpaired, dirty items that were read for matching, ordered by id, after an id.
+    async fn unpaired_items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        after: Option<&RemoteId>,
+        limit: usize,
+    ) -> Result<Vec<ItemRow>, StoreError>;
+
+    /// For each key, the ids of present unpaired items on a side that have it.
+    async fn matches(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        keys: &[MatchKey],
+    ) -> Result<BTreeMap<MatchKey, Vec<RemoteId>>, StoreError>;
+
+    /// Pairs with a dirty item on either side, or that are due for another try, without an open intent, ordered by
+    /// id, after an id. Held and detached pairs are among them when an item of theirs is dirty.
+    async fn dirty_pairs(
+        &self,
+        member: MemberId,
+        module: Module,
+        now: DateTime<Utc>,
+        after: Option<PairId>,
+        limit: usize,
+    ) -> Result<Vec<PairRow>, StoreError>;
+
+    /// Pairs by id, in any order; those that do not exist are left out.
+    async fn pairs(&self, member: MemberId, ids: &[PairId]) -> Result<Vec<PairRow>, StoreError>;
+
+    /// The pair that an item is part of, tombstoned ones too.
+    async fn pair_of(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        id: &RemoteId,
+    ) -> Result<Option<PairRow>, StoreError>;
+
+    /// Pairs in a state, ordered by id, after an id: for lists of holds and errors.
+    async fn pairs_in(
+        &self,
+        member: MemberId,
+        module: Module,
+        state: PairState,
+        after: Option<PairId>,
+        limit: usize,
+    ) -> Result<Vec<PairRow>, StoreError>;
+
+    /// How many pairs are in each state.
+    async fn count_pairs(
+        &self,
+        member: MemberId,
+        module: Module,
+    ) -> Result<BTreeMap<PairState, u64>, StoreError>;
+
+    /// How many items on a side have a presence (and are part of a pair, if asked).
+    async fn count_items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        presence: Presence,
+        paired: Option<bool>,
+    ) -> Result<u64, StoreError>;
+
+    /// Open intents of a member.
+    async fn open_intents(&self, member: MemberId) -> Result<Vec<IntentRow>, StoreError>;
+
+    /// Members of a connection that have a row for this id: whom a change in a connection's feed reaches besides those
+    /// whom it concerns.
+    async fn holders(
+        &self,
+        members: &[MemberId],
+        module: Module,
+        side: Side,
+        ids: &[RemoteId],
+    ) -> Result<Vec<(MemberId, RemoteId)>, StoreError>;
+
+    /// Claims the making of one record on a CRM connection for a key ("event", iCalUID; "contact", e-mail).
+    async fn claim(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        kind: &str,
+        key: u64,
+        pair: PairId,
+        member: MemberId,
+    ) -> Result<Claim, StoreError>;
+
+    /// Gives a claim back, if it is this pair's: what it stood for is gone.
+    async fn unclaim(&self, connection: &crate::ids::ConnectionName, pair: PairId) -> Result<(), StoreError>;
+
+    /// A remembered fact by name (`fingerprint/CONNECTION`, `delete-poll/…`).
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Remembers a fact.
+    async fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    /// The journal of a pair, oldest first.
+    async fn journal(&self, pair: PairId) -> Result<Vec<JournalRow>, StoreError>;
+}
+
+/// The activity log of every member.
+#[async_trait]
+pub trait ActivityStore: Send + Sync {
+    /// Writes lines.
+    async fn append(&self, lines: &[ActivityLine]) -> Result<(), StoreError>;
+
+    /// Lines of a member, oldest first.
+    async fn read(&self, query: &ActivityQuery) -> Result<Vec<ActivityLine>, StoreError>;
+
+    /// Forgets lines that are older.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
+}

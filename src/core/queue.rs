@@ -1,0 +1,226 @@
+//! The sync queue: one member per syncing user, and the one plain state in which it is.
+
+use crate::activity::Progress;
+use crate::fault::{Fault, FaultKind};
+use crate::ids::{ConnectionName, CrmUserId, EmailAddress, MemberId, PolicyName};
+use crate::item::Module;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A member as the policies want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberSpec {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The mailbox.
+    pub address: EmailAddress,
+    /// The policy's mail connection.
+    pub mail: ConnectionName,
+    /// The policy's CRM connection.
+    pub crm: ConnectionName,
+    /// Whether the policy is enabled.
+    pub enabled: bool,
+}
+
+/// A member as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// Its number.
+    pub id: MemberId,
+    /// The policy.
+    pub policy: PolicyName,
+    /// The mailbox.
+    pub address: EmailAddress,
+    /// The policy's mail connection.
+    pub mail: ConnectionName,
+    /// The policy's CRM connection.
+    pub crm: ConnectionName,
+    /// The CRM user it was matched to.
+    #[serde(default)]
+    pub crm_user: Option<CrmUserId>,
+    /// Whether it is to be synced.
+    pub enabled: bool,
+    /// When it is due.
+    pub next_at: DateTime<Utc>,
+    /// Whether "Sync now" was asked for.
+    pub urgent: bool,
+    /// Whether an agent works on it now.
+    pub running: bool,
+    /// How it is.
+    pub state: MemberState,
+}
+
+/// How a member is: orthogonal facts, from which one state is shown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MemberState {
+    /// Why the licence is refused, if it is.
+    pub licence: Option<String>,
+    /// What is wrong with the mail connection or mailbox.
+    pub mail_fault: Option<Fault>,
+    /// What is wrong with the CRM connection or user.
+    pub crm_fault: Option<Fault>,
+    /// What is done right now.
+    pub progress: Option<Progress>,
+    /// Why it waits longer than its schedule says, and until when.
+    pub backing_off: Option<(DateTime<Utc>, String)>,
+    /// Number of cycles begun.
+    pub cycle: u64,
+    /// When the first full initial sync was completed.
+    pub initial_done_at: Option<DateTime<Utc>>,
+    /// When a cycle last ended without a fault.
+    pub last_success: Option<DateTime<Utc>>,
+    /// When a cycle last ended.
+    pub last_end: Option<DateTime<Utc>>,
+    /// How things stand per module.
+    pub modules: BTreeMap<Module, ModuleCounts>,
+    /// Items written in each of the last cycles, newest last (at most 24): the spark line.
+    pub recent_writes: Vec<u32>,
+}
+
+/// Counts of a member's module.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModuleCounts {
+    /// Whether its initial sync is done.
+    pub initial_done: bool,
+    /// Pairs in step.
+    pub linked: u64,
+    /// Pairs that wait for an administrator.
+    pub held: u64,
+    /// Pairs that failed.
+    pub quarantined: u64,
+    /// Created in the mailbox since the start.
+    pub created_mail: u64,
+    /// Created in the CRM since the start.
+    pub created_crm: u64,
+    /// Updated in the mailbox since the start.
+    pub updated_mail: u64,
+    /// Updated in the CRM since the start.
+    pub updated_crm: u64,
+    /// Deleted in the mailbox since the start.
+    pub deleted_mail: u64,
+    /// Deleted in the CRM since the start.
+    pub deleted_crm: u64,
+}
+
+impl MemberState {
+    /// Items that failed, over all modules.
+    pub fn errors(&self) -> u64 {
+        self.modules.values().map(|m| m.quarantined).sum()
+    }
+
+    /// Items that wait for an administrator, over all modules.
+    pub fn held(&self) -> u64 {
+        self.modules.values().map(|m| m.held).sum()
+    }
+
+    /// Items in step, over all modules.
+    pub fn linked(&self) -> u64 {
+        self.modules.values().map(|m| m.linked).sum()
+    }
+}
+
+/// The kinds of state, to filter and colour by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateKind {
+    /// Policy or user switched off.
+    Disabled,
+    /// No licence count.
+    LicenceRefused,
+    /// A connection account's login is refused.
+    Credentials,
+    /// A system is not available.
+    NotAvailable,
+    /// Another fault of this user.
+    Fault,
+    /// Items wait for an administrator.
+    Held,
+    /// Being synced.
+    Running,
+    /// Waits because a system asked for it.
+    BackingOff,
+    /// Due, waits for a free worker.
+    Queued,
+    /// Some items failed.
+    Errors,
+    /// First sync not done yet.
+    InitialSync,
+    /// Waits for its next time.
+    Waiting,
+}
+
+/// What the Monitor shows of a member: one kind, one text, one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownState {
+    /// The kind.
+    pub kind: StateKind,
+    /// The text in the row.
+    pub text: String,
+    /// The whole reason with what to do next; empty if there is nothing to say.
+    pub reason: String,
+}
+
+impl MemberRow {
+    /// The one state to show at a time: the first that applies (engine design, section 3.1).
+    pub fn shown(&self, now: DateTime<Utc>) -> ShownState {
+        let state = |kind, text: String, reason: String| ShownState { kind, text, reason };
+        if !self.enabled {
+            return state(
+                StateKind::Disabled,
+                "Disabled".into(),
+                "The policy or the user is disabled.".into(),
+            );
+        }
+        let s = &self.state;
+        if let Some(why) = &s.licence {
+            return state(StateKind::LicenceRefused, "Licence refused".into(), why.clone());
+        }
+        let faults = [("E-mail", &s.mail_fault), ("CRM", &s.crm_fault)];
+        for (side, fault) in faults.iter().filter_map(|(side, fault)| Some((side, fault.as_ref()?))) {
+            let kind = match fault.kind {
+                FaultKind::GivenCredentials => StateKind::Credentials,
+                FaultKind::SystemNotAvailable => StateKind::NotAvailable,
+                FaultKind::Throttled => continue,
+                _ => StateKind::Fault,
+            };
+            let reason = format!("{side}: {} {}", fault.detail, fault.remedy);
+            return state(kind, fault.kind.title().into(), reason);
+        }
+        if self.running {
+            let text = s.progress.as_ref().map_or_else(
+                || "Running".to_owned(),
+                |p| match p.total {
+                    0 => format!("Running: {} {}", p.module, p.phase),
+                    total => format!("Running: {} {} {}/{total}", p.module, p.phase, p.done),
+                },
+            );
+            return state(StateKind::Running, text, String::new());
+        }
+        if let Some((until, why)) = s.backing_off.as_ref().filter(|(until, _)| *until > now) {
+            let text = format!("Backing off until {}", until.format("%H:%M:%S"));
+            return state(StateKind::BackingOff, text, why.clone());
+        }
+        if self.next_at <= now {
+            return state(StateKind::Queued, "Queued".into(), "Due; waits for a free worker.".into());
+        }
+        if s.held() > 0 {
+            return state(
+                StateKind::Held,
+                format!("Held ({})", s.held()),
+                "Items wait for a decision.".into(),
+            );
+        }
+        if s.errors() > 0 {
+            let text = format!("Errors ({} items)", s.errors());
+            return state(StateKind::Errors, text, "These items failed and are tried again.".into());
+        }
+        if s.initial_done_at.is_none() {
+            return state(StateKind::InitialSync, "Initial sync".into(), String::new());
+        }
+        let text = format!("Waiting, next {}", self.next_at.format("%H:%M"));
+        state(StateKind::Waiting, text, String::new())
+    }
+}

@@ -1,0 +1,1 @@
+//! Where secrets are kept: the keyring of the desktop, or an encrypted file.
