@@ -3,17 +3,15 @@
 //! [`Admin`] works on the documents of one workspace, and on the systems through the ports it is given. It holds no
 //! state of its own: every call reads what is on the disk now. Calls that are not `async` touch only the local disk.
 
-use crate::documents::{Connection, Policy, Settings, SystemKind};
+mod desk;
+
+use crate::documents::SystemKind;
 use crate::fault::Fault;
-use crate::ids::{ConnectionName, EmailAddress, PolicyName};
-use crate::license::{LicenseFile, LicensingDetails};
-use crate::ports::{
-    Clock, ResolvedName, SecretError, SecretKind, SecretStore, StepReport, StepSink, Systems,
-};
+use crate::ids::{ConnectionName, PolicyName};
+use crate::ports::{Clock, ResolvedName, SecretError, SecretStore, StepReport, Systems};
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +23,29 @@ pub struct Admin {
     secrets: Arc<dyn SecretStore>,
     clock: Arc<dyn Clock>,
     who: String,
+}
+
+/// Which kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DocumentKind {
+    /// `connections/NAME.toml`.
+    Connection,
+    /// `policies/NAME.toml`.
+    Policy,
+    /// `riva.toml`; its name is `riva`.
+    Settings,
+}
+
+impl DocumentKind {
+    /// As a person calls it, and as the command's verb.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Policy => "policy",
+            Self::Settings => "settings",
+        }
+    }
 }
 
 /// Who changed a document, and why (kept in its history).
