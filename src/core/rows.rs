@@ -93,6 +93,9 @@ pub struct ItemRow {
     pub presence: Presence,
     /// Observed, but not yet taken into account.
     pub dirty: bool,
+    /// Counts the observations that made the row dirty. A commit that was planned on an older count (a feed has seen
+    /// the item again in the meantime) must not wipe out the newer one.
+    pub seen: i64,
     /// The pair that it is part of.
     pub pair: Option<PairId>,
     /// Hashed keys by which its twin can be found; `None` until it was read for matching.
@@ -311,7 +314,8 @@ pub struct JournalRow {
 pub struct Commit {
     /// Pairs to insert or replace.
     pub pairs: Vec<PairRow>,
-    /// Items to insert or replace.
+    /// Items to insert or replace. Where the stored row has a higher `seen`, its version, presence and dirty flag stay,
+    /// and only pair and match keys are taken from here.
     pub items: Vec<ItemRow>,
     /// Items to forget: (member, module, side, id).
     pub forget_items: Vec<(MemberId, Module, Side, RemoteId)>,

@@ -115,8 +115,8 @@ pub trait SyncStore: Send + Sync {
     /// Forgets where a feed was read up to (the system does not know it any more).
     async fn forget_cursor(&self, scope: &FeedScope, module: Module, side: Side) -> Result<(), StoreError>;
 
-    /// T0: stores a page of observations and the cursor after it. A row becomes dirty if it is new, or its version or
-    /// presence differs.
+    /// T0: stores a page of observations and the cursor after it. A row becomes dirty, and its `seen` is raised by one,
+    /// if it is new, or its version or presence differs.
     async fn ingest(&self, fence: i64, page: &Ingest) -> Result<(), StoreError>;
 
     /// T1 and T2: stores changes that belong together. All of them must be of one member.
