@@ -1,1 +1,11 @@
-//! Skeleton.
+//! Local servers that speak the real protocols: to try the product without a tenant, and to test it.
+//!
+//! Written from the vendors' published contracts, never from our own client; outside clients judge them
+//! (`tests/judges/`). They refuse what the real ones refuse, and count every mail that they would have sent.
+
+pub mod control;
+pub mod exchange;
+pub mod salesforce;
+pub mod seed;
+
+pub use seed::Company;

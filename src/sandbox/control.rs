@@ -1,0 +1,1 @@
+//! What tests and people may ask of a running sandbox.
