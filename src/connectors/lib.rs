@@ -1,1 +1,14 @@
-//! Skeleton.
+//! The systems that Riva connects: one folder each, on one shared HTTP layer ([`http`]), behind one registry.
+//!
+//! Each folder has one way in, which the registry calls; it reads secrets and sends nothing:
+//!
+//! ```text
+//! pub fn system(connection: &Connection, secrets: &Arc<dyn SecretStore>, workspace: &Path)
+//!     -> Result<Arc<dyn MailSystem>, Fault>          (or dyn CrmSystem)
+//! ```
+
+pub mod caldav;
+pub mod exchange;
+pub mod http;
+pub mod odoo;
+pub mod salesforce;

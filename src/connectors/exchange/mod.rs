@@ -1,0 +1,1 @@
+//! Microsoft Exchange by Exchange Web Services.
