@@ -1,12 +1,26 @@
 //! The documents of a workspace: readable TOML files, safe to keep in git, without a secret in them.
 
+mod check;
 mod connection;
+mod disk;
+mod history;
+mod merge;
+mod place;
 mod policy;
+mod read;
 mod settings;
+pub mod usage;
+mod workspace;
 
+pub use check::legal_name;
 pub use connection::{AccessMethod, AuthMethod, Connection, Stamp, SystemKind};
 pub use policy::{
     CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy, PolicyModules,
     PolicyUser, Safety, SafetyLimit, Schedule,
 };
 pub use settings::{AgentSettings, ApiSettings, LogSettings, PolicySettings, Settings, StoreSettings};
+pub use workspace::{Loaded, Workspace};
+
+pub(crate) use disk::{lock, write_private, write_text};
+pub(crate) use merge::{merge, render};
+pub(crate) use read::in_file;
