@@ -1,0 +1,237 @@
+//! T1 and T2: rows that belong together.
+
+use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
+use crate::codes::{Code as _, id_key, match_bytes, millis, pair_bytes};
+use crate::hashes;
+use crate::queue::still_held;
+use riva_core::ids::{MemberId, PairId, RemoteId};
+use riva_core::item::Module;
+use riva_core::ports::StoreError;
+use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, JournalRow, PairRow, PairSide, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Stores changes of one member under its fence.
+pub(crate) async fn commit(
+    connection: &mut Connection,
+    member: MemberId,
+    fence: i64,
+    changes: &Commit,
+) -> Result<(), StoreError> {
+    still_held(connection, member, fence).await?;
+    only_of(member, changes)?;
+    for forgotten in changes.forget_items.chunks(ROWS_A_STATEMENT) {
+        forget(connection, "item", forgotten).await?;
+        forget(connection, "match_key", forgotten).await?;
+    }
+    // One statement writes a row at most once; where the changes name one twice, the later word counts.
+    let mut items = changes.items.as_slice();
+    while !items.is_empty() {
+        let (now, later) = items.split_at(distinct(items));
+        put_items(connection, now).await?;
+        put_match_keys(connection, now).await?;
+        items = later;
+    }
+    let pairs: BTreeMap<PairId, &PairRow> = changes.pairs.iter().map(|p| (p.id, p)).collect();
+    for pairs in pairs.into_values().collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
+        put_pairs(connection, pairs).await?;
+    }
+    for settled in changes.settled.chunks(ROWS_A_STATEMENT) {
+        settle(connection, member, settled).await?;
+    }
+    let intents: BTreeMap<PairId, &IntentRow> = changes.intents.iter().map(|i| (i.pair, i)).collect();
+    for intents in intents.into_values().collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
+        put_intents(connection, intents).await?;
+    }
+    for lines in changes.journal.chunks(ROWS_A_STATEMENT) {
+        put_journal(connection, lines).await?;
+    }
+    Ok(())
+}
+
+/// The fence guards one member, so nothing of another may be among the changes.
+fn only_of(member: MemberId, changes: &Commit) -> Result<(), StoreError> {
+    let pairs = changes.pairs.iter().map(|r| r.member);
+    let items = changes.items.iter().map(|r| r.member);
+    let forgotten = changes.forget_items.iter().map(|(m, ..)| *m);
+    let intents = changes.intents.iter().map(|r| r.member);
+    let journal = changes.journal.iter().map(|r| r.member);
+    match pairs.chain(items).chain(forgotten).chain(intents).chain(journal).find(|m| *m != member) {
+        Some(other) => Err(broken(format_args!("changes of {other} were to be stored as those of {member}"))),
+        None => Ok(()),
+    }
+}
+
+async fn forget(
+    connection: &mut Connection,
+    table: &'static str,
+    rows: &[(MemberId, Module, Side, RemoteId)],
+) -> Result<(), StoreError> {
+    let mut places: BTreeMap<(MemberId, Module, Side), Vec<&RemoteId>> = BTreeMap::new();
+    for (member, module, side, id) in rows {
+        places.entry((*member, *module, *side)).or_default().push(id);
+    }
+    for ((member, module, side), ids) in places {
+        let mut delete = Builder::new(format!("DELETE FROM {table} WHERE member = "));
+        delete.push_bind(member.0).push(" AND module = ").push_bind(module.code());
+        delete.push(" AND side = ").push_bind(side.code()).push(" AND id IN (");
+        let mut list = delete.separated(", ");
+        for id in ids {
+            list.push_bind(id.as_str().to_owned());
+        }
+        delete.push(")");
+        delete.build().execute(&mut *connection).await.map_err(broken)?;
+    }
+    Ok(())
+}
+
+/// How many items, from the first, are different ones.
+fn distinct(items: &[ItemRow]) -> usize {
+    let mut named = BTreeSet::new();
+    let mut first = |i: &ItemRow| named.insert((i.module, i.side, i.id.clone()));
+    items.iter().take(ROWS_A_STATEMENT).take_while(|i| first(i)).count()
+}
+
+async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<(), StoreError> {
+    let mut upsert = Builder::new(
+        "INSERT INTO item (member, module, side, id, version, presence, dirty, seen, pair, match_keys) ",
+    );
+    upsert.push_values(items, |mut row, item| {
+        row.push_bind(item.member.0)
+            .push_bind(item.module.code())
+            .push_bind(item.side.code())
+            .push_bind(item.id.as_str().to_owned())
+            .push_bind(item.version.as_str().to_owned())
+            .push_bind(item.presence.code())
+            .push_bind(i64::from(item.dirty))
+            .push_bind(item.seen)
+            .push_bind(item.pair.map(pair_bytes))
+            .push_bind(item.match_keys.as_deref().map(match_bytes));
+    });
+    // A row that was observed again since this commit was planned keeps what was observed.
+    upsert.push(
+        " ON CONFLICT (member, module, side, id) DO UPDATE SET \
+         version = CASE WHEN item.seen > excluded.seen THEN item.version ELSE excluded.version END, \
+         presence = CASE WHEN item.seen > excluded.seen THEN item.presence ELSE excluded.presence END, \
+         dirty = CASE WHEN item.seen > excluded.seen THEN item.dirty ELSE excluded.dirty END, \
+         seen = CASE WHEN item.seen > excluded.seen THEN item.seen ELSE excluded.seen END, \
+         pair = excluded.pair, match_keys = excluded.match_keys",
+    );
+    upsert.build().execute(connection).await.map(drop).map_err(broken)
+}
+
+/// Unpaired items are found by their keys; paired ones no more.
+async fn put_match_keys(connection: &mut Connection, items: &[ItemRow]) -> Result<(), StoreError> {
+    let ids: Vec<_> = items.iter().map(|i| (i.member, i.module, i.side, i.id.clone())).collect();
+    forget(connection, "match_key", &ids).await?;
+    let unpaired = items.iter().filter(|i| i.pair.is_none());
+    let keys: Vec<_> =
+        unpaired.flat_map(|i| i.match_keys.iter().flatten().map(move |key| (i, key))).collect();
+    for keys in keys.chunks(ROWS_A_STATEMENT) {
+        let mut insert = Builder::new("INSERT INTO match_key (member, module, side, rule, hash, id) ");
+        insert.push_values(keys, |mut row, (item, key)| {
+            row.push_bind(item.member.0)
+                .push_bind(item.module.code())
+                .push_bind(item.side.code())
+                .push_bind(i64::from(key.rule))
+                .push_bind(key.hash.cast_signed())
+                .push_bind(item.id.as_str().to_owned());
+        });
+        insert.push(" ON CONFLICT DO NOTHING");
+        insert.build().execute(&mut *connection).await.map_err(broken)?;
+    }
+    Ok(())
+}
+
+async fn put_pairs(connection: &mut Connection, pairs: &[&PairRow]) -> Result<(), StoreError> {
+    let mut upsert = Builder::new(
+        "INSERT INTO pair (member, id, module, state, reason, generation, attempts, next_try, \
+         mail_id, mail_version, mail_key, crm_id, crm_version, crm_key, hashes) ",
+    );
+    upsert.push_values(pairs, |mut row, pair| {
+        row.push_bind(pair.member.0)
+            .push_bind(pair_bytes(pair.id))
+            .push_bind(pair.module.code())
+            .push_bind(pair.state.code())
+            .push_bind(pair.reason.clone())
+            .push_bind(i64::from(pair.generation))
+            .push_bind(i64::from(pair.attempts))
+            .push_bind(pair.next_try.map(millis));
+        for side in [&pair.mail, &pair.crm] {
+            let side = side.as_ref();
+            row.push_bind(side.map(|s| s.id.as_str().to_owned()))
+                .push_bind(side.map(|s| s.version.as_str().to_owned()))
+                .push_bind(side.map(|s| id_key(s.id.as_str())));
+        }
+        row.push_bind(pair_hashes(pair));
+    });
+    upsert.push(
+        " ON CONFLICT (member, id) DO UPDATE SET module = excluded.module, state = excluded.state, \
+         reason = excluded.reason, generation = excluded.generation, attempts = excluded.attempts, \
+         next_try = excluded.next_try, mail_id = excluded.mail_id, mail_version = excluded.mail_version, \
+         mail_key = excluded.mail_key, crm_id = excluded.crm_id, crm_version = excluded.crm_version, \
+         crm_key = excluded.crm_key, hashes = excluded.hashes",
+    );
+    upsert.build().execute(connection).await.map(drop).map_err(broken)
+}
+
+fn pair_hashes(pair: &PairRow) -> Vec<u8> {
+    let none = Hashes::default();
+    let maps = |side: &'_ Option<PairSide>| side.as_ref().map(|s| (s.seen.clone(), s.sent.clone()));
+    let (mail_seen, mail_sent) = maps(&pair.mail).unwrap_or_else(|| (none.clone(), none.clone()));
+    let (crm_seen, crm_sent) = maps(&pair.crm).unwrap_or_else(|| (none.clone(), none));
+    hashes::encode([&mail_seen, &mail_sent, &crm_seen, &crm_sent])
+}
+
+async fn settle(connection: &mut Connection, member: MemberId, settled: &[PairId]) -> Result<(), StoreError> {
+    let mut delete = Builder::new("DELETE FROM intent WHERE member = ");
+    delete.push_bind(member.0).push(" AND pair IN (");
+    let mut ids = delete.separated(", ");
+    for pair in settled {
+        ids.push_bind(pair_bytes(*pair));
+    }
+    delete.push(")");
+    delete.build().execute(connection).await.map(drop).map_err(broken)
+}
+
+async fn put_intents(connection: &mut Connection, intents: &[&IntentRow]) -> Result<(), StoreError> {
+    let mut upsert = Builder::new(
+        "INSERT INTO intent (pair, member, module, side, kind, marker, target, expect, sends, in_doubt, at, \
+         believe_after) ",
+    );
+    upsert.push_values(intents, |mut row, intent| {
+        let none = Hashes::default();
+        row.push_bind(pair_bytes(intent.pair))
+            .push_bind(intent.member.0)
+            .push_bind(intent.module.code())
+            .push_bind(intent.side.code())
+            .push_bind(intent.kind.code())
+            .push_bind(intent.marker.to_string())
+            .push_bind(intent.target.as_ref().map(|id| id.as_str().to_owned()))
+            .push_bind(intent.expect.as_ref().map(|v| v.as_str().to_owned()))
+            .push_bind(hashes::encode([&intent.sends, &none, &none, &none]))
+            .push_bind(i64::from(intent.in_doubt))
+            .push_bind(millis(intent.at))
+            .push_bind(intent.believe_after.map(millis));
+    });
+    upsert.push(
+        " ON CONFLICT (pair) DO UPDATE SET member = excluded.member, module = excluded.module, \
+         side = excluded.side, kind = excluded.kind, marker = excluded.marker, target = excluded.target, \
+         expect = excluded.expect, sends = excluded.sends, in_doubt = excluded.in_doubt, at = excluded.at, \
+         believe_after = excluded.believe_after",
+    );
+    upsert.build().execute(connection).await.map(drop).map_err(broken)
+}
+
+async fn put_journal(connection: &mut Connection, lines: &[JournalRow]) -> Result<(), StoreError> {
+    let mut insert = Builder::new("INSERT INTO journal (member, module, pair, at, deed, rule, text) ");
+    insert.push_values(lines, |mut row, line| {
+        row.push_bind(line.member.0)
+            .push_bind(line.module.code())
+            .push_bind(pair_bytes(line.pair))
+            .push_bind(millis(line.at))
+            .push_bind(line.deed.clone())
+            .push_bind(line.rule.clone())
+            .push_bind(line.text.clone());
+    });
+    insert.build().execute(connection).await.map(drop).map_err(broken)
+}

@@ -1,0 +1,92 @@
+//! Rows of answers as the engine's rows.
+
+use crate::base::{Row, broken};
+use crate::codes::{Code as _, match_keys, pair_id, small, time};
+use crate::hashes;
+use riva_core::ids::{MemberId, RemoteId, Version};
+use riva_core::item::Module;
+use riva_core::ports::StoreError;
+use riva_core::rows::{
+    IntentKind, IntentRow, ItemRow, JournalRow, PairRow, PairSide, PairState, Presence, Side,
+};
+use sqlx::Row as _;
+
+/// A column's value.
+fn get<'r, T>(row: &'r Row, column: &'static str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, crate::base::Db> + sqlx::Type<crate::base::Db>,
+{
+    row.try_get(column).map_err(broken)
+}
+
+/// A row of `item`.
+pub(crate) fn item(row: &Row) -> Result<ItemRow, StoreError> {
+    let pair: Option<&[u8]> = get(row, "pair")?;
+    let keys: Option<&[u8]> = get(row, "match_keys")?;
+    Ok(ItemRow {
+        member: MemberId(get(row, "member")?),
+        module: Module::from_code(get(row, "module")?)?,
+        side: Side::from_code(get(row, "side")?)?,
+        id: RemoteId::new(get::<String>(row, "id")?),
+        version: Version::new(get::<String>(row, "version")?),
+        presence: Presence::from_code(get(row, "presence")?)?,
+        dirty: get::<i64>(row, "dirty")? != 0,
+        seen: get(row, "seen")?,
+        pair: pair.map(pair_id).transpose()?,
+        match_keys: keys.map(match_keys).transpose()?,
+    })
+}
+
+/// A row of `pair`.
+pub(crate) fn pair(row: &Row) -> Result<PairRow, StoreError> {
+    let [mail_seen, mail_sent, crm_seen, crm_sent] = hashes::decode(get(row, "hashes")?)?;
+    let side = |id: Option<String>, version: Option<String>, seen, sent| {
+        id.map(|id| PairSide { id: id.into(), version: version.unwrap_or_default().into(), seen, sent })
+    };
+    let next_try: Option<i64> = get(row, "next_try")?;
+    Ok(PairRow {
+        id: pair_id(get(row, "id")?)?,
+        member: MemberId(get(row, "member")?),
+        module: Module::from_code(get(row, "module")?)?,
+        mail: side(get(row, "mail_id")?, get(row, "mail_version")?, mail_seen, mail_sent),
+        crm: side(get(row, "crm_id")?, get(row, "crm_version")?, crm_seen, crm_sent),
+        state: PairState::from_code(get(row, "state")?)?,
+        reason: get(row, "reason")?,
+        generation: small(get(row, "generation")?)?,
+        attempts: small(get(row, "attempts")?)?,
+        next_try: next_try.map(time).transpose()?,
+    })
+}
+
+/// A row of `intent`.
+pub(crate) fn intent(row: &Row) -> Result<IntentRow, StoreError> {
+    let [sends, ..] = hashes::decode(get(row, "sends")?)?;
+    let believe_after: Option<i64> = get(row, "believe_after")?;
+    Ok(IntentRow {
+        pair: pair_id(get(row, "pair")?)?,
+        member: MemberId(get(row, "member")?),
+        module: Module::from_code(get(row, "module")?)?,
+        side: Side::from_code(get(row, "side")?)?,
+        kind: IntentKind::from_code(get(row, "kind")?)?,
+        marker: get::<&str>(row, "marker")?.parse().map_err(broken)?,
+        target: get::<Option<String>>(row, "target")?.map(RemoteId::new),
+        expect: get::<Option<String>>(row, "expect")?.map(Version::new),
+        sends,
+        in_doubt: get::<i64>(row, "in_doubt")? != 0,
+        at: time(get(row, "at")?)?,
+        believe_after: believe_after.map(time).transpose()?,
+    })
+}
+
+/// A row of `journal`.
+pub(crate) fn journal(row: &Row) -> Result<JournalRow, StoreError> {
+    Ok(JournalRow {
+        member: MemberId(get(row, "member")?),
+        module: Module::from_code(get(row, "module")?)?,
+        pair: pair_id(get(row, "pair")?)?,
+        at: time(get(row, "at")?)?,
+        deed: get(row, "deed")?,
+        rule: get(row, "rule")?,
+        text: get(row, "text")?,
+    })
+}

@@ -1,0 +1,126 @@
+//! The store as a few maps: what `SqlStore` must agree with.
+
+use chrono::{DateTime, Utc};
+use riva_core::ids::{Cursor, MemberId, PairId, RemoteId};
+use riva_core::item::Module;
+use riva_core::rows::{
+    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+type ItemKey = (MemberId, Module, Side, RemoteId);
+
+#[derive(Default)]
+pub(crate) struct Model {
+    pub items: BTreeMap<ItemKey, ItemRow>,
+    pub pairs: BTreeMap<PairId, PairRow>,
+    pub intents: BTreeMap<PairId, IntentRow>,
+    pub journal: Vec<JournalRow>,
+    pub cursors: BTreeMap<String, Cursor>,
+}
+
+impl Model {
+    pub fn ingest(&mut self, page: &Ingest) {
+        for o in &page.observations {
+            let key = (o.member, page.module, page.side, o.id.clone());
+            let Some(row) = self.items.get_mut(&key) else {
+                let version = o.version.clone().unwrap_or_default();
+                let row = ItemRow {
+                    member: o.member,
+                    module: page.module,
+                    side: page.side,
+                    id: o.id.clone(),
+                    version,
+                    presence: o.presence,
+                    dirty: true,
+                    seen: 1,
+                    pair: None,
+                    match_keys: None,
+                };
+                self.items.insert(key, row);
+                continue;
+            };
+            let weaker = row.presence == Presence::Deleted && o.presence == Presence::Missing;
+            let presence = if weaker { row.presence } else { o.presence };
+            let version = o.version.clone().unwrap_or_else(|| row.version.clone());
+            if presence != row.presence || version != row.version {
+                (row.presence, row.version, row.dirty) = (presence, version, true);
+                row.seen += 1;
+            }
+        }
+        if let Some(cursor) = &page.cursor {
+            self.cursors.insert(feed(&page.scope, page.module, page.side), cursor.clone());
+        }
+    }
+
+    pub fn commit(&mut self, changes: &Commit) {
+        for (member, module, side, id) in &changes.forget_items {
+            self.items.remove(&(*member, *module, *side, id.clone()));
+        }
+        for item in &changes.items {
+            let mut item = item.clone();
+            let key = (item.member, item.module, item.side, item.id.clone());
+            if let Some(old) = self.items.get(&key).filter(|old| old.seen > item.seen) {
+                item.version = old.version.clone();
+                (item.presence, item.dirty, item.seen) = (old.presence, old.dirty, old.seen);
+            }
+            self.items.insert(key, item);
+        }
+        for pair in &changes.pairs {
+            self.pairs.insert(pair.id, pair.clone());
+        }
+        for pair in &changes.settled {
+            self.intents.remove(pair);
+        }
+        for intent in &changes.intents {
+            self.intents.insert(intent.pair, intent.clone());
+        }
+        self.journal.extend(changes.journal.iter().cloned());
+    }
+
+    pub fn items(&self, module: Module, side: Side) -> Vec<ItemRow> {
+        self.items.values().filter(|i| i.module == module && i.side == side).cloned().collect()
+    }
+
+    fn unpaired(&self, module: Module, side: Side) -> impl Iterator<Item = ItemRow> {
+        self.items(module, side).into_iter().filter(|i| i.pair.is_none() && i.presence == Presence::Present)
+    }
+
+    pub fn unread(&self, module: Module, side: Side) -> Vec<ItemRow> {
+        self.unpaired(module, side).filter(|i| i.dirty && i.match_keys.is_none()).collect()
+    }
+
+    pub fn unpaired_items(&self, module: Module, side: Side) -> Vec<ItemRow> {
+        self.unpaired(module, side).filter(|i| i.dirty && i.match_keys.is_some()).collect()
+    }
+
+    pub fn matches(&self, module: Module, side: Side) -> BTreeMap<MatchKey, Vec<RemoteId>> {
+        let mut found: BTreeMap<MatchKey, BTreeSet<RemoteId>> = BTreeMap::new();
+        for item in self.unpaired(module, side) {
+            for key in item.match_keys.iter().flatten() {
+                found.entry(*key).or_default().insert(item.id.clone());
+            }
+        }
+        found.into_iter().map(|(key, ids)| (key, ids.into_iter().collect())).collect()
+    }
+
+    pub fn dirty_pairs(&self, module: Module, now: DateTime<Utc>) -> Vec<PairRow> {
+        let dirty = |pair: &PairRow| {
+            let of_pair = |i: &&ItemRow| i.pair == Some(pair.id) && i.module == module && i.dirty;
+            self.items.values().find(of_pair).is_some() || pair.next_try.is_some_and(|at| at <= now)
+        };
+        let open = |pair: &PairRow| self.intents.contains_key(&pair.id);
+        self.pairs.values().filter(|p| p.module == module && dirty(p) && !open(p)).cloned().collect()
+    }
+
+    pub fn pair_of(&self, module: Module, side: Side, id: &RemoteId) -> Option<PairRow> {
+        let mut all: Vec<_> = self.pairs.values().filter(|p| p.module == module).collect();
+        all.retain(|p| p.side(side).is_some_and(|s| s.id == *id));
+        all.sort_by_key(|p| (p.state == PairState::Tombstoned, p.id));
+        all.first().map(|p| (*p).clone())
+    }
+}
+
+pub(crate) fn feed(scope: &FeedScope, module: Module, side: Side) -> String {
+    format!("{scope:?} {module:?} {side:?}")
+}
