@@ -1,22 +1,15 @@
-//! The desk's calls.
+//! The desk itself: its workspace, its settings, and what all its calls share.
 
-use super::{
-    Admin, AdminError, Candidate, ChangeEntry, ConnectionSummary, DocumentKind, Finding, PolicySummary,
-    Revision, TestReport,
-};
-use crate::documents::{Connection, Policy, Settings};
-use crate::ids::{ConnectionName, PolicyName};
-use crate::license::{LicenseFile, LicensingDetails};
-use crate::ports::{Clock, CrmUser, SecretKind, SecretStore, StepSink, Systems};
-use secrecy::SecretString;
+use super::{Admin, AdminError, ChangeEntry, DocumentKind, Finding, Revision};
+use crate::documents::{Loaded, Settings, Stamp, Who, Workspace, failed, merge, read_text, render};
+use crate::license::LicenseVerdict;
+use crate::ports::{Clock, SecretStore, Systems};
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-fn later<T>() -> Result<T, AdminError> {
-    Err(AdminError::Refused { what: "This is being built.".into(), remedy: String::new() })
-}
-
-#[allow(unused_variables, clippy::unused_async, clippy::unused_self)]
 impl Admin {
     /// A desk in a workspace that exists already ([`Admin::create_workspace`] makes one).
     pub fn new(
@@ -25,7 +18,7 @@ impl Admin {
         secrets: Arc<dyn SecretStore>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { workspace: workspace.into(), systems, secrets, clock, who: String::new() }
+        Self { workspace: workspace.into(), systems, secrets, clock, who: who() }
     }
 
     /// The workspace's folder.
@@ -35,65 +28,64 @@ impl Admin {
 
     /// `riva.toml`.
     pub fn settings(&self) -> Result<Settings, AdminError> {
-        later()
+        let loaded = self.load()?;
+        let found = loaded.findings_of(DocumentKind::Settings, "riva");
+        match loaded.settings {
+            Some(settings) if found.is_empty() => Ok(settings),
+            _ => Err(AdminError::Findings(found)),
+        }
+    }
+
+    /// Saves `riva.toml`.
+    pub fn save_settings(&self, settings: &Settings, entry: &ChangeEntry) -> Result<(), AdminError> {
+        self.save(DocumentKind::Settings, "riva", entry, |_| Ok(settings.clone()))
     }
 
     /// Makes the folders and a commented `riva.toml`; refuses a folder that has other things in it.
     pub fn create_workspace(folder: &Path) -> Result<(), AdminError> {
-        later()
+        Workspace::new(folder).create()
     }
 
-    /// Every document, checked as a whole.
+    /// Every document and licence file, checked as a whole. What a remedy asks for stands beside what is wrong.
     pub fn check(&self) -> Result<Vec<Finding>, AdminError> {
-        later()
-    }
-
-    /// The connections, sorted by name.
-    pub fn connections(&self) -> Result<Vec<ConnectionSummary>, AdminError> {
-        later()
-    }
-
-    /// One connection.
-    pub fn connection(&self, name: &ConnectionName) -> Result<Connection, AdminError> {
-        later()
-    }
-
-    /// Adds a connection, or saves its changes.
-    pub fn save_connection(&self, connection: &Connection, entry: &ChangeEntry) -> Result<(), AdminError> {
-        later()
-    }
-
-    /// Deletes a connection; refused if a policy uses it, or one has ever synced with it.
-    pub fn delete_connection(&self, name: &ConnectionName, entry: &ChangeEntry) -> Result<(), AdminError> {
-        later()
-    }
-
-    /// Keeps a secret of a connection.
-    pub fn set_secret(
-        &self,
-        name: &ConnectionName,
-        kind: SecretKind,
-        secret: &SecretString,
-    ) -> Result<(), AdminError> {
-        later()
-    }
-
-    /// Tests a connection, for a target user if one is given. A failed test is an `Ok` report with its fault.
-    pub async fn test_connection(
-        &self,
-        name: &ConnectionName,
-        target: Option<&str>,
-        steps: &dyn StepSink,
-    ) -> Result<TestReport, AdminError> {
-        later()
+        let mut findings = self.load()?.findings;
+        for file in self.licenses()? {
+            let (what, remedy) = match file.verdict {
+                LicenseVerdict::Valid => continue,
+                LicenseVerdict::Forged => (
+                    "this licence was changed after it was signed, or was not signed by the issuer."
+                        .to_owned(),
+                    "Install the file again as it was delivered.",
+                ),
+                LicenseVerdict::Expired => {
+                    let day = file.license.map(|l| l.expires.to_string()).unwrap_or_default();
+                    (format!("this licence expired on {day}."), "Install a new licence.")
+                }
+                LicenseVerdict::Unreadable { reason } => {
+                    (reason, "Install the file again as it was delivered.")
+                }
+            };
+            findings.push(crate::documents::in_file(&format!("licenses/{}", file.file), what, remedy));
+        }
+        Ok(findings)
     }
 
     /// The revisions of a document, oldest first.
     pub fn history(&self, kind: DocumentKind, name: &str) -> Result<Vec<Revision>, AdminError> {
-        later()
+        self.open().history(kind, name).list()
     }
 
-    /// Makes an old revision of a document the one in force again (which is a new revision).
+    /// The text of a document as of a revision.
+    pub fn revision_text(&self, kind: DocumentKind, name: &str, number: u32) -> Result<String, AdminError> {
+        let history = self.open().history(kind, name);
+        if !history.list()?.iter().any(|revision| revision.number == number) {
+            return Err(AdminError::NoSuch { kind: "revision", name: format!("{name} {number}") });
+        }
+        Ok(history.read(number)?.1)
+    }
+
+    /// Makes an old revision of a document the one in force again (which is a new revision). Brings a deleted
+    /// document back, too.
     pub fn restore(
         &self,
         kind: DocumentKind,
@@ -101,62 +93,69 @@ impl Admin {
         number: u32,
         entry: &ChangeEntry,
     ) -> Result<(), AdminError> {
-        later()
+        let text = self.revision_text(kind, name, number)?;
+        let why = format!("revision {number} restored. {}", entry.why);
+        let who = Who { at: self.now(), by: &self.who, why: why.trim() };
+        self.open()
+            .change(kind, name, &who, |present| Ok((present != Some(text.as_str())).then(|| text.clone())))
     }
 
-    /// The policies, sorted by name.
-    pub fn policies(&self) -> Result<Vec<PolicySummary>, AdminError> {
-        later()
+    pub(super) fn open(&self) -> Workspace {
+        Workspace::new(&self.workspace)
     }
 
-    /// One policy.
-    pub fn policy(&self, name: &PolicyName) -> Result<Policy, AdminError> {
-        later()
+    pub(super) fn load(&self) -> Result<Loaded, AdminError> {
+        self.open().load()
     }
 
-    /// Adds a policy, or saves its changes.
-    pub fn save_policy(&self, policy: &Policy, entry: &ChangeEntry) -> Result<(), AdminError> {
-        later()
+    /// Now, to the second: that is enough for a document.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(0)
     }
 
-    /// Enables or disables a policy.
-    pub fn set_policy_enabled(&self, name: &PolicyName, enabled: bool) -> Result<(), AdminError> {
-        later()
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp { at: self.now(), by: self.who.clone() }
     }
 
-    /// Copies a policy as a disabled one ("Copy of …"). Answers its name.
-    pub fn duplicate_policy(&self, name: &PolicyName) -> Result<PolicyName, AdminError> {
-        later()
+    /// Saves a document under the lock: `make` gets the present one, if it can be read, and answers with the new
+    /// one. Nothing is written if they are the same.
+    pub(super) fn save<T: Serialize + DeserializeOwned + Clone + PartialEq>(
+        &self,
+        kind: DocumentKind,
+        name: &str,
+        entry: &ChangeEntry,
+        make: impl FnOnce(Option<T>) -> Result<T, AdminError>,
+    ) -> Result<(), AdminError> {
+        let who = Who { at: self.now(), by: &self.who, why: &entry.why };
+        self.open().change(kind, name, &who, |present| {
+            let text = present.unwrap_or_default();
+            let now = present.and_then(|text| read_text::<T>(name, text).ok());
+            let new = make(now.clone())?;
+            let rendered = if present.is_some() { merge(text, &new) } else { render(&new) };
+            Ok((present != Some(rendered.as_str())).then_some(rendered))
+        })
     }
 
-    /// Removes a policy; refused while it is enabled.
-    pub fn remove_policy(&self, name: &PolicyName) -> Result<(), AdminError> {
-        later()
+    /// Writes a file of the workspace's state.
+    pub(super) fn write_state<T: Serialize>(&self, file: &str, value: &T) -> Result<(), AdminError> {
+        let path = self.workspace.join("state").join(file);
+        let text = serde_json::to_string_pretty(value);
+        let text = text.map_err(|error| failed("write", &path)(error.into()))?;
+        crate::documents::write_text(&path, &text)
     }
+}
 
-    /// Exchange Browser, *check name >>*: the users that the directory finds, and whether they can be added to this
-    /// policy (as it is on the screen, saved or not).
-    pub async fn check_name(&self, policy: &Policy, typed: &str) -> Result<Vec<Candidate>, AdminError> {
-        later()
-    }
-
-    /// The CRM user that a mailbox address will be matched to.
-    pub async fn match_crm_user(&self, policy: &Policy, address: &str) -> Result<CrmUser, AdminError> {
-        later()
-    }
-
-    /// What the Licensing Details window of a policy shows.
-    pub fn licensing_details(&self, policy: &PolicyName) -> Result<LicensingDetails, AdminError> {
-        later()
-    }
-
-    /// The licence files of the workspace.
-    pub fn licenses(&self) -> Result<Vec<LicenseFile>, AdminError> {
-        later()
-    }
-
-    /// Checks a licence and puts it into the workspace.
-    pub fn install_license(&self, text: &str) -> Result<LicenseFile, AdminError> {
-        later()
-    }
+/// `user@computer`.
+fn who() -> String {
+    let variable =
+        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let user = variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".into());
+    let computer = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .or_else(|| variable(&["HOSTNAME", "COMPUTERNAME"]))
+        .unwrap_or_else(|| "this-computer".into());
+    format!("{user}@{computer}")
 }

@@ -3,7 +3,12 @@
 //! [`Admin`] works on the documents of one workspace, and on the systems through the ports it is given. It holds no
 //! state of its own: every call reads what is on the disk now. Calls that are not `async` touch only the local disk.
 
+mod connections;
 mod desk;
+mod licensing;
+mod policies;
+#[cfg(test)]
+mod tests;
 
 use crate::documents::SystemKind;
 use crate::fault::Fault;

@@ -101,18 +101,16 @@ fn change_users(target: &mut ArrayOfTables, before: Option<&ArrayOfTables>, afte
         target.iter().map(address).filter(|a| after.iter().any(|t| address(t) == *a)).collect();
     let in_order = after.iter().map(address).take(kept.len()).eq(kept.iter().cloned());
     let mut result = ArrayOfTables::new();
-    for new in after.iter() {
+    for new in after {
         let who = address(new);
-        let mut table = match (find(target, &who), before.and_then(|b| find(b, &who))) {
-            (Some(mut table), Some(old)) => {
-                change_table(&mut table, &old, new);
-                table
-            }
-            _ => {
-                let mut table = new.clone();
-                table.set_position(None);
-                table
-            }
+        let old = before.and_then(|tables| find(tables, &who));
+        let mut table = if let (Some(mut table), Some(old)) = (find(target, &who), old) {
+            change_table(&mut table, &old, new);
+            table
+        } else {
+            let mut table = new.clone();
+            table.set_position(None);
+            table
         };
         if !in_order {
             table.set_position(None);

@@ -19,8 +19,10 @@ pub use policy::{
     PolicyUser, Safety, SafetyLimit, Schedule,
 };
 pub use settings::{AgentSettings, ApiSettings, LogSettings, PolicySettings, Settings, StoreSettings};
+pub(crate) use workspace::Who;
 pub use workspace::{Loaded, Workspace};
 
-pub(crate) use disk::{lock, write_private, write_text};
+pub(crate) use check::other_policy;
+pub(crate) use disk::{failed, lock, write_private, write_text};
 pub(crate) use merge::{merge, render};
-pub(crate) use read::in_file;
+pub(crate) use read::{in_file, read as read_text};

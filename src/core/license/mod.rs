@@ -1,5 +1,15 @@
 //! Licences: TOML signed with Ed25519, with counts per system. One e-mail and one CRM count per syncing user.
 
+mod file;
+mod installed;
+mod issuers;
+mod ledger;
+
+pub use file::{IssuerKeys, SignError, keygen, sign, verify};
+pub use installed::installed;
+pub use issuers::{ISSUERS, Issuer};
+pub use ledger::{Allotment, allot};
+
 use crate::documents::SystemKind;
 use crate::ids::{EmailAddress, PolicyName};
 use chrono::{DateTime, NaiveDate, Utc};

@@ -141,7 +141,8 @@ pub(super) fn trouble(doing: &str, path: &Path, error: &std::io::Error) -> Secre
 fn only_owner_may_read(path: &Path) -> Result<(), SecretError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path).map_err(|e| trouble("read", path, &e))?.permissions().mode();
-    if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    if of_others == 0 {
         return Ok(());
     }
     Err(SecretError {

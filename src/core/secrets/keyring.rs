@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long the session may take to say that it has a keyring.
 const TO_CONNECT: Duration = Duration::from_secs(5);
 /// How long a call may take: the desktop may ask its user to unlock the keyring.
-const TO_ANSWER: Duration = Duration::from_secs(60);
+const TO_ANSWER: Duration = Duration::from_mins(1);
 
 type Answer<T> = Sender<Result<T, SecretError>>;
 
