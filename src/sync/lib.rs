@@ -1,1 +1,38 @@
-//! Skeleton.
+//! The sync engine: observe → plan → effects.
+//!
+//! - [`run_feed`] and the observing half of [`run_cycle`] turn pages of changes into rows, each page in one
+//!   transaction with the cursor after it;
+//! - the plan is a pure function of what both sides show now and of the hashes of what they showed when they were last
+//!   in step ([`table`], [`merge`], [`plan`]);
+//! - effects write an intent down, call, and record what became of it ([`effects`], [`recover`]).
+//!
+//! The engine has no clock, no socket and no thread: it runs on ports, so that the simulator can run the very same
+//! code.
+
+mod context;
+mod cycle;
+mod effects;
+mod feed;
+mod first_sync;
+mod guard;
+pub mod hash;
+mod journal;
+pub mod matching;
+pub mod merge;
+mod module_cycle;
+mod observe;
+pub mod plan;
+pub mod project;
+mod read;
+mod recover;
+pub mod table;
+
+#[cfg(any(test, feature = "simulator"))]
+pub mod simulator;
+
+pub use context::{
+    CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, ModuleOutcome, RandomIds,
+    StopSignal,
+};
+pub use cycle::run_cycle;
+pub use feed::run_feed;

@@ -1,0 +1,175 @@
+//! What the engine is given, and what it gives back.
+
+use riva_core::activity::{EventSink, Level, SyncEvent};
+use riva_core::documents::Policy;
+use riva_core::fault::{CallError, Fault};
+use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
+use riva_core::item::Module;
+use riva_core::ports::{Clock, CrmSystem, SilentWriter, StoreError, SyncStore, Window};
+use riva_core::queue::{MemberRow, ModuleCounts};
+use riva_core::rows::Side;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Where new pairs get their ids from.
+pub trait IdSource: Send + Sync {
+    /// A new one, never given before.
+    fn next(&self) -> Uuid;
+}
+
+/// Random ids, ordered by time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn next(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+/// Asks the engine to end: the agent stops, or the lease is about to end.
+pub trait StopSignal: Send + Sync {
+    /// Whether to send nothing more.
+    fn stopped(&self) -> bool;
+}
+
+/// One member's cycle.
+pub struct CycleContext<'a> {
+    /// Who.
+    pub member: &'a MemberRow,
+    /// Under which claim.
+    pub fence: i64,
+    /// How.
+    pub policy: &'a Policy,
+    /// The mailbox.
+    pub mail: Arc<dyn SilentWriter>,
+    /// The CRM as this user's records.
+    pub crm: Arc<dyn SilentWriter>,
+    /// What is remembered.
+    pub store: &'a dyn SyncStore,
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// Ids for new pairs.
+    pub ids: &'a dyn IdSource,
+    /// Who hears of it.
+    pub events: &'a dyn EventSink,
+    /// Whether to end.
+    pub stop: &'a dyn StopSignal,
+}
+
+impl CycleContext<'_> {
+    /// One side.
+    pub fn side(&self, side: Side) -> &dyn SilentWriter {
+        match side {
+            Side::Mail => self.mail.as_ref(),
+            Side::Crm => self.crm.as_ref(),
+        }
+    }
+
+    /// The events that are of interest now, for the calendar.
+    pub(crate) fn window(&self, module: Module) -> Option<Window> {
+        let calendar = self.policy.modules.calendar.as_ref().filter(|_| module == Module::Calendar)?;
+        let now = self.clock.now();
+        Some(Window {
+            from: now - chrono::Duration::days(i64::from(calendar.days_back)),
+            to: now + chrono::Duration::days(i64::from(calendar.days_ahead)),
+        })
+    }
+
+    pub(crate) fn line(&self, level: Level, module: Option<Module>, text: impl Into<String>) {
+        self.events.emit(SyncEvent::Line { level, module, text: text.into() });
+    }
+}
+
+/// Why a cycle, or one of its modules, ended early.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CycleFault {
+    /// One side does not work.
+    #[error("{}: {fault}", side.title())]
+    Side {
+        /// Which.
+        side: Side,
+        /// Why.
+        fault: Fault,
+    },
+    /// The store failed, or the lease was lost.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Asked to end.
+    #[error("the agent was asked to stop")]
+    Stopped,
+}
+
+impl CycleFault {
+    /// A call's error as a fault of a side, where it is not handled otherwise.
+    pub(crate) fn of(side: Side, error: CallError) -> Self {
+        let fault = match error {
+            CallError::Fault(fault) => fault,
+            CallError::CursorLost(why) => Fault::new(
+                riva_core::fault::FaultKind::UnexpectedAnswer,
+                format!("the system lost a cursor where none was used: {why}"),
+            ),
+            CallError::InDoubt(why) => Fault::new(
+                riva_core::fault::FaultKind::SystemNotAvailable,
+                format!("the answer to a request was lost: {why}"),
+            ),
+        };
+        Self::Side { side, fault }
+    }
+}
+
+/// What a module's part of a cycle did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModuleOutcome {
+    /// Counts since the member's start are the caller's; these are this cycle's, with the state at its end.
+    pub counts: ModuleCounts,
+}
+
+/// What a cycle did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CycleOutcome {
+    /// Per module: created, updated, deleted in this cycle; linked, held, quarantined as they are now; whether the
+    /// initial sync is done.
+    pub modules: BTreeMap<Module, ModuleCounts>,
+    /// Why it ended early, if it did.
+    pub fault: Option<CycleFault>,
+    /// The slice ended before the work did: call again soon.
+    pub more_work: bool,
+    /// Calls that wrote something, counted by item.
+    pub writes: u32,
+}
+
+impl CycleOutcome {
+    /// Whether every module of the policy has completed its initial sync.
+    pub fn initial_done(&self) -> bool {
+        !self.modules.is_empty() && self.modules.values().all(|m| m.initial_done)
+    }
+}
+
+/// The reading of one CRM connection's change feed, for all members on it.
+pub struct FeedContext<'a> {
+    /// Which connection.
+    pub connection: &'a ConnectionName,
+    /// The CRM.
+    pub crm: &'a dyn CrmSystem,
+    /// The members on it, and the CRM users that they are.
+    pub members: &'a [(MemberId, CrmUserId)],
+    /// Which modules are of interest.
+    pub modules: &'a [Module],
+    /// What is remembered.
+    pub store: &'a dyn SyncStore,
+    /// Whether to end.
+    pub stop: &'a dyn StopSignal,
+}
+
+/// What a reading of a feed brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeedOutcome {
+    /// Entries of the feed.
+    pub changes: u64,
+    /// Observations made of them, over all members.
+    pub observations: u64,
+    /// The feed was not known any more: members list anew, and delete nothing in that pass.
+    pub cursor_lost: bool,
+}

@@ -1,0 +1,614 @@
+//! Effects: an intent is written down (T1), the call is made, and what became of it is recorded (T2).
+//!
+//! One commit per batch, not per item. A create carries the pair's marker, so that one whose answer is lost can be
+//! found again; nothing else is written to a pair whose last write is in doubt.
+
+use crate::context::{CycleContext, CycleFault};
+use crate::hash::FieldHasher;
+use crate::journal;
+use crate::plan::BothCaps;
+use chrono::{DateTime, Utc};
+use riva_core::fault::{CallError, ItemError};
+use riva_core::ids::{PairId, RemoteId, Version};
+use riva_core::item::{Field, Item, Module, Value};
+use riva_core::ports::{Draft, Fetched, Patch, RemoteRef, Removal, Written};
+use riva_core::queue::ModuleCounts;
+use riva_core::rows::{
+    Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Presence, Side,
+};
+use std::collections::BTreeMap;
+
+/// What is written for a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Write {
+    /// An item is made on a side.
+    Create {
+        /// Where.
+        side: Side,
+        /// What, as that side can hold it.
+        item: Item,
+    },
+    /// Fields are set; a second write for the other side may follow.
+    Update {
+        /// Where.
+        side: Side,
+        /// What.
+        set: BTreeMap<Field, Value>,
+        /// The item as it was read.
+        base: Item,
+    },
+    /// An item is taken away.
+    Delete {
+        /// Where.
+        side: Side,
+    },
+}
+
+impl Write {
+    fn side(&self) -> Side {
+        match self {
+            Self::Create { side, .. } | Self::Update { side, .. } | Self::Delete { side } => *side,
+        }
+    }
+
+    fn kind(&self) -> IntentKind {
+        match self {
+            Self::Create { .. } => IntentKind::Create,
+            Self::Update { .. } => IntentKind::Update,
+            Self::Delete { .. } => IntentKind::Delete,
+        }
+    }
+
+    fn sends(&self, hasher: &FieldHasher) -> Hashes {
+        let mut sends = Hashes::default();
+        match self {
+            Self::Create { item, .. } => sends = hasher.item(item),
+            Self::Update { set, .. } => set.iter().for_each(|(f, v)| hasher.insert(&mut sends, *f, v)),
+            Self::Delete { .. } => {}
+        }
+        sends
+    }
+}
+
+/// What a side showed when the plan was made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Read {
+    pub version: Version,
+    pub hashes: Hashes,
+    pub row: Option<ItemRow>,
+}
+
+/// A pair with what is to be written for it, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    /// The pair; followed up as writes succeed.
+    pub pair: PairRow,
+    /// What to write: at most one on each side.
+    pub writes: Vec<Write>,
+    /// What the sides show now; after a write, what it left behind.
+    pub mail: Option<Read>,
+    pub crm: Option<Read>,
+    /// By which rule.
+    pub rule: String,
+    /// The item's title, for log and journal.
+    pub title: String,
+    /// Whether it is done, failed, or still to be done.
+    pub fate: Fate,
+}
+
+/// What became of a work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its next write is to be made.
+    Open,
+    /// All is written and recorded.
+    Done,
+    /// Not written, or not all: recorded as it is; tried again later.
+    Failed,
+    /// Not known: the intent stays open.
+    InDoubt,
+}
+
+impl Work {
+    fn read_mut(&mut self, side: Side) -> &mut Option<Read> {
+        match side {
+            Side::Mail => &mut self.mail,
+            Side::Crm => &mut self.crm,
+        }
+    }
+
+    fn read(&self, side: Side) -> Option<&Read> {
+        match side {
+            Side::Mail => self.mail.as_ref(),
+            Side::Crm => self.crm.as_ref(),
+        }
+    }
+}
+
+/// Writes for one module of one member.
+pub(crate) struct Effects<'a, 'c> {
+    pub ctx: &'a CycleContext<'c>,
+    pub module: Module,
+    pub hasher: FieldHasher,
+    pub caps: BothCaps<'a>,
+    pub counts: &'a mut ModuleCounts,
+    pub writes: &'a mut u32,
+}
+
+impl Effects<'_, '_> {
+    /// Does all works: first what is written to the CRM, then what is written to the mailbox. Ends at the first fault of
+    /// a side; what was done until then is recorded.
+    pub async fn run(&mut self, works: &mut [Work]) -> Result<(), CycleFault> {
+        for side in [Side::Crm, Side::Mail] {
+            for kind in [IntentKind::Create, IntentKind::Update, IntentKind::Delete] {
+                let mut chosen: Vec<&mut Work> = works
+                    .iter_mut()
+                    .filter(|w| w.fate == Fate::Open)
+                    .filter(|w| w.writes.first().is_some_and(|x| x.side() == side && x.kind() == kind))
+                    .collect();
+                let batch = self.caps.side(side).batch.max(1);
+                for chunk in chosen.chunks_mut(batch) {
+                    if self.ctx.stop.stopped() {
+                        return Err(CycleFault::Stopped);
+                    }
+                    self.batch(side, kind, chunk).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn batch(
+        &mut self,
+        side: Side,
+        kind: IntentKind,
+        chunk: &mut [&mut Work],
+    ) -> Result<(), CycleFault> {
+        self.write_down(side, kind, chunk).await?;
+        let answer = self.call(side, kind, chunk).await;
+        match answer {
+            Ok(results) => self.record(side, kind, chunk, results).await,
+            Err(CallError::InDoubt(why)) => {
+                let results = chunk.iter().map(|_| Err(ItemError::InDoubt(why.clone()))).collect();
+                self.record(side, kind, chunk, results).await?;
+                Err(CycleFault::of(side, CallError::InDoubt(why)))
+            }
+            Err(error) => {
+                let results = chunk.iter().map(|_| Err(ItemError::NotNow(error.to_string()))).collect();
+                self.record(side, kind, chunk, results).await?;
+                Err(CycleFault::of(side, error))
+            }
+        }
+    }
+
+    /// T1.
+    async fn write_down(
+        &self,
+        side: Side,
+        kind: IntentKind,
+        chunk: &mut [&mut Work],
+    ) -> Result<(), CycleFault> {
+        let now = self.ctx.clock.now();
+        let mut commit = Commit::default();
+        for work in chunk.iter_mut() {
+            let Some(write) = work.writes.first() else { continue };
+            let cool_down = i64::from(self.caps.side(side).cool_down_secs);
+            if kind == IntentKind::Create && work.pair.side(side).is_some() {
+                // Made again after a deletion: the old item's marker must not be taken for the new one's.
+                work.pair.generation += 1;
+            }
+            commit.intents.push(IntentRow {
+                pair: work.pair.id,
+                member: work.pair.member,
+                module: self.module,
+                side,
+                kind,
+                marker: work.pair.marker(),
+                target: (kind != IntentKind::Create)
+                    .then(|| work.pair.side(side).map(|s| s.id.clone()))
+                    .flatten(),
+                expect: work.read(side).map(|r| r.version.clone()),
+                sends: write.sends(&self.hasher),
+                in_doubt: false,
+                at: now,
+                believe_after: Some(now + chrono::Duration::seconds(cool_down)),
+            });
+            // A create needs its pair to be known before it is sent; the origin's row already points at it.
+            commit.pairs.push(work.pair.clone());
+            if kind == IntentKind::Create {
+                let origin = work.read(side.other()).and_then(|r| r.row.clone());
+                commit.items.extend(origin.map(|row| ItemRow { pair: Some(work.pair.id), ..row }));
+            }
+        }
+        Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?)
+    }
+
+    async fn call(
+        &self,
+        side: Side,
+        kind: IntentKind,
+        chunk: &[&mut Work],
+    ) -> Result<Vec<Result<Option<Written>, ItemError>>, CallError> {
+        let writer = self.ctx.side(side);
+        let target = |work: &Work| {
+            let id = work.pair.side(side).map(|s| s.id.clone()).unwrap_or_default();
+            let version = work.read(side).map(|r| r.version.clone()).unwrap_or_default();
+            (id, version)
+        };
+        let mut results: Vec<Result<Option<Written>, ItemError>> = match kind {
+            IntentKind::Create => {
+                let drafts: Vec<Draft> = chunk
+                    .iter()
+                    .filter_map(|w| match w.writes.first() {
+                        Some(Write::Create { item, .. }) => {
+                            Some(Draft { marker: w.pair.marker(), item: item.clone() })
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                writer.create(self.module, &drafts).await?.into_iter().map(|r| r.map(Some)).collect()
+            }
+            IntentKind::Update => {
+                let patches: Vec<Patch> = chunk
+                    .iter()
+                    .filter_map(|w| match w.writes.first() {
+                        Some(Write::Update { set, base, .. }) => {
+                            let (id, version) = target(w);
+                            Some(Patch {
+                                id,
+                                version,
+                                marker: w.pair.marker(),
+                                set: set.clone(),
+                                base: base.clone(),
+                            })
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                writer.update(self.module, &patches).await?.into_iter().map(|r| r.map(Some)).collect()
+            }
+            IntentKind::Delete => {
+                let removals: Vec<Removal> = chunk
+                    .iter()
+                    .map(|w| {
+                        let (id, version) = target(w);
+                        Removal { id, version }
+                    })
+                    .collect();
+                let answers = writer.delete(self.module, &removals).await?;
+                answers.into_iter().map(|r| r.map(|()| None)).collect()
+            }
+        };
+        // A batch that was answered in part: what is missing may have been done.
+        results.resize(chunk.len(), Err(ItemError::InDoubt("the answer has no entry for this item".into())));
+        Ok(results)
+    }
+
+    /// T2.
+    async fn record(
+        &mut self,
+        side: Side,
+        kind: IntentKind,
+        chunk: &mut [&mut Work],
+        results: Vec<Result<Option<Written>, ItemError>>,
+    ) -> Result<(), CycleFault> {
+        let left_behind = self.read_back(side, &results).await;
+        let now = self.ctx.clock.now();
+        let mut commit = Commit::default();
+        let mut tags = Vec::new();
+        for (work, result) in chunk.iter_mut().zip(results) {
+            match result {
+                Ok(written) => {
+                    let item = written.as_ref().and_then(|w| {
+                        w.item
+                            .as_deref()
+                            .cloned()
+                            .or_else(|| left_behind.get(&w.at.id).map(|(_, item)| item.clone()))
+                    });
+                    let at = written.map(|w| match left_behind.get(&w.at.id) {
+                        Some((version, _)) => RemoteRef { id: w.at.id, version: version.clone() },
+                        None => w.at,
+                    });
+                    self.succeeded(side, kind, work, at, item.as_ref(), now, &mut commit);
+                    if kind == IntentKind::Create && self.caps.side(side.other()).can_tag {
+                        tags.push(work.pair.id);
+                    }
+                }
+                Err(ItemError::Gone) if kind == IntentKind::Delete => {
+                    self.succeeded(side, kind, work, None, None, now, &mut commit);
+                }
+                // It may be ours, made by a request whose answer was lost: a probe by marker tells.
+                Err(ItemError::Exists) if kind == IntentKind::Create => {
+                    work.fate = Fate::InDoubt;
+                    commit.journal.push(journal::line(
+                        &work.pair,
+                        now,
+                        "in doubt",
+                        &work.rule,
+                        "it exists already",
+                    ));
+                }
+                Err(ItemError::InDoubt(why)) => {
+                    work.fate = Fate::InDoubt;
+                    commit.journal.push(journal::line(&work.pair, now, "in doubt", &work.rule, why));
+                }
+                Err(error) => self.failed(side, kind, work, &error, now, &mut commit),
+            }
+        }
+        self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?;
+        self.tag_origins(side.other(), chunk, &tags).await
+    }
+
+    /// Reads what was written where the answer did not say what the system made of it. Best effort: if it fails, the
+    /// item shows up in the next poll.
+    async fn read_back(
+        &self,
+        side: Side,
+        results: &[Result<Option<Written>, ItemError>],
+    ) -> BTreeMap<RemoteId, (Version, Item)> {
+        let ids: Vec<RemoteId> = results
+            .iter()
+            .filter_map(|r| r.as_ref().ok()?.as_ref())
+            .filter(|w| w.item.is_none())
+            .map(|w| w.at.id.clone())
+            .collect();
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(self.caps.side(side).batch.max(1)) {
+            let Ok(fetched) = self.ctx.side(side).fetch(self.module, ids).await else { break };
+            for (id, fetched) in ids.iter().zip(fetched) {
+                if let Fetched::Present { version, item, .. } = fetched {
+                    found.insert(id.clone(), (version, *item));
+                }
+            }
+        }
+        found
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one write's answer has this many parts, used here alone")]
+    fn succeeded(
+        &mut self,
+        side: Side,
+        kind: IntentKind,
+        work: &mut Work,
+        at: Option<RemoteRef>,
+        item: Option<&Item>,
+        now: DateTime<Utc>,
+        commit: &mut Commit,
+    ) {
+        *self.writes += 1;
+        self.count(side, kind);
+        let write = work.writes.remove(0);
+        let sends = write.sends(&self.hasher);
+        let member = work.pair.member;
+        let (verb, title) = (kind.as_str(), work.title.clone());
+        let text = format!("{verb}d in the {}: {title}", side.title());
+        commit.journal.push(journal::line(
+            &work.pair,
+            now,
+            &format!("{verb} {}", side.as_str()),
+            &work.rule,
+            text,
+        ));
+        commit.settled.push(work.pair.id);
+        if kind == IntentKind::Delete {
+            work.pair.state = PairState::Tombstoned;
+            work.pair.reason = Some(format!("Deleted in the {}, and here after it.", side.other().title()));
+            for (side, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
+                let row = read.as_ref().and_then(|r| r.row.clone());
+                commit.items.extend(row.map(|row| ItemRow {
+                    presence: Presence::Deleted,
+                    dirty: false,
+                    ..row
+                }));
+                let _ = side;
+            }
+            commit.pairs.push(work.pair.clone());
+            work.fate = Fate::Done;
+            return;
+        }
+        let Some(at) = at else { return };
+        // What the side shows now; if it could not be read back, what it showed before, with what was sent.
+        let shown = item.map_or_else(
+            || {
+                let mut hashes = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
+                hashes.0.extend(sends.0.clone());
+                hashes
+            },
+            |item| self.hasher.item(item),
+        );
+        let (mut seen, mut sent) = match work.pair.side(side) {
+            Some(old) if kind == IntentKind::Update => (old.seen.clone(), old.sent.clone()),
+            _ => (Hashes::default(), Hashes::default()),
+        };
+        if kind == IntentKind::Create {
+            seen = shown.clone();
+        } else {
+            adopt_fields(&mut seen, &shown, &sends);
+        }
+        adopt_fields(&mut sent, &sends, &sends);
+        let old_row = work.read(side).and_then(|r| r.row.clone());
+        if let Some(old) = old_row.as_ref().filter(|r| r.id != at.id) {
+            commit.forget_items.push((member, self.module, side, old.id.clone()));
+        }
+        let row = ItemRow {
+            member,
+            module: self.module,
+            side,
+            id: at.id.clone(),
+            version: at.version.clone(),
+            presence: Presence::Present,
+            dirty: false,
+            seen: old_row.as_ref().filter(|r| r.id == at.id).map_or(0, |r| r.seen),
+            pair: Some(work.pair.id),
+            match_keys: old_row.and_then(|r| r.match_keys),
+        };
+        commit.items.push(row.clone());
+        *work.pair.side_mut(side) = Some(PairSide { id: at.id, version: at.version.clone(), seen, sent });
+        *work.read_mut(side) = Some(Read { version: at.version, hashes: shown, row: Some(row) });
+        if work.writes.is_empty() {
+            finish(work, commit);
+        } else {
+            commit.pairs.push(work.pair.clone());
+        }
+    }
+
+    fn failed(
+        &mut self,
+        side: Side,
+        kind: IntentKind,
+        work: &mut Work,
+        error: &ItemError,
+        now: DateTime<Utc>,
+        commit: &mut Commit,
+    ) {
+        work.fate = Fate::Failed;
+        commit.settled.push(work.pair.id);
+        let text = format!("{} in the {}: {}: {error}", kind.as_str(), side.title(), work.title);
+        commit.journal.push(journal::line(&work.pair, now, "failed", &work.rule, text.clone()));
+        match error {
+            // Read and planned again in this or the next cycle: its rows stay dirty.
+            ItemError::VersionMoved | ItemError::NotNow(_) | ItemError::InDoubt(_) => {
+                if work.pair.side(side).is_none() {
+                    // It has no other side yet: it comes back by its due time.
+                    work.pair.state = PairState::Quarantined;
+                    work.pair.reason = Some(format!("Not made yet: {error}."));
+                    work.pair.next_try = Some(now);
+                }
+            }
+            // Gone for a write: the next reading tells what that means. Exists: a probe by marker finds it.
+            ItemError::Gone | ItemError::Exists => {
+                work.pair.state = PairState::Quarantined;
+                work.pair.reason = Some(format!("Tried again: {error}."));
+                work.pair.attempts += 1;
+                work.pair.next_try = Some(retry_at(now, work.pair.attempts));
+            }
+            ItemError::WouldNotify { people } => {
+                work.pair.state = PairState::Held;
+                work.pair.reason =
+                    Some(format!("Writing it would send mail to {people} people; nothing was written."));
+                clean(work, commit);
+            }
+            ItemError::Invalid { .. } | ItemError::Forbidden { .. } => {
+                work.pair.state = PairState::Quarantined;
+                work.pair.reason =
+                    Some(format!("Could not be {}d in the {}: {error}.", kind.as_str(), side.title()));
+                work.pair.attempts += 1;
+                work.pair.next_try = Some(retry_at(now, work.pair.attempts));
+                clean(work, commit);
+                self.ctx.line(
+                    riva_core::activity::Level::Error,
+                    Some(self.module),
+                    format!("Could not {text}"),
+                );
+            }
+        }
+        commit.pairs.push(work.pair.clone());
+    }
+
+    /// Puts the pair's marker into items that were there before us, so that a lost database can be linked again. Not
+    /// worth a fault: what fails is left untagged.
+    async fn tag_origins(
+        &self,
+        side: Side,
+        chunk: &mut [&mut Work],
+        tags: &[PairId],
+    ) -> Result<(), CycleFault> {
+        let mut chosen: Vec<&mut &mut Work> =
+            chunk.iter_mut().filter(|w| tags.contains(&w.pair.id)).collect();
+        let wanted: Vec<_> = chosen
+            .iter()
+            .filter_map(|w| {
+                let origin = w.pair.side(side)?;
+                Some((RemoteRef { id: origin.id.clone(), version: origin.version.clone() }, w.pair.marker()))
+            })
+            .collect();
+        if wanted.is_empty() || wanted.len() != chosen.len() {
+            return Ok(());
+        }
+        let answers = match self.ctx.side(side).tag(self.module, &wanted).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::debug!(member = %self.ctx.member.id, %error, "origins were not tagged");
+                return Ok(());
+            }
+        };
+        let mut commit = Commit::default();
+        for (work, answer) in chosen.iter_mut().zip(answers) {
+            let Ok(at) = answer else { continue };
+            if let Some(origin) = work.pair.side_mut(side) {
+                origin.version = at.version.clone();
+                origin.id = at.id.clone();
+            }
+            let row = work.read(side).and_then(|r| r.row.clone());
+            commit.items.extend(row.map(|row| ItemRow {
+                id: at.id.clone(),
+                version: at.version.clone(),
+                dirty: false,
+                pair: Some(work.pair.id),
+                ..row
+            }));
+            commit.pairs.push(work.pair.clone());
+        }
+        if commit.is_empty() {
+            Ok(())
+        } else {
+            Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?)
+        }
+    }
+
+    fn count(&mut self, side: Side, kind: IntentKind) {
+        let counter = match (kind, side) {
+            (IntentKind::Create, Side::Mail) => &mut self.counts.created_mail,
+            (IntentKind::Create, Side::Crm) => &mut self.counts.created_crm,
+            (IntentKind::Update, Side::Mail) => &mut self.counts.updated_mail,
+            (IntentKind::Update, Side::Crm) => &mut self.counts.updated_crm,
+            (IntentKind::Delete, Side::Mail) => &mut self.counts.deleted_mail,
+            (IntentKind::Delete, Side::Crm) => &mut self.counts.deleted_crm,
+        };
+        *counter += 1;
+    }
+}
+
+/// Both sides are in step: the base is what they show now, and their rows are clean.
+pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
+    for side in [Side::Mail, Side::Crm] {
+        let Some(read) = work.read(side).cloned() else { continue };
+        if let Some(pair_side) = work.pair.side_mut(side) {
+            pair_side.seen = read.hashes;
+            pair_side.version = read.version;
+        }
+    }
+    work.pair.state = PairState::Linked;
+    work.pair.reason = None;
+    work.pair.attempts = 0;
+    work.pair.next_try = None;
+    clean(work, commit);
+    commit.pairs.push(work.pair.clone());
+    work.fate = Fate::Done;
+}
+
+/// The rows that the plan was made of are taken into account.
+pub(crate) fn clean(work: &Work, commit: &mut Commit) {
+    for read in [&work.mail, &work.crm].into_iter().flatten() {
+        let row = read.row.clone();
+        commit.items.extend(row.map(|row| ItemRow {
+            dirty: false,
+            version: read.version.clone(),
+            pair: Some(work.pair.id),
+            ..row
+        }));
+    }
+}
+
+/// Takes over the entries of the fields that were sent: elements that are no longer there go.
+fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
+    let fields: Vec<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
+    let of_sent = |key: &String| fields.contains(&key.split('/').next().unwrap_or(key));
+    into.0.retain(|key, _| !of_sent(key));
+    into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
+}
+
+/// The retry ladder: the next three cycles, then every hour.
+pub(crate) fn retry_at(now: DateTime<Utc>, attempts: u32) -> DateTime<Utc> {
+    if attempts <= 3 { now + chrono::Duration::seconds(30) } else { now + chrono::Duration::hours(1) }
+}

@@ -1,0 +1,123 @@
+//! The change feed of a CRM connection: read once for all its members, and handed out to those whom each record
+//! concerns.
+
+use crate::context::{CycleFault, FeedContext, FeedOutcome};
+use riva_core::fault::CallError;
+use riva_core::ids::{MemberId, RemoteId};
+use riva_core::item::Module;
+use riva_core::ports::{Change, FeedPage};
+use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads what changed in a CRM since the last time.
+///
+/// The first reading of a feed only finds out where "from now on" begins; members list their own records in their first
+/// cycle, which must come after it.
+///
+/// # Errors
+/// The CRM does not work, or the store. What was read until then is stored.
+pub async fn run_feed(ctx: &FeedContext<'_>) -> Result<FeedOutcome, CycleFault> {
+    let mut outcome = FeedOutcome::default();
+    for module in ctx.modules {
+        read_module(ctx, *module, &mut outcome).await?;
+    }
+    Ok(outcome)
+}
+
+/// The name of the fact that counts how often a connection's feed was lost: members that listed under an older count
+/// list again.
+pub(crate) fn epoch_fact(connection: &riva_core::ids::ConnectionName, module: Module) -> String {
+    format!("feed-epoch/{connection}/{}", module.as_str())
+}
+
+async fn read_module(
+    ctx: &FeedContext<'_>,
+    module: Module,
+    outcome: &mut FeedOutcome,
+) -> Result<(), CycleFault> {
+    let scope = FeedScope::Connection(ctx.connection.clone());
+    loop {
+        if ctx.stop.stopped() {
+            return Err(CycleFault::Stopped);
+        }
+        let cursor = ctx.store.cursor(&scope, module, Side::Crm).await?;
+        let page = match ctx.crm.feed(module, cursor.as_ref()).await {
+            Ok(page) => page,
+            Err(CallError::CursorLost(why)) => {
+                tracing::warn!(connection = %ctx.connection, %module, why, "the feed was lost: members list anew");
+                outcome.cursor_lost = true;
+                let fact = epoch_fact(ctx.connection, module);
+                let epoch: u64 = ctx.store.fact(&fact).await?.and_then(|e| e.parse().ok()).unwrap_or(0);
+                ctx.store.set_fact(&fact, &(epoch + 1).to_string()).await?;
+                ctx.store.forget_cursor(&scope, module, Side::Crm).await?;
+                continue;
+            }
+            Err(error) => return Err(CycleFault::of(Side::Crm, error)),
+        };
+        outcome.changes += page.changes.len() as u64;
+        let observations = hand_out(ctx, module, &page).await?;
+        outcome.observations += observations.len() as u64;
+        let (more, next) = (page.more, page.cursor);
+        let unchanged = observations.is_empty() && cursor.as_ref() == Some(&next);
+        if !unchanged {
+            let ingest =
+                Ingest { scope: scope.clone(), module, side: Side::Crm, observations, cursor: Some(next) };
+            ctx.store.ingest(0, &ingest).await?;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// Whom each change concerns: those the record belongs to now, and those who have a row of it.
+async fn hand_out(
+    ctx: &FeedContext<'_>,
+    module: Module,
+    page: &FeedPage,
+) -> Result<Vec<Observation>, CycleFault> {
+    let members: Vec<MemberId> = ctx.members.iter().map(|(member, _)| *member).collect();
+    let ids: Vec<RemoteId> = page
+        .changes
+        .iter()
+        .map(|c| match &c.change {
+            Change::Seen { id, .. } | Change::Deleted { id } => id.clone(),
+        })
+        .collect();
+    let mut holders: BTreeMap<RemoteId, BTreeSet<MemberId>> = BTreeMap::new();
+    for (member, id) in ctx.store.holders(&members, module, Side::Crm, &ids).await? {
+        holders.entry(id).or_default().insert(member);
+    }
+    let none = BTreeSet::new();
+    let mut observations = Vec::new();
+    for change in &page.changes {
+        match &change.change {
+            Change::Deleted { id } => {
+                for member in holders.get(id).unwrap_or(&none) {
+                    observations.push(Observation {
+                        member: *member,
+                        id: id.clone(),
+                        presence: Presence::Deleted,
+                        version: None,
+                    });
+                }
+            }
+            Change::Seen { id, version } => {
+                let concerned =
+                    ctx.members.iter().filter(|(_, user)| change.concerns.contains(user)).map(|(m, _)| *m);
+                let mut whom: BTreeSet<MemberId> = holders.get(id).cloned().unwrap_or_default();
+                whom.extend(concerned);
+                for member in whom {
+                    // Whether it is still in the member's sight is found out when it is read.
+                    observations.push(Observation {
+                        member,
+                        id: id.clone(),
+                        presence: Presence::Present,
+                        version: Some(version.clone()),
+                    });
+                }
+            }
+        }
+    }
+    Ok(observations)
+}

@@ -1,0 +1,556 @@
+//! Items that have no twin yet: read for matching, matched, linked or made on the other side.
+//!
+//! Nothing is made before both sides are read whole: an item that looks new may have its twin on the page that was not
+//! read yet.
+
+use crate::context::CycleFault;
+use crate::effects::{Read, Work, Write};
+use crate::journal;
+use crate::matching::{self, MatchRule, compatible};
+use crate::module_cycle::{ModuleCycle, away};
+use crate::plan::{Deed, Now, SERIES_HELD, plan_pair};
+use crate::project::{map_item, required_default};
+use crate::read::{Reading, now_of};
+use riva_core::activity::Level;
+use riva_core::documents::Direction;
+use riva_core::ids::{Marker, PairId, RemoteId, Version};
+use riva_core::item::{Item, Module, Value};
+use riva_core::ports::{Claim, Fetched};
+use riva_core::rows::{Commit, Hashes, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Items read and matched at once.
+const SLICE: usize = 100;
+
+/// An item without a twin.
+pub(crate) struct Candidate {
+    side: Side,
+    row: Option<ItemRow>,
+    id: RemoteId,
+    version: Version,
+    item: Item,
+    /// The pair that it is alone in already (held or failed before).
+    pair: Option<PairRow>,
+}
+
+impl Candidate {
+    /// The present side of a pair whose other side is to be found or made.
+    pub fn of(work: Work, reading: &Reading, missing: Side) -> Option<Self> {
+        let side = missing.other();
+        let Now::Present { version, item } = reading.now(side) else { return None };
+        let id = work.pair.side(side)?.id.clone();
+        let row = if side == Side::Mail { work.mail } else { work.crm }.and_then(|read| read.row);
+        Some(Self { side, row, id, version: version.clone(), item: item.clone(), pair: Some(work.pair) })
+    }
+}
+
+/// What was found for a candidate.
+enum Twin {
+    One(RemoteId, MatchRule),
+    Several(usize, MatchRule),
+    None,
+}
+
+pub(crate) struct FirstSync<'m, 'a, 'c> {
+    cycle: &'m mut ModuleCycle<'a, 'c>,
+}
+
+impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
+    pub fn new(cycle: &'m mut ModuleCycle<'a, 'c>) -> Self {
+        Self { cycle }
+    }
+
+    pub async fn run(&mut self) -> Result<(), CycleFault> {
+        for side in [Side::Mail, Side::Crm] {
+            self.read(side).await?;
+        }
+        for side in [Side::Mail, Side::Crm] {
+            let mut after: Option<RemoteId> = None;
+            loop {
+                if self.cycle.ctx.stop.stopped() {
+                    return Err(CycleFault::Stopped);
+                }
+                let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
+                let rows =
+                    self.cycle.ctx.store.unpaired_items(member, module, side, after.as_ref(), SLICE).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some(last.id.clone());
+                let candidates = self.present(side, rows).await?;
+                self.candidates(candidates).await?;
+                if self.cycle.spent() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what was never read, and writes down by which keys its twin can be found.
+    async fn read(&mut self, side: Side) -> Result<(), CycleFault> {
+        let mut done = 0;
+        loop {
+            let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
+            let rows = self.cycle.ctx.store.unread_items(member, module, side, SLICE).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            done += rows.len() as u64;
+            let phase = if side == Side::Mail { "reading the mailbox" } else { "reading the CRM" };
+            self.cycle.progress(phase, done, 0);
+            let ids: Vec<RemoteId> = rows.iter().map(|r| r.id.clone()).collect();
+            let mut fetched = self.cycle.fetch(side, &ids).await?;
+            let mut commit = Commit::default();
+            for row in rows {
+                let Some(fetched) = fetched.remove(&row.id) else { continue };
+                self.take_in(side, row, fetched, &mut commit).await?;
+            }
+            self.cycle.store(&commit).await?;
+        }
+    }
+
+    async fn take_in(
+        &mut self,
+        side: Side,
+        row: ItemRow,
+        fetched: Fetched,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let (now, marker) = now_of(fetched);
+        match now {
+            Now::Gone => commit.forget_items.push((row.member, row.module, side, row.id)),
+            Now::OutOfScope => commit.items.push(away(&row, Presence::OutOfScope)),
+            Now::None => {}
+            Now::Unreadable(why) => {
+                let why = format!("The {}'s item cannot be read: {why}", side.title());
+                self.cycle.line(Level::Error, why.clone());
+                self.alone(side, row, PairState::Quarantined, why, None, commit);
+            }
+            Now::Present { version, item } => {
+                let row = ItemRow { version, ..row };
+                if self.outside(&item) {
+                    commit.items.push(away(&row, Presence::OutOfScope));
+                } else if side == Side::Mail && self.cycle.rules.skip_private && item.is_private() {
+                    commit.items.push(ItemRow { dirty: false, ..row });
+                } else if item.is_recurring() {
+                    let text = format!("{}: {SERIES_HELD}", item.title());
+                    self.cycle.line(Level::Warning, text);
+                    self.alone(side, row, PairState::Held, SERIES_HELD.into(), Some(&item), commit);
+                } else if !self.ours(side, &row, marker, &item, commit).await? {
+                    let keys = matching::keys(&self.cycle.hasher, &item, marker);
+                    commit.items.push(ItemRow { match_keys: Some(keys), ..row });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn outside(&self, item: &Item) -> bool {
+        let (Some(window), Some(when)) = (self.cycle.ctx.window(self.cycle.module), item.when()) else {
+            return false;
+        };
+        let (start, end) = when.utc();
+        end < window.from || start > window.to
+    }
+
+    /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
+    /// has a new id. Returns whether it was one.
+    async fn ours(
+        &mut self,
+        side: Side,
+        row: &ItemRow,
+        marker: Option<Marker>,
+        item: &Item,
+        commit: &mut Commit,
+    ) -> Result<bool, CycleFault> {
+        let Some(marker) = marker else { return Ok(false) };
+        let known = self.cycle.ctx.store.pairs(row.member, &[marker.pair]).await?.pop();
+        let Some(mut pair) = known.filter(|p| p.module == row.module) else { return Ok(false) };
+        let now = self.cycle.ctx.clock.now();
+        let old = pair.side(side).cloned();
+        match &old {
+            Some(at) if at.id == row.id => {}
+            Some(at) => {
+                let there = self.cycle.fetch(side, std::slice::from_ref(&at.id)).await?.remove(&at.id);
+                if !matches!(there, Some(Fetched::Gone)) {
+                    // A copy that the user made of an item of ours: it stands alone, and is not synced.
+                    let why = format!(
+                        "A copy of a synced item ({}): the {} has both; the copy is left as it is.",
+                        item.title(),
+                        side.title()
+                    );
+                    self.cycle.line(Level::Warning, why.clone());
+                    self.alone(side, row.clone(), PairState::Detached, why, Some(item), commit);
+                    return Ok(true);
+                }
+                if let Some(gone) = self.cycle.ctx.store.item(row.member, row.module, side, &at.id).await? {
+                    commit.forget_items.push((row.member, row.module, side, gone.id));
+                }
+            }
+            None => {}
+        }
+        let (seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        *pair.side_mut(side) =
+            Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
+        commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });
+        commit.journal.push(journal::line(&pair, now, "adopt", "marker", item.title()));
+        commit.pairs.push(pair);
+        Ok(true)
+    }
+
+    /// A pair of one item: held, failed or detached.
+    fn alone(
+        &mut self,
+        side: Side,
+        row: ItemRow,
+        state: PairState,
+        why: String,
+        item: Option<&Item>,
+        commit: &mut Commit,
+    ) {
+        let now = self.cycle.ctx.clock.now();
+        let mut pair = self.new_pair(state);
+        let seen = item.map(|item| self.cycle.hasher.item(item)).unwrap_or_default();
+        let at = PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent: Hashes::default() };
+        *pair.side_mut(side) = Some(at);
+        pair.reason = Some(why.clone());
+        commit.items.push(ItemRow { dirty: false, pair: Some(pair.id), ..row });
+        commit.journal.push(journal::line(&pair, now, state.as_str(), "reading", why));
+        commit.pairs.push(pair);
+    }
+
+    fn new_pair(&self, state: PairState) -> PairRow {
+        PairRow {
+            id: PairId(self.cycle.ctx.ids.next()),
+            member: self.cycle.ctx.member.id,
+            module: self.cycle.module,
+            mail: None,
+            crm: None,
+            state,
+            reason: None,
+            generation: 1,
+            attempts: 0,
+            next_try: None,
+        }
+    }
+
+    /// Reads items again that were read for matching: their content is not kept.
+    async fn present(&mut self, side: Side, rows: Vec<ItemRow>) -> Result<Vec<Candidate>, CycleFault> {
+        let ids: Vec<RemoteId> = rows.iter().map(|r| r.id.clone()).collect();
+        let mut fetched = self.cycle.fetch(side, &ids).await?;
+        let mut commit = Commit::default();
+        let mut candidates = Vec::new();
+        for row in rows {
+            let Some(fetched) = fetched.remove(&row.id) else { continue };
+            let plain = match &fetched {
+                Fetched::Present { item, .. } => {
+                    let private = side == Side::Mail && self.cycle.rules.skip_private && item.is_private();
+                    !private && !item.is_recurring() && !self.outside(item)
+                }
+                _ => false,
+            };
+            match fetched {
+                Fetched::Present { version, item, .. } if plain => candidates.push(Candidate {
+                    side,
+                    id: row.id.clone(),
+                    row: Some(ItemRow { version: version.clone(), ..row }),
+                    version,
+                    item: *item,
+                    pair: None,
+                }),
+                // It has become something else since it was read: taken in anew.
+                other => self.take_in(side, ItemRow { match_keys: None, ..row }, other, &mut commit).await?,
+            }
+        }
+        self.cycle.store(&commit).await?;
+        Ok(candidates)
+    }
+
+    /// Finds twins, links, makes.
+    pub async fn candidates(&mut self, candidates: Vec<Candidate>) -> Result<(), CycleFault> {
+        let mut by_side: BTreeMap<Side, Vec<Candidate>> = BTreeMap::new();
+        for candidate in candidates {
+            by_side.entry(candidate.side).or_default().push(candidate);
+        }
+        for (side, candidates) in by_side {
+            self.of_one_side(side, candidates).await?;
+        }
+        Ok(())
+    }
+
+    async fn of_one_side(&mut self, side: Side, candidates: Vec<Candidate>) -> Result<(), CycleFault> {
+        let other = side.other();
+        let keys: Vec<Vec<MatchKey>> = candidates
+            .iter()
+            .map(|c| match c.row.as_ref().and_then(|r| r.match_keys.clone()) {
+                Some(keys) if c.pair.is_none() => keys,
+                _ => matching::keys(&self.cycle.hasher, &c.item, None),
+            })
+            .collect();
+        let all: Vec<MatchKey> =
+            keys.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
+        let there = self.cycle.ctx.store.matches(member, module, other, &all).await?;
+        let here = self.cycle.ctx.store.matches(member, module, side, &all).await?;
+        let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
+        let wanted: Vec<RemoteId> = wanted.into_iter().collect();
+        let mut twins = self.cycle.fetch(other, &wanted).await?;
+        let mut taken = BTreeSet::new();
+        let mut works = Vec::new();
+        let mut commit = Commit::default();
+        for (candidate, keys) in candidates.into_iter().zip(keys) {
+            match twin(&candidate, &keys, &there, &here, &twins, &taken) {
+                Twin::One(id, rule) => {
+                    taken.insert(id.clone());
+                    if let Some(fetched) = twins.remove(&id) {
+                        self.link(candidate, id, fetched, rule, &mut works, &mut commit).await?;
+                    }
+                }
+                Twin::Several(n, rule) => self.possible_duplicate(candidate, n, rule, &mut commit),
+                Twin::None => self.make(candidate, &mut works, &mut commit).await?,
+            }
+        }
+        self.cycle.store(&commit).await?;
+        self.cycle.write(&mut works).await
+    }
+
+    async fn link(
+        &mut self,
+        candidate: Candidate,
+        id: RemoteId,
+        fetched: Fetched,
+        rule: MatchRule,
+        works: &mut Vec<Work>,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let (member, module, side) = (self.cycle.ctx.member.id, self.cycle.module, candidate.side);
+        let (now, _) = now_of(fetched);
+        let Now::Present { version, .. } = &now else { return Ok(()) };
+        let twin_row = self.cycle.ctx.store.item(member, module, side.other(), &id).await?;
+        let twin_side =
+            PairSide { id, version: version.clone(), seen: Hashes::default(), sent: Hashes::default() };
+        let own = PairSide {
+            id: candidate.id.clone(),
+            version: candidate.version.clone(),
+            seen: Hashes::default(),
+            sent: Hashes::default(),
+        };
+        let mut pair = candidate.pair.unwrap_or_else(|| self.new_pair(PairState::Linked));
+        pair.state = PairState::Linked;
+        pair.reason = None;
+        *pair.side_mut(side) = Some(own);
+        *pair.side_mut(side.other()) = Some(twin_side);
+        let own_now = Now::Present { version: candidate.version, item: candidate.item };
+        let reading = match side {
+            Side::Mail => Reading { mail: own_now, crm: now, mail_row: candidate.row, crm_row: twin_row },
+            Side::Crm => Reading { mail: now, crm: own_now, mail_row: twin_row, crm_row: candidate.row },
+        };
+        self.claim_for_link(&pair, reading.mail.item()).await?;
+        let plan = plan_pair(
+            &self.cycle.hasher,
+            &pair,
+            &reading.mail,
+            &reading.crm,
+            self.cycle.caps,
+            &self.cycle.rules,
+        );
+        let mut work = reading.work(pair, format!("match by {}", rule.title(module)), &self.cycle.hasher);
+        let at = self.cycle.ctx.clock.now();
+        commit.journal.push(journal::line(&work.pair, at, "link", &work.rule, work.title.clone()));
+        match plan.deed {
+            Deed::Merge(merged) => {
+                for side in [Side::Crm, Side::Mail] {
+                    let set = merged.to(side).clone();
+                    if let Some(base) = reading.now(side).item().filter(|_| !set.is_empty()) {
+                        work.writes.push(Write::Update { side, set, base: base.clone() });
+                    }
+                }
+            }
+            Deed::Become(state, reason) => {
+                work.pair.state = state;
+                work.pair.reason = Some(reason.clone());
+                crate::effects::clean(&work, commit);
+                commit.pairs.push(work.pair.clone());
+                self.cycle.line(Level::Warning, format!("{}: {reason}", work.title));
+                return Ok(());
+            }
+            _ => {}
+        }
+        // The link itself is stored before anything is written for it.
+        for read in [&work.mail, &work.crm].into_iter().flatten() {
+            let row = read.row.clone();
+            commit.items.extend(row.map(|row| ItemRow { pair: Some(work.pair.id), ..row }));
+        }
+        commit.pairs.push(work.pair.clone());
+        works.push(work);
+        Ok(())
+    }
+
+    /// A linked meeting counts as made: other members' copies of it must not be made again.
+    async fn claim_for_link(&self, pair: &PairRow, item: Option<&Item>) -> Result<(), CycleFault> {
+        let Some((kind, key)) = item.and_then(|i| matching::claim_key(&self.cycle.hasher, i)) else {
+            return Ok(());
+        };
+        let (connection, member) = (&self.cycle.ctx.member.crm, self.cycle.ctx.member.id);
+        self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
+        Ok(())
+    }
+
+    fn possible_duplicate(&mut self, candidate: Candidate, n: usize, rule: MatchRule, commit: &mut Commit) {
+        let title = candidate.item.title();
+        let why = format!(
+            "Possible duplicate: {n} items share its {}; it is neither linked nor made again until somebody decides.",
+            rule.title(self.cycle.module)
+        );
+        self.cycle.line(Level::Warning, format!("{title}: {why}"));
+        self.settle(candidate, PairState::Held, why, commit);
+    }
+
+    /// Stores a candidate as a pair of one item that is not to be twinned now.
+    fn settle(&mut self, candidate: Candidate, state: PairState, why: String, commit: &mut Commit) {
+        let now = self.cycle.ctx.clock.now();
+        let mut pair = candidate.pair.unwrap_or_else(|| self.new_pair(state));
+        pair.state = state;
+        pair.reason = Some(why.clone());
+        pair.next_try = None;
+        let seen = self.cycle.hasher.item(&candidate.item);
+        *pair.side_mut(candidate.side) =
+            Some(PairSide { id: candidate.id, version: candidate.version, seen, sent: Hashes::default() });
+        commit.items.extend(candidate.row.map(|row| ItemRow { dirty: false, pair: Some(pair.id), ..row }));
+        commit.journal.push(journal::line(&pair, now, state.as_str(), "matching", why));
+        commit.pairs.push(pair);
+    }
+
+    async fn make(
+        &mut self,
+        candidate: Candidate,
+        works: &mut Vec<Work>,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let target = candidate.side.other();
+        let allowed = match self.cycle.rules.rules.direction {
+            Direction::TwoWay => true,
+            Direction::MailToCrm => target == Side::Crm,
+            Direction::CrmToMail => target == Side::Mail,
+        };
+        if !allowed {
+            commit.items.extend(candidate.row.map(|row| ItemRow { dirty: false, ..row }));
+            return Ok(());
+        }
+        let caps = self.cycle.caps;
+        let mut item = map_item(&candidate.item, caps.side(candidate.side), caps.side(target));
+        for field in &caps.side(target).required {
+            if item.get(*field).is_some_and(|v| *v != Value::Blank) {
+                continue;
+            }
+            if let Some(value) = required_default(*field, &candidate.item) {
+                item.set(*field, value);
+            } else {
+                let why = format!("The {} requires {field}, which is blank here.", target.title());
+                self.cycle.line(Level::Error, format!("{}: {why}", candidate.item.title()));
+                self.settle(candidate, PairState::Quarantined, why, commit);
+                return Ok(());
+            }
+        }
+        let mut pair = candidate.pair.clone().unwrap_or_else(|| self.new_pair(PairState::Linked));
+        if target == Side::Crm
+            && let Some(why) = self.made_by_another(&pair, &candidate).await?
+        {
+            self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
+            self.settle(candidate, PairState::Detached, why, commit);
+            return Ok(());
+        }
+        pair.state = PairState::Linked;
+        pair.reason = None;
+        pair.next_try = None;
+        let hashes = self.cycle.hasher.item(&candidate.item);
+        *pair.side_mut(candidate.side) = Some(PairSide {
+            id: candidate.id,
+            version: candidate.version.clone(),
+            seen: hashes.clone(),
+            sent: Hashes::default(),
+        });
+        let read = Some(Read { version: candidate.version, hashes, row: candidate.row });
+        let (mail, crm) = if candidate.side == Side::Mail { (read, None) } else { (None, read) };
+        let row = if target == Side::Crm { 15 } else { 16 };
+        works.push(Work {
+            writes: vec![Write::Create { side: target, item }],
+            mail,
+            crm,
+            rule: journal::row(row),
+            title: candidate.item.title(),
+            fate: crate::effects::Fate::Open,
+            pair,
+        });
+        Ok(())
+    }
+
+    /// Whether another member's item stands for the same record in the CRM: a meeting in many mailboxes is one record,
+    /// kept by whoever was first; a person is one contact.
+    async fn made_by_another(
+        &self,
+        pair: &PairRow,
+        candidate: &Candidate,
+    ) -> Result<Option<String>, CycleFault> {
+        let Some((kind, key)) = matching::claim_key(&self.cycle.hasher, &candidate.item) else {
+            return Ok(None);
+        };
+        let (connection, member) = (&self.cycle.ctx.member.crm, self.cycle.ctx.member.id);
+        let claim = self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
+        Ok(match claim {
+            Claim::Ours => None,
+            Claim::Theirs { member: theirs, .. } if theirs == member => None,
+            Claim::Theirs { .. } => Some(match self.cycle.module {
+                Module::Calendar => {
+                    "This meeting is in the CRM already, from another syncing user's calendar.".into()
+                }
+                _ => "This person is in the CRM already, as another syncing user's contact.".into(),
+            }),
+        })
+    }
+}
+
+/// The twin of a candidate, by the first rule that finds one.
+fn twin(
+    candidate: &Candidate,
+    keys: &[MatchKey],
+    there: &BTreeMap<MatchKey, Vec<RemoteId>>,
+    here: &BTreeMap<MatchKey, Vec<RemoteId>>,
+    twins: &BTreeMap<RemoteId, Fetched>,
+    taken: &BTreeSet<RemoteId>,
+) -> Twin {
+    let rules: BTreeSet<u8> = keys.iter().map(|k| k.rule).collect();
+    for rule in rules {
+        let Some(known) = keys.iter().find(|k| k.rule == rule).and_then(|k| MatchRule::of(*k)) else {
+            continue;
+        };
+        let of_rule = keys.iter().filter(|k| k.rule == rule);
+        let mut found: BTreeSet<&RemoteId> = BTreeSet::new();
+        let mut rivals: BTreeSet<&RemoteId> = BTreeSet::new();
+        for key in of_rule {
+            let ids = there.get(key).into_iter().flatten();
+            let mut any = false;
+            for id in ids.filter(|id| !taken.contains(*id)) {
+                any = true;
+                found.insert(id);
+            }
+            if any {
+                rivals.extend(here.get(key).into_iter().flatten().filter(|id| **id != candidate.id));
+            }
+        }
+        let item_of = |id: &RemoteId| match twins.get(id) {
+            Some(Fetched::Present { item, .. }) => Some(item.as_ref()),
+            _ => None,
+        };
+        found.retain(|id| item_of(id).is_some_and(|other| compatible(known, &candidate.item, other)));
+        match (found.len(), rivals.is_empty()) {
+            (0, _) => {}
+            (1, true) => {
+                if let Some(id) = found.first() {
+                    return Twin::One((*id).clone(), known);
+                }
+            }
+            (n, _) => return Twin::Several(n.max(rivals.len() + 1), known),
+        }
+    }
+    Twin::None
+}

@@ -1,0 +1,299 @@
+//! The three-way merge of a pair's fields (engine design, section 1.5).
+//!
+//! A field has changed on a side if its hash differs from what *that side* showed when both were last in step: what
+//! the other side shows, or what we sent, does not matter. So a CRM that formats phone numbers or cuts texts does not
+//! look changed by that.
+
+use crate::hash::{FieldHasher, canonical_element};
+use crate::project::{is_set, map, would_lose_tail};
+use riva_core::documents::{ConflictWinner, Direction};
+use riva_core::item::{Element, Field, Item, Value};
+use riva_core::ports::ModuleCapabilities;
+use riva_core::rows::{Hashes, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One side of a pair as it is now, and as it was.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Now.
+    pub item: &'a Item,
+    /// What it can hold.
+    pub caps: &'a ModuleCapabilities,
+    /// What it showed when both were last in step; empty: there was no such time.
+    pub seen: &'a Hashes,
+    /// What we last sent.
+    pub sent: &'a Hashes,
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Merged {
+    /// Fields to set in the mailbox.
+    pub to_mail: BTreeMap<Field, Value>,
+    /// Fields to set in the CRM.
+    pub to_crm: BTreeMap<Field, Value>,
+    /// Fields that were changed on both sides, and who won.
+    pub conflicts: Vec<(Field, ConflictWinner)>,
+    /// Fields that an administrator must decide about; nothing is written then.
+    pub held: Vec<(Field, String)>,
+}
+
+impl Merged {
+    /// The fields to set on a side.
+    pub fn to(&self, side: Side) -> &BTreeMap<Field, Value> {
+        match side {
+            Side::Mail => &self.to_mail,
+            Side::Crm => &self.to_crm,
+        }
+    }
+}
+
+/// Merges a pair.
+pub fn merge(
+    hasher: &FieldHasher,
+    mail: Shown<'_>,
+    crm: Shown<'_>,
+    direction: Direction,
+    winner: ConflictWinner,
+) -> Merged {
+    let mut merge = Merge { hasher, mail, crm, direction, winner, out: Merged::default() };
+    let fields: Vec<Field> = mail.caps.reads.intersection(&crm.caps.reads).copied().collect();
+    for field in fields {
+        let (Some(m), Some(c)) = (mail.item.get(field), crm.item.get(field)) else { continue };
+        if is_set(field) {
+            merge.set(field, m, c);
+        } else {
+            merge.whole(field, m, c);
+        }
+    }
+    if !merge.out.held.is_empty() {
+        merge.out.to_mail.clear();
+        merge.out.to_crm.clear();
+    }
+    merge.out
+}
+
+/// Whether a field, or an element, differs from what a side showed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Mail,
+    Crm,
+    Both,
+    Neither,
+    /// There is nothing to compare with: both sides are seen together for the first time.
+    NoBase,
+}
+
+fn moved(
+    mail_now: Option<u64>,
+    mail_then: Option<Option<u64>>,
+    crm_now: Option<u64>,
+    crm_then: Option<Option<u64>>,
+) -> Moved {
+    let (Some(mail_then), Some(crm_then)) = (mail_then, crm_then) else { return Moved::NoBase };
+    match (mail_now != mail_then, crm_now != crm_then) {
+        (true, false) => Moved::Mail,
+        (false, true) => Moved::Crm,
+        (true, true) => Moved::Both,
+        (false, false) => Moved::Neither,
+    }
+}
+
+struct Merge<'a> {
+    hasher: &'a FieldHasher,
+    mail: Shown<'a>,
+    crm: Shown<'a>,
+    direction: Direction,
+    winner: ConflictWinner,
+    out: Merged,
+}
+
+impl Merge<'_> {
+    fn shown(&self, side: Side) -> Shown<'_> {
+        match side {
+            Side::Mail => self.mail,
+            Side::Crm => self.crm,
+        }
+    }
+
+    fn may_write(&self, side: Side) -> bool {
+        match self.direction {
+            Direction::TwoWay => true,
+            Direction::MailToCrm => side == Side::Crm,
+            Direction::CrmToMail => side == Side::Mail,
+        }
+    }
+
+    /// Who wins where both differ: the side that is written to is the other one. In one direction there is no choice.
+    fn loser(&mut self, field: Field) -> Option<Side> {
+        let winner = match self.direction {
+            Direction::TwoWay => self.winner,
+            Direction::MailToCrm => ConflictWinner::Mail,
+            Direction::CrmToMail => ConflictWinner::Crm,
+        };
+        match winner {
+            ConflictWinner::Crm => Some(Side::Mail),
+            ConflictWinner::Mail => Some(Side::Crm),
+            ConflictWinner::Hold => {
+                self.out.held.push((field, "was changed on both sides".into()));
+                None
+            }
+        }
+        .inspect(|_| self.out.conflicts.push((field, winner)))
+    }
+
+    fn whole(&mut self, field: Field, m: &Value, c: &Value) {
+        let (hm, hc) = (self.hasher.value(field, m), self.hasher.value(field, c));
+        let then = |seen: &Hashes| seen.0.get(&Hashes::key(field)).copied().map(Some);
+        match moved(Some(hm), then(self.mail.seen), Some(hc), then(self.crm.seen)) {
+            Moved::Neither => {}
+            Moved::Mail => self.push(field, Side::Crm, m, c),
+            Moved::Crm => self.push(field, Side::Mail, c, m),
+            Moved::Both if self.same(field, m, c) => {}
+            Moved::Both => self.push_to_loser(field, m, c),
+            Moved::NoBase if self.same(field, m, c) => {}
+            Moved::NoBase => match (m == &Value::Blank, c == &Value::Blank) {
+                (true, _) => self.push(field, Side::Mail, c, m),
+                (false, true) => self.push(field, Side::Crm, m, c),
+                (false, false) => self.push_to_loser(field, m, c),
+            },
+        }
+    }
+
+    fn push_to_loser(&mut self, field: Field, m: &Value, c: &Value) {
+        // A field that the loser's side cannot hold differently is no conflict: there is nothing to write.
+        match self.loser(field) {
+            Some(Side::Crm) => self.push(field, Side::Crm, m, c),
+            Some(Side::Mail) => self.push(field, Side::Mail, c, m),
+            None => {}
+        }
+    }
+
+    /// Equal as far as one of the sides can hold it (Unison's "false conflict").
+    fn same(&self, field: Field, m: &Value, c: &Value) -> bool {
+        let hash = |v: &Value| self.hasher.value(field, v);
+        let as_crm = map(field, m, self.mail.caps, self.crm.caps, Some(c)).map(|v| hash(&v));
+        let as_mail = map(field, c, self.crm.caps, self.mail.caps, Some(m)).map(|v| hash(&v));
+        as_crm == Some(hash(c)) || as_mail == Some(hash(m))
+    }
+
+    /// Sets a field on a side from the other one, unless it shows the same already, or its own form of what we sent.
+    fn push(&mut self, field: Field, to: Side, value: &Value, current: &Value) {
+        if !self.may_write(to) {
+            return;
+        }
+        let (from, target) = (self.shown(to.other()), self.shown(to));
+        let Some(mapped) = map(field, value, from.caps, target.caps, Some(current)) else { return };
+        let key = Hashes::key(field);
+        let (new, now) = (self.hasher.value(field, &mapped), self.hasher.value(field, current));
+        let its_own_form = target.sent.0.get(&key) == Some(&new) && target.seen.0.get(&key) == Some(&now);
+        if new == now || its_own_form {
+            return;
+        }
+        if would_lose_tail(field, Some(current), from.caps) {
+            let why = format!(
+                "was edited where only its beginning is shown; writing it would cut the {}'s text",
+                to.title()
+            );
+            self.out.held.push((field, why));
+            return;
+        }
+        self.out_to(to).insert(field, mapped);
+    }
+
+    fn out_to(&mut self, side: Side) -> &mut BTreeMap<Field, Value> {
+        match side {
+            Side::Mail => &mut self.out.to_mail,
+            Side::Crm => &mut self.out.to_crm,
+        }
+    }
+
+    fn set(&mut self, field: Field, m: &Value, c: &Value) {
+        let (m, c) = (elements(m), elements(c));
+        let holds = |caps: &ModuleCapabilities, key: &str| {
+            caps.set_keys.get(&field).is_none_or(|keys| keys.contains(key))
+        };
+        let known = |seen: &Hashes| seen.0.contains_key(&Hashes::key(field));
+        let (mail_known, crm_known) = (known(self.mail.seen), known(self.crm.seen));
+        let mut keys: BTreeSet<&str> = m.keys().chain(c.keys()).map(String::as_str).collect();
+        let prefix = format!("{field}/");
+        keys.extend(
+            self.mail.seen.0.keys().chain(self.crm.seen.0.keys()).filter_map(|k| k.strip_prefix(&prefix)),
+        );
+        let (mut new_m, mut new_c) = (m.clone(), c.clone());
+        for key in keys {
+            if !holds(self.mail.caps, key) || !holds(self.crm.caps, key) {
+                continue;
+            }
+            let (em, ec) = (m.get(key), c.get(key));
+            let hash = |e: Option<&Element>| e.map(|e| self.hasher.element(field, e));
+            let (hm, hc) = (hash(em), hash(ec));
+            let slot = Hashes::element_key(field, key);
+            let mail_then = mail_known.then(|| self.mail.seen.0.get(&slot).copied());
+            let crm_then = crm_known.then(|| self.crm.seen.0.get(&slot).copied());
+            let write = match moved(hm, mail_then, hc, crm_then) {
+                Moved::Neither => None,
+                _ if hm == hc => None,
+                Moved::Mail => Some(Side::Crm),
+                Moved::Crm => Some(Side::Mail),
+                Moved::NoBase => match (em, ec) {
+                    // The same address in another slot is the same address.
+                    (Some(e), _) if has_value(field, &c, e) && ec.is_none_or(|e| has_value(field, &m, e)) => {
+                        None
+                    }
+                    (_, Some(e)) if has_value(field, &m, e) && em.is_none_or(|e| has_value(field, &c, e)) => {
+                        None
+                    }
+                    (Some(_), None) => Some(Side::Crm),
+                    (None, Some(_)) => Some(Side::Mail),
+                    (None, None) => None,
+                    (Some(_), Some(_)) => self.loser(field),
+                },
+                Moved::Both => match (em, ec) {
+                    // Taken away on one side, changed on the other: the change stays.
+                    (Some(_), None) => Some(Side::Crm),
+                    (None, Some(_)) => Some(Side::Mail),
+                    (None, None) => None,
+                    (Some(_), Some(_)) => self.loser(field),
+                },
+            };
+            let Some(side) = write.filter(|side| self.may_write(*side)) else { continue };
+            let (from, now, target) = match side {
+                Side::Crm => (em, hc, &mut new_c),
+                Side::Mail => (ec, hm, &mut new_m),
+            };
+            let shown = self.shown(side);
+            let its_own_form = hash(from).is_some()
+                && shown.sent.0.get(&slot).copied() == hash(from)
+                && shown.seen.0.get(&slot).copied() == now;
+            if its_own_form {
+                continue;
+            }
+            match from {
+                Some(element) => target.insert(key.to_owned(), element.clone()),
+                None => target.remove(key),
+            };
+        }
+        if new_c != c && self.crm.caps.writes.contains(&field) {
+            self.out.to_crm.insert(field, Value::set(new_c));
+        }
+        if new_m != m && self.mail.caps.writes.contains(&field) {
+            self.out.to_mail.insert(field, Value::set(new_m));
+        }
+    }
+}
+
+fn elements(value: &Value) -> BTreeMap<String, Element> {
+    match value {
+        Value::Set(elements) => elements.clone(),
+        _ => BTreeMap::new(),
+    }
+}
+
+fn has_value(field: Field, elements: &BTreeMap<String, Element>, wanted: &Element) -> bool {
+    let wanted = canonical_element(field, &wanted.value);
+    elements.values().any(|e| canonical_element(field, &e.value) == wanted)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,312 @@
+//! One module's part of a cycle: what was observed is read, matched, planned and written, in slices.
+
+use crate::context::{CycleContext, CycleFault, CycleOutcome};
+use crate::effects::{Effects, Fate, Work, Write, clean, finish};
+use crate::first_sync::{Candidate, FirstSync};
+use crate::guard;
+use crate::hash::FieldHasher;
+use crate::journal;
+use crate::observe::observe;
+use crate::plan::{BothCaps, Deed, ModuleRules, plan_pair};
+use crate::project::map_item;
+use crate::read::Reading;
+use riva_core::activity::{Level, Progress, SyncEvent};
+use riva_core::ids::PairId;
+use riva_core::item::Module;
+use riva_core::queue::ModuleCounts;
+use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
+
+/// Pairs planned, read and written at once.
+const SLICE: usize = 100;
+
+/// Writes after which a cycle gives way to other members.
+const WRITES_PER_CYCLE: u32 = 500;
+
+/// One module of one member, in one cycle.
+pub(crate) struct ModuleCycle<'a, 'c> {
+    pub ctx: &'a CycleContext<'c>,
+    pub module: Module,
+    pub hasher: FieldHasher,
+    pub caps: BothCaps<'a>,
+    pub rules: ModuleRules,
+    pub counts: ModuleCounts,
+    pub writes: u32,
+    pub more: bool,
+}
+
+impl<'a, 'c> ModuleCycle<'a, 'c> {
+    pub fn new(
+        ctx: &'a CycleContext<'c>,
+        module: Module,
+        hasher: FieldHasher,
+        caps: BothCaps<'a>,
+        rules: ModuleRules,
+    ) -> Self {
+        Self { ctx, module, hasher, caps, rules, counts: ModuleCounts::default(), writes: 0, more: false }
+    }
+
+    pub async fn run(
+        mut self,
+        counts: &mut ModuleCounts,
+        outcome: &mut CycleOutcome,
+    ) -> Result<(), CycleFault> {
+        let result = self.steps(outcome).await;
+        *counts = self.counts;
+        outcome.writes += self.writes;
+        outcome.more_work |= self.more;
+        result
+    }
+
+    async fn steps(&mut self, outcome: &CycleOutcome) -> Result<(), CycleFault> {
+        let initial_fact = format!("initial/{}/{}", self.ctx.member.id.0, self.module.as_str());
+        self.counts.initial_done = self.ctx.store.fact(&initial_fact).await?.is_some();
+        if !self.counts.initial_done {
+            self.line(Level::Info, format!("{}: initial sync under way", self.module));
+        }
+        let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
+        FirstSync::new(self).run().await?;
+        if !self.more {
+            let deletions = self.dirty_pairs().await?;
+            self.deletions(deletions, observed.cursor_lost).await?;
+        }
+        self.report();
+        if !self.more && !outcome.more_work && !self.counts.initial_done {
+            self.ctx.store.set_fact(&initial_fact, &self.ctx.clock.now().to_rfc3339()).await?;
+            self.counts.initial_done = true;
+            self.line(Level::Info, format!("{}: full initial sync completed", self.module));
+        }
+        Ok(())
+    }
+
+    /// Whether this cycle has done its share.
+    pub fn spent(&mut self) -> bool {
+        let spent = self.writes >= WRITES_PER_CYCLE;
+        self.more |= spent;
+        spent
+    }
+
+    pub fn line(&self, level: Level, text: String) {
+        self.ctx.line(level, Some(self.module), text);
+    }
+
+    pub fn progress(&self, phase: &str, done: u64, total: u64) {
+        self.ctx.events.emit(SyncEvent::Progress(Progress {
+            module: self.module,
+            phase: phase.to_owned(),
+            done,
+            total,
+        }));
+    }
+
+    /// Plans and writes all pairs that something was observed of. Returns those whose other side is to be deleted: they
+    /// wait until all of them are known.
+    async fn dirty_pairs(&mut self) -> Result<Vec<(PairRow, Side)>, CycleFault> {
+        let mut deletions = Vec::new();
+        let mut after: Option<PairId> = None;
+        loop {
+            if self.ctx.stop.stopped() {
+                return Err(CycleFault::Stopped);
+            }
+            let now = self.ctx.clock.now();
+            let pairs =
+                self.ctx.store.dirty_pairs(self.ctx.member.id, self.module, now, after, SLICE).await?;
+            let Some(last) = pairs.last() else { break };
+            after = Some(last.id);
+            let mut works = Vec::new();
+            let mut alone = Vec::new();
+            let mut commit = Commit::default();
+            for (pair, reading) in self.read_pairs(pairs).await? {
+                self.plan_one(pair, reading, &mut works, &mut alone, &mut deletions, &mut commit);
+            }
+            self.store(&commit).await?;
+            self.write(&mut works).await?;
+            FirstSync::new(self).candidates(alone).await?;
+            if self.spent() {
+                break;
+            }
+        }
+        Ok(deletions)
+    }
+
+    fn plan_one(
+        &mut self,
+        pair: PairRow,
+        reading: Reading,
+        works: &mut Vec<Work>,
+        alone: &mut Vec<Candidate>,
+        deletions: &mut Vec<(PairRow, Side)>,
+        commit: &mut Commit,
+    ) {
+        let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, &self.rules);
+        let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
+        match plan.deed {
+            Deed::Refresh => finish(&mut work, commit),
+            Deed::Ignore => clean(&work, commit),
+            Deed::Merge(merged) => {
+                for side in [Side::Crm, Side::Mail] {
+                    let set = merged.to(side).clone();
+                    if let Some(base) = reading.now(side).item().filter(|_| !set.is_empty()) {
+                        work.writes.push(Write::Update { side, set, base: base.clone() });
+                    }
+                }
+                for (field, winner) in &merged.conflicts {
+                    let text = format!("{}: {field} was changed on both sides; {winner:?} wins", work.title);
+                    commit.journal.push(journal::line(
+                        &work.pair,
+                        self.ctx.clock.now(),
+                        "conflict",
+                        &work.rule,
+                        text.clone(),
+                    ));
+                    self.line(Level::Warning, text);
+                }
+                works.push(work);
+            }
+            Deed::Delete(side) => deletions.push((work.pair, side)),
+            Deed::Create(side) => match reading.now(side.other()).item() {
+                Some(origin) => {
+                    let item = map_item(origin, self.caps.side(side.other()), self.caps.side(side));
+                    work.writes.push(Write::Create { side, item });
+                    works.push(work);
+                }
+                None => clean(&work, commit),
+            },
+            Deed::Match(side) => alone.extend(Candidate::of(work, &reading, side)),
+            Deed::Become(state, reason) => {
+                self.becomes(&mut work, state, reason, commit);
+            }
+        }
+    }
+
+    fn becomes(&mut self, work: &mut Work, state: PairState, reason: String, commit: &mut Commit) {
+        let news = work.pair.state != state || work.pair.reason.as_deref() != Some(&reason);
+        work.pair.state = state;
+        work.pair.reason = Some(reason.clone());
+        work.pair.next_try = None;
+        clean(work, commit);
+        commit.pairs.push(work.pair.clone());
+        if news {
+            let text = format!("{}: {reason}", work.title);
+            let deed = state.as_str();
+            commit.journal.push(journal::line(
+                &work.pair,
+                self.ctx.clock.now(),
+                deed,
+                &work.rule,
+                text.clone(),
+            ));
+            let level = match state {
+                PairState::Held => Level::Warning,
+                PairState::Quarantined => Level::Error,
+                _ => Level::Info,
+            };
+            self.line(level, text);
+        }
+    }
+
+    /// Deletes what is to be deleted, unless it is too much.
+    async fn deletions(
+        &mut self,
+        deletions: Vec<(PairRow, Side)>,
+        cursor_lost: bool,
+    ) -> Result<(), CycleFault> {
+        if deletions.is_empty() {
+            return Ok(());
+        }
+        if cursor_lost {
+            // The rows stay dirty: the next cycle looks again.
+            self.more = true;
+            return Ok(());
+        }
+        let linked = self.ctx.store.count_pairs(self.ctx.member.id, self.module).await?;
+        let in_step = linked.get(&PairState::Linked).copied().unwrap_or(0);
+        let limit = match self.module {
+            Module::Contacts => self.ctx.policy.safety.contacts,
+            _ => self.ctx.policy.safety.calendar,
+        };
+        let tripped = guard::check(deletions.len(), in_step, limit);
+        if let Some(tripped) = &tripped {
+            self.line(Level::Error, tripped.text.clone());
+        }
+        for slice in deletions.chunks(SLICE) {
+            let (pairs, sides): (Vec<PairRow>, Vec<Side>) = slice.iter().cloned().unzip();
+            let mut works = Vec::new();
+            let mut commit = Commit::default();
+            for ((pair, reading), side) in self.read_pairs(pairs).await?.into_iter().zip(sides) {
+                // Planned once more: something may have changed since.
+                let plan =
+                    plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, &self.rules);
+                let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
+                if plan.deed != Deed::Delete(side) {
+                    continue;
+                }
+                if let Some(tripped) = &tripped {
+                    self.held_by_guard(&mut work, tripped, &mut commit);
+                } else {
+                    work.writes.push(Write::Delete { side });
+                    works.push(work);
+                }
+            }
+            self.store(&commit).await?;
+            self.write(&mut works).await?;
+        }
+        Ok(())
+    }
+
+    fn held_by_guard(&self, work: &mut Work, tripped: &guard::Tripped, commit: &mut Commit) {
+        work.pair.state = PairState::Held;
+        work.pair.reason = Some(tripped.text.clone());
+        clean(work, commit);
+        commit.pairs.push(work.pair.clone());
+        let at = self.ctx.clock.now();
+        commit.journal.push(journal::line(&work.pair, at, "held", "Delete Safety", work.title.clone()));
+    }
+
+    pub async fn store(&self, commit: &Commit) -> Result<(), CycleFault> {
+        if commit.is_empty() {
+            return Ok(());
+        }
+        Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, commit).await?)
+    }
+
+    /// Writes works; those with nothing to write are recorded as in step.
+    pub async fn write(&mut self, works: &mut [Work]) -> Result<(), CycleFault> {
+        let mut commit = Commit::default();
+        for work in works.iter_mut().filter(|w| w.writes.is_empty() && w.fate == Fate::Open) {
+            finish(work, &mut commit);
+        }
+        self.store(&commit).await?;
+        let mut effects = Effects {
+            ctx: self.ctx,
+            module: self.module,
+            hasher: self.hasher,
+            caps: self.caps,
+            counts: &mut self.counts,
+            writes: &mut self.writes,
+        };
+        effects.run(works).await
+    }
+
+    fn report(&self) {
+        let c = &self.counts;
+        let parts: Vec<String> = [
+            (c.created_crm, "created in the CRM"),
+            (c.created_mail, "created in the mailbox"),
+            (c.updated_crm, "updated in the CRM"),
+            (c.updated_mail, "updated in the mailbox"),
+            (c.deleted_crm, "deleted in the CRM"),
+            (c.deleted_mail, "deleted in the mailbox"),
+        ]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+        let text = if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") };
+        self.line(Level::Info, format!("{}: {text}", self.module));
+    }
+}
+
+/// The row of an item that is not there any more, or not for this user.
+pub(crate) fn away(row: &ItemRow, presence: Presence) -> ItemRow {
+    ItemRow { presence, dirty: false, ..row.clone() }
+}

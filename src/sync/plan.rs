@@ -1,0 +1,268 @@
+//! The plan for one pair: a pure function of what both sides show now, of what they showed when they were last in
+//! step, and of the policy.
+
+use crate::hash::FieldHasher;
+use crate::merge::{Merged, Shown, merge};
+use crate::table::{Decision, Rules, SideState, decide};
+use riva_core::documents::{ConflictWinner, Policy};
+use riva_core::ids::Version;
+use riva_core::item::{Item, Module};
+use riva_core::ports::ModuleCapabilities;
+use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
+
+/// What a module's policy says to the planner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModuleRules {
+    /// For the table.
+    pub rules: Rules,
+    /// For the merge.
+    pub winner: ConflictWinner,
+    /// Private items of the mailbox are not for the CRM.
+    pub skip_private: bool,
+}
+
+impl ModuleRules {
+    /// The rules of a module; `None` if the policy does not sync it.
+    pub fn of(policy: &Policy, module: Module) -> Option<Self> {
+        match module {
+            Module::Contacts => policy.modules.contacts.as_ref().map(|p| Self {
+                rules: Rules {
+                    direction: p.direction,
+                    deleted_in_mail: p.deleted_in_mail,
+                    deleted_in_crm: p.deleted_in_crm,
+                    crm_is_master: true,
+                },
+                winner: p.conflict,
+                skip_private: true,
+            }),
+            Module::Calendar => policy.modules.calendar.as_ref().map(|p| Self {
+                rules: Rules {
+                    direction: p.direction,
+                    deleted_in_mail: p.deleted_in_mail,
+                    deleted_in_crm: p.deleted_in_crm,
+                    crm_is_master: false,
+                },
+                winner: p.conflict,
+                skip_private: p.skip_private,
+            }),
+            Module::Tasks | Module::Email => None,
+        }
+    }
+}
+
+/// What a side of a pair shows now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Now {
+    /// It is there.
+    Present {
+        /// In this version.
+        version: Version,
+        /// With this content.
+        item: Item,
+    },
+    /// It is gone (a probe by id found nothing).
+    Gone,
+    /// It is there, but out of the user's reach.
+    OutOfScope,
+    /// It cannot be understood.
+    Unreadable(String),
+    /// The pair has no such side.
+    None,
+}
+
+impl Now {
+    /// The item, if it is there.
+    pub fn item(&self) -> Option<&Item> {
+        match self {
+            Self::Present { item, .. } => Some(item),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be done with a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deed {
+    /// Nothing is written; the base follows what is shown now.
+    Refresh,
+    /// Fields are written on one side or both.
+    Merge(Merged),
+    /// The item is taken away on this side.
+    Delete(Side),
+    /// The item is made (again) on this side.
+    Create(Side),
+    /// Its twin is looked for; made on this side if there is none.
+    Match(Side),
+    /// A new state, and why; nothing is written.
+    Become(PairState, String),
+    /// Nothing, and the base stays.
+    Ignore,
+}
+
+/// The plan for one pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairPlan {
+    /// The row of the reconciliation table.
+    pub row: u8,
+    /// What to do.
+    pub deed: Deed,
+}
+
+/// Both sides' abilities.
+#[derive(Debug, Clone, Copy)]
+pub struct BothCaps<'a> {
+    /// The mailbox's.
+    pub mail: &'a ModuleCapabilities,
+    /// The CRM's.
+    pub crm: &'a ModuleCapabilities,
+}
+
+impl<'a> BothCaps<'a> {
+    /// One side's.
+    pub fn side(&self, side: Side) -> &'a ModuleCapabilities {
+        match side {
+            Side::Mail => self.mail,
+            Side::Crm => self.crm,
+        }
+    }
+}
+
+/// Why a recurring series is held.
+pub const SERIES_HELD: &str = "A recurring series: series are not synced yet. Single appointments are; this one is left as it is on its side.";
+
+/// Plans a pair.
+pub fn plan_pair(
+    hasher: &FieldHasher,
+    pair: &PairRow,
+    mail: &Now,
+    crm: &Now,
+    caps: BothCaps<'_>,
+    rules: &ModuleRules,
+) -> PairPlan {
+    let plan = |row, deed| PairPlan { row, deed };
+    match pair.state {
+        // Each side keeps its own; what was deleted is not made again.
+        PairState::Detached | PairState::Tombstoned => return plan(0, Deed::Ignore),
+        PairState::Linked | PairState::Held | PairState::Quarantined => {}
+    }
+    for (side, now) in [(Side::Mail, mail), (Side::Crm, crm)] {
+        match now {
+            Now::Unreadable(why) => {
+                let why = format!("The {}'s item cannot be read: {why}", side.title());
+                return plan(0, Deed::Become(PairState::Quarantined, why));
+            }
+            Now::Present { item, .. } if item.is_recurring() => {
+                return plan(0, Deed::Become(PairState::Held, SERIES_HELD.into()));
+            }
+            _ => {}
+        }
+    }
+    let private = rules.skip_private && mail.item().is_some_and(Item::is_private);
+    let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
+    let crm_state = state(hasher, pair.crm.as_ref(), crm);
+    let (row, decision) = decide(mail_state, crm_state, &rules.rules);
+    let deed = match decision {
+        Decision::Refresh => Deed::Refresh,
+        Decision::Merge => merged(hasher, pair, mail, crm, caps, rules),
+        Decision::Delete(side) => Deed::Delete(side),
+        Decision::Create(side) => Deed::Create(side),
+        Decision::Match(side) => Deed::Match(side),
+        Decision::Detach => {
+            Deed::Become(PairState::Detached, detached_because(mail_state, crm_state, private))
+        }
+        Decision::Tombstone => Deed::Become(PairState::Tombstoned, "Gone on both sides.".into()),
+        Decision::Hold => Deed::Become(
+            PairState::Held,
+            "Deleted in the CRM, but edited in the mailbox: keep it or let it go?".into(),
+        ),
+        Decision::Ignore if mail_state == SideState::Deleted || crm_state == SideState::Deleted => {
+            Deed::Become(PairState::Tombstoned, "Gone before it had a twin.".into())
+        }
+        Decision::Ignore => Deed::Ignore,
+    };
+    plan(row, deed)
+}
+
+fn merged(
+    hasher: &FieldHasher,
+    pair: &PairRow,
+    mail: &Now,
+    crm: &Now,
+    caps: BothCaps<'_>,
+    rules: &ModuleRules,
+) -> Deed {
+    let (Some(mail_item), Some(crm_item)) = (mail.item(), crm.item()) else { return Deed::Ignore };
+    let empty = Hashes::default();
+    let seen = |side: &Option<PairSide>| side.as_ref().map_or_else(|| empty.clone(), |s| s.seen.clone());
+    let sent = |side: &Option<PairSide>| side.as_ref().map_or_else(|| empty.clone(), |s| s.sent.clone());
+    let (mail_seen, crm_seen, mail_sent, crm_sent) =
+        (seen(&pair.mail), seen(&pair.crm), sent(&pair.mail), sent(&pair.crm));
+    let merged = merge(
+        hasher,
+        Shown { item: mail_item, caps: caps.mail, seen: &mail_seen, sent: &mail_sent },
+        Shown { item: crm_item, caps: caps.crm, seen: &crm_seen, sent: &crm_sent },
+        rules.rules.direction,
+        rules.winner,
+    );
+    if !merged.held.is_empty() {
+        let fields: Vec<String> = merged.held.iter().map(|(f, why)| format!("{f} {why}")).collect();
+        return Deed::Become(PairState::Held, format!("Conflict: {}.", fields.join("; ")));
+    }
+    if merged.to_mail.is_empty() && merged.to_crm.is_empty() { Deed::Refresh } else { Deed::Merge(merged) }
+}
+
+fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState {
+    match (side, now) {
+        (None, Now::Present { .. }) => SideState::New,
+        (None, _) => SideState::Never,
+        (Some(_), Now::Gone) => SideState::Deleted,
+        (Some(_), Now::OutOfScope) => SideState::LeftScope,
+        (Some(_), Now::Unreadable(_) | Now::None) => SideState::Unchanged,
+        (Some(side), Now::Present { item, .. }) => {
+            if side.seen.0.is_empty() {
+                SideState::New
+            } else if differs(&side.seen, &hasher.item(item)) {
+                SideState::Changed
+            } else {
+                SideState::Unchanged
+            }
+        }
+    }
+}
+
+/// Whether any field that is shown now differs from then. A field that is not shown says nothing.
+fn differs(then: &Hashes, now: &Hashes) -> bool {
+    let removed = then.0.keys().filter(|k| k.contains('/')).any(|k| {
+        let field = k.split('/').next().unwrap_or_default();
+        now.0.contains_key(field) && !now.0.contains_key(k)
+    });
+    removed || now.0.iter().any(|(key, hash)| then.0.get(key) != Some(hash))
+}
+
+fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
+    match (mail, crm) {
+        _ if private => "Marked private in the mailbox: not synced any more; the CRM keeps what it had.",
+        (SideState::LeftScope, _) => "Out of the mailbox's scope now: not synced any more.",
+        (_, SideState::LeftScope) => {
+            "No longer this user's in the CRM (reassigned, or out of the user's sight): the mailbox keeps its copy."
+        }
+        (SideState::Deleted, _) => "Deleted in the mailbox: the CRM keeps it, and it does not come back.",
+        (_, SideState::Deleted) => "Deleted in the CRM: the mailbox keeps it.",
+        _ => "A user deleted it before: it is not made again.",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_element_is_a_change() {
+        let then = Hashes([("phones".to_owned(), 0), ("phones/work".to_owned(), 5)].into());
+        let now = Hashes([("phones".to_owned(), 0)].into());
+        assert!(differs(&then, &now));
+        assert!(!differs(&then, &Hashes::default()), "a field that is not shown says nothing");
+        assert!(!differs(&then, &then.clone()));
+    }
+}

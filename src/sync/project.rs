@@ -1,0 +1,246 @@
+//! What one side can hold of the other side's values.
+
+use riva_core::item::{Address, Body, Field, FieldClass, Item, Name, Organization, Value, When};
+use riva_core::ports::ModuleCapabilities;
+use std::collections::BTreeSet;
+
+/// A value of the other side, as `target` would hold it. `None` if it cannot hold the field at all.
+///
+/// `current` is what the target shows now: parts of a group that the *source* cannot hold are taken from there, so
+/// that a CRM without a middle name does not blank the mailbox's.
+pub fn map(
+    field: Field,
+    value: &Value,
+    source: &ModuleCapabilities,
+    target: &ModuleCapabilities,
+    current: Option<&Value>,
+) -> Option<Value> {
+    if !target.writes.contains(&field) {
+        return None;
+    }
+    let value = overlay(value, source.parts.get(&field), current);
+    let value = keep_parts(value, target.parts.get(&field));
+    Some(match value {
+        Value::Text(text) => Value::text(cut(&text, target.max_len.get(&field))),
+        Value::Body(body) => match target.max_len.get(&field) {
+            Some(max) if body.text.chars().count() > *max => {
+                Value::body(Body::plain(cut(&body.text, Some(max))))
+            }
+            _ => Value::Body(body),
+        },
+        Value::Set(elements) => match target.set_keys.get(&field) {
+            Some(keys) => Value::set(elements.into_iter().filter(|(key, _)| keys.contains(key)).collect()),
+            None => Value::Set(elements),
+        },
+        Value::When(when) => Value::When(map_when(when, source, target, current)),
+        other => other,
+    })
+}
+
+/// A whole item as `target` would hold it: for creating it there.
+pub fn map_item(item: &Item, source: &ModuleCapabilities, target: &ModuleCapabilities) -> Item {
+    let mut mapped = Item { module: item.module, uid: item.uid.clone(), ..Item::new(item.module) };
+    for (field, value) in &item.fields {
+        if *value == Value::Blank {
+            continue;
+        }
+        if let Some(value) = map(*field, value, source, target, None).filter(|v| *v != Value::Blank) {
+            mapped.set(*field, value);
+        }
+    }
+    mapped
+}
+
+/// Whether the target's short text is a truncation of the source's longer one: an edit of it would destroy the tail.
+pub fn would_lose_tail(field: Field, long: Option<&Value>, short_side: &ModuleCapabilities) -> bool {
+    let Some(max) = short_side.max_len.get(&field) else { return false };
+    let length = match long {
+        Some(Value::Text(text)) => text.chars().count(),
+        Some(Value::Body(body)) => body.text.chars().count(),
+        _ => return false,
+    };
+    length > *max
+}
+
+fn cut(text: &str, max: Option<&usize>) -> String {
+    match max {
+        Some(max) => text.chars().take(*max).collect::<String>().trim_end().to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// A side that keeps instants alone says nothing of the zone: the target's zone stays, and only the instants move.
+fn map_when(
+    when: When,
+    source: &ModuleCapabilities,
+    target: &ModuleCapabilities,
+    current: Option<&Value>,
+) -> When {
+    let When::Timed { zone, .. } = when else { return when };
+    let (mut start, mut end) = when.utc();
+    if target.precision.minutes_only {
+        start = to_minute(start);
+        end = to_minute(end);
+    }
+    let zone = match current {
+        Some(Value::When(When::Timed { zone: kept, .. })) if source.precision.utc_only => *kept,
+        _ => zone,
+    };
+    When::timed(start, end, if target.precision.utc_only { chrono_tz::UTC } else { zone })
+}
+
+fn to_minute(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
+    at - chrono::Duration::seconds(at.timestamp().rem_euclid(60))
+}
+
+fn overlay(value: &Value, source_parts: Option<&BTreeSet<String>>, current: Option<&Value>) -> Value {
+    let Some(parts) = source_parts else { return value.clone() };
+    let Some(current) = current.filter(|c| **c != Value::Blank) else { return value.clone() };
+    let mut merged = current.clone();
+    let mut blank = empty_like(current);
+    let from = if *value == Value::Blank { &mut blank } else { &mut value.clone() };
+    for_each_part(&mut merged, from, |name, kept, given| {
+        if parts.contains(name) {
+            kept.clone_from(given);
+        }
+    });
+    normalise(merged)
+}
+
+fn keep_parts(value: Value, target_parts: Option<&BTreeSet<String>>) -> Value {
+    let Some(parts) = target_parts else { return value };
+    let mut value = value;
+    let mut nothing = empty_like(&value);
+    for_each_part(&mut value, &mut nothing, |name, kept, _| {
+        if !parts.contains(name) {
+            kept.clear();
+        }
+    });
+    normalise(value)
+}
+
+/// A value with no part set is blank.
+fn normalise(value: Value) -> Value {
+    if value == empty_like(&value) { Value::Blank } else { value }
+}
+
+fn empty_like(value: &Value) -> Value {
+    match value {
+        Value::Name(_) => Value::Name(Name::default()),
+        Value::Organization(_) => Value::Organization(Organization::default()),
+        Value::Address(_) => Value::Address(Address::default()),
+        _ => Value::Blank,
+    }
+}
+
+/// Walks the parts of two groups of the same kind; groups of different kinds have no part in common.
+fn for_each_part(a: &mut Value, b: &mut Value, mut each: impl FnMut(&str, &mut String, &mut String)) {
+    match (a, b) {
+        (Value::Name(a), Value::Name(b)) => {
+            each("prefix", &mut a.prefix, &mut b.prefix);
+            each("given", &mut a.given, &mut b.given);
+            each("middle", &mut a.middle, &mut b.middle);
+            each("family", &mut a.family, &mut b.family);
+            each("suffix", &mut a.suffix, &mut b.suffix);
+        }
+        (Value::Organization(a), Value::Organization(b)) => {
+            each("name", &mut a.name, &mut b.name);
+            each("department", &mut a.department, &mut b.department);
+            each("title", &mut a.title, &mut b.title);
+        }
+        (Value::Address(a), Value::Address(b)) => {
+            each("street", &mut a.street, &mut b.street);
+            each("city", &mut a.city, &mut b.city);
+            each("region", &mut a.region, &mut b.region);
+            each("postcode", &mut a.postcode, &mut b.postcode);
+            each("country", &mut a.country, &mut b.country);
+        }
+        _ => {}
+    }
+}
+
+/// What a required field is filled with where the source has nothing for it. `None`: there is no sensible value.
+pub fn required_default(field: Field, item: &Item) -> Option<Value> {
+    match field {
+        Field::Summary => Some(Value::text("(no subject)")),
+        Field::Name | Field::DisplayName => {
+            let full = item.name().map(Name::full).filter(|n| !n.is_empty());
+            let organization = match item.get(Field::Organization) {
+                Some(Value::Organization(o)) if !o.name.is_empty() => Some(o.name.clone()),
+                _ => None,
+            };
+            let mail =
+                item.set_elements(Field::Emails).and_then(|e| e.values().next()).map(|e| e.value.clone());
+            let shown = item.text(Field::DisplayName).map(str::to_owned);
+            let text = shown.or(full).or(organization).or(mail)?;
+            Some(match field {
+                Field::Name => Value::Name(Name { family: text, ..Name::default() }),
+                _ => Value::text(text),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a field is one whose elements are merged one by one.
+pub fn is_set(field: Field) -> bool {
+    field.class() == FieldClass::Set
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riva_core::ports::Precision;
+    use std::collections::BTreeMap;
+
+    fn caps(parts: &[(Field, &[&str])]) -> ModuleCapabilities {
+        ModuleCapabilities {
+            reads: Field::ALL.iter().copied().collect(),
+            writes: Field::ALL.iter().copied().collect(),
+            required: BTreeSet::new(),
+            max_len: BTreeMap::from([(Field::Summary, 5)]),
+            set_keys: BTreeMap::new(),
+            parts: parts.iter().map(|(f, p)| (*f, p.iter().map(|s| (*s).to_owned()).collect())).collect(),
+            precision: Precision::default(),
+            deletions_by_listing: false,
+            cool_down_secs: 0,
+            batch: 10,
+            can_tag: false,
+            create_is_idempotent: false,
+        }
+    }
+
+    #[test]
+    fn a_part_that_the_source_cannot_hold_stays() {
+        let poor = caps(&[(Field::Name, &["given", "family"])]);
+        let rich = caps(&[]);
+        let now = Value::Name(Name {
+            given: "Ann".into(),
+            middle: "B".into(),
+            family: "C".into(),
+            ..Name::default()
+        });
+        let new = Value::Name(Name { given: "Anna".into(), family: "C".into(), ..Name::default() });
+        let mapped = map(Field::Name, &new, &poor, &rich, Some(&now)).expect("a name");
+        assert_eq!(
+            mapped,
+            Value::Name(Name {
+                given: "Anna".into(),
+                middle: "B".into(),
+                family: "C".into(),
+                ..Name::default()
+            })
+        );
+        let back = map(Field::Name, &mapped, &rich, &poor, Some(&new)).expect("a name");
+        assert_eq!(back, new);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_known_to_be() {
+        let side = caps(&[]);
+        let long = Value::text("more than five");
+        assert_eq!(map(Field::Summary, &long, &side, &side, None), Some(Value::text("more")));
+        assert!(would_lose_tail(Field::Summary, Some(&long), &side));
+        assert!(!would_lose_tail(Field::Summary, Some(&Value::text("five")), &side));
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading what pairs show now, a batch at a time.
+
+use crate::context::CycleFault;
+use crate::effects::{Fate, Read, Work};
+use crate::hash::FieldHasher;
+use crate::module_cycle::ModuleCycle;
+use crate::plan::Now;
+use riva_core::ids::{Marker, RemoteId};
+use riva_core::ports::Fetched;
+use riva_core::rows::{ItemRow, PairRow, Presence, Side};
+use std::collections::BTreeMap;
+
+/// What both sides of a pair show now, with the rows of what was observed.
+pub(crate) struct Reading {
+    pub mail: Now,
+    pub crm: Now,
+    pub mail_row: Option<ItemRow>,
+    pub crm_row: Option<ItemRow>,
+}
+
+impl Reading {
+    pub fn now(&self, side: Side) -> &Now {
+        match side {
+            Side::Mail => &self.mail,
+            Side::Crm => &self.crm,
+        }
+    }
+
+    /// A work for the pair, with nothing to write yet.
+    pub fn work(&self, pair: PairRow, rule: String, hasher: &FieldHasher) -> Work {
+        let read = |now: &Now, row: &Option<ItemRow>| match now {
+            Now::Present { version, item } => {
+                let row = row.clone().map(|row| ItemRow { presence: Presence::Present, ..row });
+                Some(Read { version: version.clone(), hashes: hasher.item(item), row })
+            }
+            _ => row.clone().map(|row| {
+                let presence = match now {
+                    Now::Gone => Presence::Deleted,
+                    Now::OutOfScope => Presence::OutOfScope,
+                    _ => row.presence,
+                };
+                Read {
+                    version: row.version.clone(),
+                    hashes: Default::default(),
+                    row: Some(ItemRow { presence, ..row }),
+                }
+            }),
+        };
+        let title = [&self.mail, &self.crm]
+            .into_iter()
+            .find_map(|now| now.item().map(riva_core::item::Item::title))
+            .unwrap_or_else(|| "(an item that is gone)".to_owned());
+        Work {
+            writes: Vec::new(),
+            mail: read(&self.mail, &self.mail_row),
+            crm: read(&self.crm, &self.crm_row),
+            rule,
+            title,
+            fate: Fate::Open,
+            pair,
+        }
+    }
+}
+
+/// What a fetched item says to the planner.
+pub(crate) fn now_of(fetched: Fetched) -> (Now, Option<Marker>) {
+    match fetched {
+        Fetched::Present { version, marker, item } => (Now::Present { version, item: *item }, marker),
+        Fetched::Gone => (Now::Gone, None),
+        Fetched::OutOfScope => (Now::OutOfScope, None),
+        Fetched::Unreadable { reason } => (Now::Unreadable(reason), None),
+    }
+}
+
+impl ModuleCycle<'_, '_> {
+    /// Reads items of one side, in batches.
+    pub async fn fetch(
+        &self,
+        side: Side,
+        ids: &[RemoteId],
+    ) -> Result<BTreeMap<RemoteId, Fetched>, CycleFault> {
+        let mut all = BTreeMap::new();
+        for chunk in ids.chunks(self.caps.side(side).batch.max(1)) {
+            if self.ctx.stop.stopped() {
+                return Err(CycleFault::Stopped);
+            }
+            let fetched =
+                self.ctx.side(side).fetch(self.module, chunk).await.map_err(|e| CycleFault::of(side, e))?;
+            all.extend(chunk.iter().cloned().zip(fetched));
+        }
+        Ok(all)
+    }
+
+    /// Reads both sides of pairs.
+    pub async fn read_pairs(&self, pairs: Vec<PairRow>) -> Result<Vec<(PairRow, Reading)>, CycleFault> {
+        let ids = |side| pairs.iter().filter_map(|p| p.side(side).map(|s| s.id.clone())).collect::<Vec<_>>();
+        // Tombstoned and detached pairs are left as they are: there is no need to read them.
+        let mut mail = self.fetch(Side::Mail, &ids(Side::Mail)).await?;
+        let mut crm = self.fetch(Side::Crm, &ids(Side::Crm)).await?;
+        let mut readings = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            let now = |side: Side, fetched: &mut BTreeMap<RemoteId, Fetched>| {
+                let id = &pair.side(side)?.id;
+                fetched.remove(id).map(|f| now_of(f).0)
+            };
+            let reading = Reading {
+                mail: now(Side::Mail, &mut mail).unwrap_or(Now::None),
+                crm: now(Side::Crm, &mut crm).unwrap_or(Now::None),
+                mail_row: self.row(&pair, Side::Mail).await?,
+                crm_row: self.row(&pair, Side::Crm).await?,
+            };
+            readings.push((pair, reading));
+        }
+        Ok(readings)
+    }
+
+    async fn row(&self, pair: &PairRow, side: Side) -> Result<Option<ItemRow>, CycleFault> {
+        match pair.side(side) {
+            Some(at) => Ok(self.ctx.store.item(pair.member, self.module, side, &at.id).await?),
+            None => Ok(None),
+        }
+    }
+}

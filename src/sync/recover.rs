@@ -1,0 +1,278 @@
+//! After a crash or a lost answer: what became of the writes that were written down, but not recorded?
+//!
+//! Each open intent is probed: a create by its marker, an update by the values it sent, a delete by the item's id. Only
+//! then is anything else written to that pair (engine design, section 2, points P1 to P6).
+
+use crate::context::{CycleContext, CycleFault};
+use crate::effects::retry_at;
+use crate::hash::FieldHasher;
+use crate::journal;
+use chrono::{DateTime, Utc};
+use riva_core::activity::Level;
+use riva_core::ids::{PairId, RemoteId, Version};
+use riva_core::item::{Item, Module};
+use riva_core::ports::{Fetched, RemoteRef, Removal};
+use riva_core::rows::{
+    Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Presence, Side,
+};
+use std::collections::BTreeMap;
+
+/// What a recovery found out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// Writes that had been carried out.
+    pub adopted: u32,
+    /// Writes that had not.
+    pub dropped: u32,
+    /// Intents that cannot be judged yet: the system may still be making the item visible.
+    pub waiting: u32,
+}
+
+/// Settles the open intents of a member, as far as can be told now.
+pub(crate) async fn recover(
+    ctx: &CycleContext<'_>,
+    hasher: FieldHasher,
+    batch: impl Fn(Module, Side) -> Option<usize>,
+) -> Result<Recovered, CycleFault> {
+    let mut open: BTreeMap<(Module, Side, &'static str), Vec<IntentRow>> = BTreeMap::new();
+    for intent in ctx.store.open_intents(ctx.member.id).await? {
+        open.entry((intent.module, intent.side, intent.kind.as_str())).or_default().push(intent);
+    }
+    let mut outcome = Recovered::default();
+    for ((module, side, _), intents) in open {
+        let Some(batch) = batch(module, side) else { continue };
+        for chunk in intents.chunks(batch.max(1)) {
+            if ctx.stop.stopped() {
+                return Err(CycleFault::Stopped);
+            }
+            Recovery { ctx, hasher, module, side, outcome: &mut outcome }.chunk(chunk).await?;
+        }
+    }
+    if outcome != Recovered::default() {
+        let text = format!(
+            "Recovered after an interruption: {} writes had been carried out, {} had not, {} are still in doubt",
+            outcome.adopted, outcome.dropped, outcome.waiting
+        );
+        ctx.line(Level::Info, None, text);
+    }
+    Ok(outcome)
+}
+
+struct Recovery<'a, 'c> {
+    ctx: &'a CycleContext<'c>,
+    hasher: FieldHasher,
+    module: Module,
+    side: Side,
+    outcome: &'a mut Recovered,
+}
+
+impl Recovery<'_, '_> {
+    async fn chunk(&mut self, intents: &[IntentRow]) -> Result<(), CycleFault> {
+        let ids: Vec<PairId> = intents.iter().map(|i| i.pair).collect();
+        let pairs: BTreeMap<PairId, PairRow> =
+            self.ctx.store.pairs(self.ctx.member.id, &ids).await?.into_iter().map(|p| (p.id, p)).collect();
+        let mut commit = Commit::default();
+        match intents.first().map(|i| i.kind) {
+            Some(IntentKind::Create) => self.creates(intents, &pairs, &mut commit).await?,
+            Some(IntentKind::Update | IntentKind::Delete) => {
+                self.others(intents, &pairs, &mut commit).await?
+            }
+            None => {}
+        }
+        Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?)
+    }
+
+    async fn creates(
+        &mut self,
+        intents: &[IntentRow],
+        pairs: &BTreeMap<PairId, PairRow>,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let markers: Vec<_> = intents.iter().map(|i| i.marker).collect();
+        let side = self.ctx.side(self.side);
+        let found = side.probe(self.module, &markers).await.map_err(|e| CycleFault::of(self.side, e))?;
+        let now = self.ctx.clock.now();
+        for (intent, mut refs) in intents.iter().zip(found) {
+            refs.sort_by(|a, b| a.id.cmp(&b.id));
+            let Some(pair) = pairs.get(&intent.pair) else {
+                commit.settled.push(intent.pair);
+                continue;
+            };
+            let Some(first) = refs.first().cloned() else {
+                if intent.believe_after.is_some_and(|at| now < at) {
+                    self.outcome.waiting += 1;
+                    continue;
+                }
+                self.outcome.dropped += 1;
+                commit.settled.push(intent.pair);
+                let attempts = pair.attempts + 1;
+                commit.pairs.push(PairRow {
+                    state: PairState::Quarantined,
+                    reason: Some("Not made yet: the request did not arrive.".into()),
+                    attempts,
+                    next_try: Some(if attempts <= 1 { now } else { retry_at(now, attempts) }),
+                    ..pair.clone()
+                });
+                continue;
+            };
+            // Made twice by a repeated request: the first stays, the other goes to Deleted Items.
+            for double in refs.get(1..).unwrap_or_default() {
+                self.remove_double(intent, pair, double, now, commit).await?;
+            }
+            let fetched = self.fetch(std::slice::from_ref(&first.id)).await?.pop();
+            let Some(Fetched::Present { version, item, .. }) = fetched else {
+                // Found by its marker, but not there to be read: look again in the next cycle.
+                self.outcome.waiting += 1;
+                continue;
+            };
+            self.outcome.adopted += 1;
+            self.adopt_create(intent, pair, &first.id, &version, &item, now, commit);
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what was found, and what it was made for")]
+    fn adopt_create(
+        &self,
+        intent: &IntentRow,
+        pair: &PairRow,
+        id: &RemoteId,
+        version: &Version,
+        item: &Item,
+        now: DateTime<Utc>,
+        commit: &mut Commit,
+    ) {
+        let mut pair = pair.clone();
+        let shown = self.hasher.item(item);
+        let side =
+            PairSide { id: id.clone(), version: version.clone(), seen: shown, sent: intent.sends.clone() };
+        *pair.side_mut(self.side) = Some(side);
+        pair.state = PairState::Linked;
+        pair.reason = None;
+        commit.items.push(self.row(&pair, id, version));
+        commit.journal.push(journal::line(
+            &pair,
+            now,
+            "adopt",
+            "recovery",
+            format!("found again: {}", item.title()),
+        ));
+        commit.settled.push(pair.id);
+        commit.pairs.push(pair);
+    }
+
+    async fn others(
+        &mut self,
+        intents: &[IntentRow],
+        pairs: &BTreeMap<PairId, PairRow>,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let ids: Vec<RemoteId> = intents.iter().filter_map(|i| i.target.clone()).collect();
+        let fetched: BTreeMap<RemoteId, Fetched> = ids.iter().cloned().zip(self.fetch(&ids).await?).collect();
+        let now = self.ctx.clock.now();
+        for intent in intents {
+            commit.settled.push(intent.pair);
+            let (Some(pair), Some(target)) = (pairs.get(&intent.pair), intent.target.as_ref()) else {
+                continue;
+            };
+            let mut pair = pair.clone();
+            match (intent.kind, fetched.get(target)) {
+                (IntentKind::Delete, Some(Fetched::Gone)) => {
+                    self.outcome.adopted += 1;
+                    pair.state = PairState::Tombstoned;
+                    pair.reason =
+                        Some(format!("Deleted in the {}, and here after it.", self.side.other().title()));
+                    commit.journal.push(journal::line(
+                        &pair,
+                        now,
+                        "adopt",
+                        "recovery",
+                        "the deletion had been made",
+                    ));
+                    commit.pairs.push(pair);
+                }
+                (IntentKind::Update, Some(Fetched::Present { item, .. })) => {
+                    let shown = self.hasher.item(item);
+                    if contains(&shown, &intent.sends) {
+                        self.outcome.adopted += 1;
+                        if let Some(side) = pair.side_mut(self.side) {
+                            side.seen.0.extend(intent.sends.0.clone());
+                            side.sent.0.extend(intent.sends.0.clone());
+                        }
+                        commit.journal.push(journal::line(
+                            &pair,
+                            now,
+                            "adopt",
+                            "recovery",
+                            "the change had been made",
+                        ));
+                    } else {
+                        self.outcome.dropped += 1;
+                    }
+                    // Planned again from what is there now.
+                    pair.next_try = Some(now);
+                    commit.pairs.push(pair);
+                }
+                _ => {
+                    self.outcome.dropped += 1;
+                    pair.next_try = Some(now);
+                    commit.pairs.push(pair);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, ids: &[RemoteId]) -> Result<Vec<Fetched>, CycleFault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ctx.side(self.side).fetch(self.module, ids).await.map_err(|e| CycleFault::of(self.side, e))
+    }
+
+    async fn remove_double(
+        &self,
+        intent: &IntentRow,
+        pair: &PairRow,
+        double: &RemoteRef,
+        now: DateTime<Utc>,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let removal = Removal { id: double.id.clone(), version: double.version.clone() };
+        let side = self.ctx.side(self.side);
+        let answers = side.delete(self.module, &[removal]).await.map_err(|e| CycleFault::of(self.side, e))?;
+        if answers.into_iter().all(|a| a.is_ok()) {
+            let text = format!(
+                "a request was carried out twice; the second item with marker {} was taken away",
+                intent.marker
+            );
+            commit.journal.push(journal::line(pair, now, "delete double", "recovery", text));
+        }
+        Ok(())
+    }
+
+    /// A row for an item found again. It is not known what a feed says of it: it stays dirty, and is looked at once more.
+    fn row(&self, pair: &PairRow, id: &RemoteId, version: &Version) -> ItemRow {
+        ItemRow {
+            member: pair.member,
+            module: self.module,
+            side: self.side,
+            id: id.clone(),
+            version: version.clone(),
+            presence: Presence::Present,
+            dirty: true,
+            seen: 0,
+            pair: Some(pair.id),
+            match_keys: None,
+        }
+    }
+}
+
+/// Whether an item shows all that was sent. Elements that were taken away must be gone.
+fn contains(shown: &Hashes, sent: &Hashes) -> bool {
+    sent.0.iter().all(|(key, hash)| shown.0.get(key) == Some(hash))
+        && shown.0.keys().filter(|k| k.contains('/')).all(|k| {
+            let field = k.split('/').next().unwrap_or_default();
+            !sent.0.contains_key(field) || sent.0.contains_key(k)
+        })
+}

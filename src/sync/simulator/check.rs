@@ -1,0 +1,82 @@
+//! The invariants, checked when all is quiet again.
+
+use super::world::{World, by_serial};
+use crate::hash::FieldHasher;
+use riva_core::item::{Field, Item};
+use riva_core::rows::{PairState, Side};
+
+/// Checks a world that has settled. Returns what is wrong.
+///
+/// # Errors
+/// The first invariant that does not hold, with the item.
+pub fn check(world: &mut World) -> Result<(), String> {
+    let quiet = world.settle(12);
+    if quiet != Some(0) {
+        return Err(format!("I8 quiescence: the last cycle still made {quiet:?} writes"));
+    }
+    let (mail, crm) = (by_serial(&world.mail), by_serial(&world.crm));
+    let pairs = world.store.all_pairs();
+    for (serial, known) in &world.known {
+        let none = Vec::new();
+        let (m, c) = (mail.get(serial).unwrap_or(&none), crm.get(serial).unwrap_or(&none));
+        if m.len() > 1 || c.len() > 1 {
+            return Err(format!(
+                "I2 duplicate: #{serial} is {} times in the mailbox, {} in the CRM",
+                m.len(),
+                c.len()
+            ));
+        }
+        let named = |id: &riva_core::ids::RemoteId, side: Side| {
+            pairs.iter().find(|p| p.side(side).is_some_and(|s| s.id == *id))
+        };
+        let pair = m.first().and_then(|(id, _)| named(id, Side::Mail)).or_else(|| {
+            let (id, _) = c.first()?;
+            named(id, Side::Crm)
+        });
+        match (m.first(), c.first()) {
+            (Some((_, m)), Some((_, c))) => {
+                if pair.is_some_and(|p| p.state == PairState::Linked) {
+                    same(m, c).map_err(|why| format!("I7 convergence: #{serial}: {why}"))?;
+                }
+            }
+            (None, None) => {
+                if !known.deleted {
+                    return Err(format!("I3 loss: #{serial} is gone, and no user deleted it"));
+                }
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                let excused = pair.is_some_and(|p| matches!(p.state, PairState::Held | PairState::Detached));
+                if !excused {
+                    let state = pair.map(|p| (p.state, p.reason.clone()));
+                    return Err(format!("I3 loss: #{serial} is on one side alone ({known:?}, {state:?})"));
+                }
+                if !known.deleted && pair.is_some_and(|p| p.state == PairState::Detached) {
+                    return Err(format!("I3: #{serial} was detached, and no user deleted it"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Equal as far as the CRM can hold it.
+fn same(mail: &Item, crm: &Item) -> Result<(), String> {
+    let hasher = FieldHasher::new([0; 16]);
+    for (field, value) in &crm.fields {
+        let Some(ours) = mail.get(*field) else { continue };
+        let equal = match field {
+            Field::Location => {
+                let cut = |item: &Item| {
+                    item.text(Field::Location).unwrap_or_default().chars().take(24).collect::<String>()
+                };
+                cut(mail).trim() == cut(crm).trim()
+            }
+            Field::Emails => true,
+            _ => hasher.value(*field, value) == hasher.value(*field, ours),
+        };
+        if !equal {
+            return Err(format!("{field} differs: mailbox {ours:?}, CRM {value:?}"));
+        }
+    }
+    Ok(())
+}

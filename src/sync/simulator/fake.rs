@@ -1,0 +1,494 @@
+//! A fake system: one user's items, with versions, a change log, lost answers and a process that may be killed.
+
+use super::random::Random;
+use async_trait::async_trait;
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use riva_core::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
+use riva_core::item::{Item, Module, Value};
+use riva_core::ports::{
+    Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,
+    ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+/// Kills the process at a chosen moment: the future that asks never goes on.
+#[derive(Debug, Clone)]
+pub struct Killer(Arc<AtomicI64>);
+
+impl Default for Killer {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(-1)))
+    }
+}
+
+impl Killer {
+    /// After so many steps; `None`: never.
+    pub fn arm(&self, steps: Option<u32>) {
+        self.0.store(steps.map_or(-1, i64::from), Ordering::SeqCst);
+    }
+
+    /// One more step, which may be the last.
+    pub async fn step(&self) {
+        let left = self.0.load(Ordering::SeqCst);
+        if left < 0 {
+            return;
+        }
+        if left == 0 {
+            poll_fn(|_| Poll::<()>::Pending).await;
+        }
+        self.0.store(left - 1, Ordering::SeqCst);
+    }
+}
+
+/// How badly a fake system behaves, in percent of calls or items.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// The answer to a write is lost after it was carried out.
+    pub lost_answer: u32,
+    /// A call fails before anything is done.
+    pub unavailable: u32,
+    /// Single items are refused for now.
+    pub not_now: u32,
+    /// A version changes although the content does not.
+    pub token_churn: u32,
+    /// The cursor is forgotten.
+    pub cursor_lost: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Stored {
+    item: Item,
+    version: u64,
+    marker: Option<Marker>,
+    module: Module,
+    deleted: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    items: BTreeMap<RemoteId, Stored>,
+    log: Vec<RemoteId>,
+    next_id: u64,
+    next_version: u64,
+    random: Random,
+    faults: Faults,
+    writes: u64,
+}
+
+/// A fake system.
+pub struct FakeSide {
+    name: &'static str,
+    caps: Capabilities,
+    tombstones: bool,
+    state: Mutex<State>,
+    killer: Killer,
+    normalise: fn(&mut Item),
+}
+
+impl FakeSide {
+    /// An empty one. `normalise` is what the system makes of what it is given (cut, reformat).
+    pub fn new(
+        name: &'static str,
+        caps: BTreeMap<Module, ModuleCapabilities>,
+        seed: u64,
+        killer: Killer,
+        normalise: fn(&mut Item),
+    ) -> Self {
+        let tombstones = caps.values().all(|c| !c.deletions_by_listing);
+        let state = State {
+            items: BTreeMap::new(),
+            log: Vec::new(),
+            next_id: 1,
+            next_version: 1,
+            random: Random::new(seed),
+            faults: Faults::default(),
+            writes: 0,
+        };
+        Self {
+            name,
+            caps: Capabilities { modules: caps },
+            tombstones,
+            state: Mutex::new(state),
+            killer,
+            normalise,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How badly it behaves from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state().faults = faults;
+    }
+
+    /// Writes through the port so far.
+    pub fn writes(&self) -> u64 {
+        self.state().writes
+    }
+
+    /// What is there now.
+    pub fn live(&self) -> Vec<(RemoteId, Item)> {
+        self.state()
+            .items
+            .iter()
+            .filter(|(_, s)| !s.deleted)
+            .map(|(id, s)| (id.clone(), s.item.clone()))
+            .collect()
+    }
+
+    /// A user makes an item.
+    pub fn user_create(&self, mut item: Item) -> RemoteId {
+        (self.normalise)(&mut item);
+        let mut state = self.state();
+        state.insert(self.name, item, None)
+    }
+
+    /// A user changes an item.
+    pub fn user_edit(&self, id: &RemoteId, edit: impl FnOnce(&mut Item)) -> bool {
+        let mut state = self.state();
+        let version = state.bump(id);
+        let Some(stored) = state.items.get_mut(id).filter(|s| !s.deleted) else { return false };
+        edit(&mut stored.item);
+        (self.normalise)(&mut stored.item);
+        stored.version = version;
+        true
+    }
+
+    /// A user deletes an item.
+    pub fn user_delete(&self, id: &RemoteId) -> bool {
+        let mut state = self.state();
+        let version = state.bump(id);
+        let Some(stored) = state.items.get_mut(id).filter(|s| !s.deleted) else { return false };
+        stored.deleted = true;
+        stored.version = version;
+        true
+    }
+
+    async fn enter(&self) -> Result<(), CallError> {
+        self.killer.step().await;
+        let mut state = self.state();
+        let chance = state.faults.unavailable;
+        if state.random.percent(chance) {
+            return Err(Fault::new(FaultKind::SystemNotAvailable, format!("{} is down", self.name)).into());
+        }
+        Ok(())
+    }
+
+    /// The way back of a write's answer, which may be lost.
+    async fn leave(&self) -> Result<(), CallError> {
+        self.killer.step().await;
+        let mut state = self.state();
+        let chance = state.faults.lost_answer;
+        if state.random.percent(chance) {
+            return Err(CallError::InDoubt("the connection was reset".into()));
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn insert(&mut self, name: &str, item: Item, marker: Option<Marker>) -> RemoteId {
+        let id = RemoteId::new(format!("{name}-{:06}", self.next_id));
+        self.next_id += 1;
+        let version = self.next_version;
+        self.next_version += 1;
+        let module = item.module;
+        self.items.insert(id.clone(), Stored { item, version, marker, module, deleted: false });
+        self.log.push(id.clone());
+        id
+    }
+
+    fn bump(&mut self, id: &RemoteId) -> u64 {
+        let version = self.next_version;
+        self.next_version += 1;
+        if self.items.contains_key(id) {
+            self.log.push(id.clone());
+        }
+        version
+    }
+
+    fn at(&self, id: &RemoteId) -> RemoteRef {
+        let version = self.items.get(id).map(|s| s.version).unwrap_or_default();
+        RemoteRef { id: id.clone(), version: Version::new(version.to_string()) }
+    }
+
+    fn changes(
+        &mut self,
+        module: Module,
+        cursor: Option<&Cursor>,
+        tombstones: bool,
+    ) -> Result<ChangePage, CallError> {
+        let lost = self.faults.cursor_lost;
+        if cursor.is_some() && self.random.percent(lost) {
+            return Err(CallError::CursorLost("too old".into()));
+        }
+        let from: usize = cursor.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
+        let page = 1 + self.random.below(7);
+        let to = (from + page).min(self.log.len());
+        let mut changes = Vec::new();
+        for id in self.log.get(from..to).unwrap_or_default() {
+            let Some(stored) = self.items.get(id).filter(|s| s.module == module) else { continue };
+            if stored.deleted {
+                if tombstones && cursor.is_some() {
+                    changes.push(Change::Deleted { id: id.clone() });
+                }
+            } else {
+                let version = Version::new(stored.version.to_string());
+                changes.push(Change::Seen { id: id.clone(), version });
+            }
+        }
+        Ok(ChangePage { changes, cursor: Cursor::new(to.to_string()), more: to < self.log.len() })
+    }
+
+    fn refuses(&mut self) -> Option<ItemError> {
+        let chance = self.faults.not_now;
+        self.random.percent(chance).then(|| ItemError::NotNow("busy".into()))
+    }
+}
+
+#[async_trait]
+impl Reader for FakeSide {
+    fn capabilities(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
+        self.enter().await?;
+        let mut state = self.state();
+        let churn = state.faults.token_churn;
+        if state.random.percent(churn) {
+            let ids: Vec<RemoteId> = state.items.keys().cloned().collect();
+            let index = state.random.below(ids.len());
+            if let Some(id) = ids.get(index) {
+                let version = state.bump(id);
+                if let Some(stored) = state.items.get_mut(id) {
+                    stored.version = version;
+                }
+            }
+        }
+        state.changes(module, cursor, self.tombstones)
+    }
+
+    async fn list(
+        &self,
+        module: Module,
+        _window: Option<Window>,
+        after: Option<&Cursor>,
+    ) -> Result<ListPage, CallError> {
+        self.enter().await?;
+        let state = self.state();
+        let items: Vec<Listed> = state
+            .items
+            .iter()
+            .filter(|(id, s)| {
+                s.module == module && !s.deleted && after.is_none_or(|a| id.as_str() > a.as_str())
+            })
+            .take(5)
+            .map(|(id, s)| Listed { id: id.clone(), version: Version::new(s.version.to_string()) })
+            .collect();
+        let next = (items.len() == 5).then(|| items.last().map(|l| Cursor::new(l.id.as_str()))).flatten();
+        Ok(ListPage { items, next })
+    }
+
+    async fn fetch(&self, _module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+        self.enter().await?;
+        let state = self.state();
+        Ok(ids
+            .iter()
+            .map(|id| match state.items.get(id) {
+                Some(s) if !s.deleted => Fetched::Present {
+                    version: Version::new(s.version.to_string()),
+                    marker: s.marker,
+                    item: Box::new(s.item.clone()),
+                },
+                _ => Fetched::Gone,
+            })
+            .collect())
+    }
+
+    async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
+        self.enter().await?;
+        let state = self.state();
+        Ok(markers
+            .iter()
+            .map(|marker| {
+                state
+                    .items
+                    .iter()
+                    .filter(|(_, s)| s.module == module && !s.deleted && s.marker == Some(*marker))
+                    .map(|(id, _)| state.at(id))
+                    .collect()
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl SilentWriter for FakeSide {
+    fn silence(&self) -> Silence {
+        Silence::ByNature
+    }
+
+    async fn create(
+        &self,
+        _module: Module,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        self.enter().await?;
+        let results = {
+            let mut state = self.state();
+            drafts
+                .iter()
+                .map(|draft| {
+                    if let Some(error) = state.refuses() {
+                        return Err(error);
+                    }
+                    let mut item = draft.item.clone();
+                    complete(&mut item, &self.caps);
+                    (self.normalise)(&mut item);
+                    state.writes += 1;
+                    let id = state.insert(self.name, item.clone(), Some(draft.marker));
+                    Ok(Written { at: state.at(&id), item: Some(Box::new(item)) })
+                })
+                .collect()
+        };
+        self.leave().await?;
+        Ok(results)
+    }
+
+    async fn update(
+        &self,
+        _module: Module,
+        patches: &[Patch],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        self.enter().await?;
+        let results = {
+            let mut state = self.state();
+            patches
+                .iter()
+                .map(|patch| {
+                    if let Some(error) = state.refuses() {
+                        return Err(error);
+                    }
+                    match state.items.get(&patch.id) {
+                        None => return Err(ItemError::Gone),
+                        Some(s) if s.deleted => return Err(ItemError::Gone),
+                        Some(s) if s.version.to_string() != patch.version.as_str() => {
+                            return Err(ItemError::VersionMoved);
+                        }
+                        Some(_) => {}
+                    }
+                    let version = state.bump(&patch.id);
+                    state.writes += 1;
+                    let Some(stored) = state.items.get_mut(&patch.id) else { return Err(ItemError::Gone) };
+                    for (field, value) in &patch.set {
+                        stored.item.set(*field, value.clone());
+                    }
+                    (self.normalise)(&mut stored.item);
+                    stored.version = version;
+                    let item = stored.item.clone();
+                    Ok(Written { at: state.at(&patch.id), item: Some(Box::new(item)) })
+                })
+                .collect()
+        };
+        self.leave().await?;
+        Ok(results)
+    }
+
+    async fn delete(
+        &self,
+        _module: Module,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        self.enter().await?;
+        let results = {
+            let mut state = self.state();
+            removals
+                .iter()
+                .map(|removal| {
+                    if let Some(error) = state.refuses() {
+                        return Err(error);
+                    }
+                    match state.items.get(&removal.id) {
+                        None => return Err(ItemError::Gone),
+                        Some(s) if s.deleted => return Err(ItemError::Gone),
+                        Some(s) if s.version.to_string() != removal.version.as_str() => {
+                            return Err(ItemError::VersionMoved);
+                        }
+                        Some(_) => {}
+                    }
+                    let version = state.bump(&removal.id);
+                    state.writes += 1;
+                    let Some(stored) = state.items.get_mut(&removal.id) else { return Err(ItemError::Gone) };
+                    stored.deleted = true;
+                    stored.version = version;
+                    Ok(())
+                })
+                .collect()
+        };
+        self.leave().await?;
+        Ok(results)
+    }
+
+    async fn tag(
+        &self,
+        _module: Module,
+        tags: &[(RemoteRef, Marker)],
+    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
+        self.enter().await?;
+        let mut state = self.state();
+        Ok(tags
+            .iter()
+            .map(|(at, marker)| {
+                let moved =
+                    state.items.get(&at.id).is_none_or(|s| s.version.to_string() != at.version.as_str());
+                if moved {
+                    return Err(ItemError::VersionMoved);
+                }
+                let version = state.bump(&at.id);
+                if let Some(stored) = state.items.get_mut(&at.id) {
+                    stored.marker = Some(*marker);
+                    stored.version = version;
+                }
+                Ok(state.at(&at.id))
+            })
+            .collect())
+    }
+}
+
+impl FakeSide {
+    /// The same changes as a connection's feed that concerns one user.
+    pub fn feed(
+        &self,
+        module: Module,
+        cursor: Option<&Cursor>,
+        user: &CrmUserId,
+    ) -> Result<FeedPage, CallError> {
+        let mut state = self.state();
+        let Some(cursor) = cursor else {
+            let end = state.log.len();
+            return Ok(FeedPage { changes: Vec::new(), cursor: Cursor::new(end.to_string()), more: false });
+        };
+        let page = state.changes(module, Some(cursor), self.tombstones)?;
+        let changes = page
+            .changes
+            .into_iter()
+            .map(|change| FeedChange { change, concerns: [user.clone()].into() })
+            .collect();
+        Ok(FeedPage { changes, cursor: page.cursor, more: page.more })
+    }
+}
+
+/// A field that was not given is empty, and known to be.
+fn complete(item: &mut Item, caps: &Capabilities) {
+    let Some(module) = caps.module(item.module) else { return };
+    for field in &module.reads {
+        item.fields.entry(*field).or_insert(Value::Blank);
+    }
+}

@@ -1,0 +1,392 @@
+//! The engine's rows in memory: what is committed stays, what is not is lost with the process.
+
+use super::fake::Killer;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
+use riva_core::item::Module;
+use riva_core::ports::{Claim, StoreError, SyncStore};
+use riva_core::rows::{
+    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
+};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+type ItemKey = (MemberId, Module, Side, RemoteId);
+
+#[derive(Debug, Default)]
+struct Rows {
+    cursors: BTreeMap<String, Cursor>,
+    items: BTreeMap<ItemKey, ItemRow>,
+    pairs: BTreeMap<PairId, PairRow>,
+    intents: BTreeMap<PairId, IntentRow>,
+    claims: BTreeMap<(ConnectionName, String, u64), (PairId, MemberId)>,
+    facts: BTreeMap<String, String>,
+    journal: Vec<JournalRow>,
+}
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    rows: Mutex<Rows>,
+    killer: Killer,
+}
+
+impl MemoryStore {
+    /// An empty one, which may be killed before or after any commit.
+    pub fn new(killer: Killer) -> Self {
+        Self { rows: Mutex::default(), killer }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All pairs.
+    pub fn all_pairs(&self) -> Vec<PairRow> {
+        self.rows().pairs.values().cloned().collect()
+    }
+
+    /// All items.
+    pub fn all_items(&self) -> Vec<ItemRow> {
+        self.rows().items.values().cloned().collect()
+    }
+
+    /// The whole journal.
+    pub fn all_journal(&self) -> Vec<JournalRow> {
+        self.rows().journal.clone()
+    }
+}
+
+fn cursor_key(scope: &FeedScope, module: Module, side: Side) -> String {
+    format!("{scope:?}/{module:?}/{side:?}")
+}
+
+#[async_trait]
+impl SyncStore for MemoryStore {
+    async fn hash_key(&self) -> Result<[u8; 16], StoreError> {
+        Ok([42; 16])
+    }
+
+    async fn cursor(
+        &self,
+        scope: &FeedScope,
+        module: Module,
+        side: Side,
+    ) -> Result<Option<Cursor>, StoreError> {
+        Ok(self.rows().cursors.get(&cursor_key(scope, module, side)).cloned())
+    }
+
+    async fn forget_cursor(&self, scope: &FeedScope, module: Module, side: Side) -> Result<(), StoreError> {
+        self.rows().cursors.remove(&cursor_key(scope, module, side));
+        Ok(())
+    }
+
+    async fn ingest(&self, _fence: i64, page: &Ingest) -> Result<(), StoreError> {
+        self.killer.step().await;
+        {
+            let mut rows = self.rows();
+            for seen in &page.observations {
+                let key = (seen.member, page.module, page.side, seen.id.clone());
+                match rows.items.get_mut(&key) {
+                    Some(row) => {
+                        if seen.presence == Presence::Missing && row.presence == Presence::Deleted {
+                            continue;
+                        }
+                        let moved = seen.version.as_ref().is_some_and(|v| *v != row.version);
+                        if moved || row.presence != seen.presence {
+                            row.dirty = true;
+                            row.seen += 1;
+                            row.presence = seen.presence;
+                            if let Some(version) = &seen.version {
+                                row.version = version.clone();
+                            }
+                        }
+                    }
+                    None if seen.presence == Presence::Present => {
+                        let row = ItemRow {
+                            member: seen.member,
+                            module: page.module,
+                            side: page.side,
+                            id: seen.id.clone(),
+                            version: seen.version.clone().unwrap_or_default(),
+                            presence: seen.presence,
+                            dirty: true,
+                            seen: 1,
+                            pair: None,
+                            match_keys: None,
+                        };
+                        rows.items.insert(key, row);
+                    }
+                    None => {}
+                }
+            }
+            if let Some(cursor) = &page.cursor {
+                rows.cursors.insert(cursor_key(&page.scope, page.module, page.side), cursor.clone());
+            }
+        }
+        self.killer.step().await;
+        Ok(())
+    }
+
+    async fn commit(&self, _member: MemberId, _fence: i64, changes: &Commit) -> Result<(), StoreError> {
+        self.killer.step().await;
+        {
+            let mut rows = self.rows();
+            for pair in &changes.pairs {
+                rows.pairs.insert(pair.id, pair.clone());
+            }
+            for item in &changes.items {
+                let key = (item.member, item.module, item.side, item.id.clone());
+                let mut new = item.clone();
+                if let Some(old) = rows.items.get(&key).filter(|old| old.seen > item.seen) {
+                    new = ItemRow { pair: item.pair, match_keys: item.match_keys.clone(), ..old.clone() };
+                }
+                rows.items.insert(key, new);
+            }
+            for key in &changes.forget_items {
+                rows.items.remove(key);
+            }
+            for settled in &changes.settled {
+                rows.intents.remove(settled);
+            }
+            for intent in &changes.intents {
+                rows.intents.insert(intent.pair, intent.clone());
+            }
+            rows.journal.extend(changes.journal.iter().cloned());
+        }
+        self.killer.step().await;
+        Ok(())
+    }
+
+    async fn items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        after: Option<&RemoteId>,
+        limit: usize,
+    ) -> Result<Vec<ItemRow>, StoreError> {
+        Ok(self.select(member, module, side, after, limit, |_| true))
+    }
+
+    async fn item(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        id: &RemoteId,
+    ) -> Result<Option<ItemRow>, StoreError> {
+        Ok(self.rows().items.get(&(member, module, side, id.clone())).cloned())
+    }
+
+    async fn unread_items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        limit: usize,
+    ) -> Result<Vec<ItemRow>, StoreError> {
+        Ok(self.select(member, module, side, None, limit, |row| {
+            row.dirty && row.pair.is_none() && row.presence == Presence::Present && row.match_keys.is_none()
+        }))
+    }
+
+    async fn unpaired_items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        after: Option<&RemoteId>,
+        limit: usize,
+    ) -> Result<Vec<ItemRow>, StoreError> {
+        Ok(self.select(member, module, side, after, limit, |row| {
+            row.dirty && row.pair.is_none() && row.presence == Presence::Present && row.match_keys.is_some()
+        }))
+    }
+
+    async fn matches(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        keys: &[MatchKey],
+    ) -> Result<BTreeMap<MatchKey, Vec<RemoteId>>, StoreError> {
+        let rows = self.rows();
+        let mut found: BTreeMap<MatchKey, Vec<RemoteId>> = BTreeMap::new();
+        for row in rows.items.values() {
+            let open = row.member == member && row.module == module && row.side == side && row.pair.is_none();
+            if !open || row.presence != Presence::Present {
+                continue;
+            }
+            for key in row.match_keys.iter().flatten().filter(|k| keys.contains(k)) {
+                found.entry(*key).or_default().push(row.id.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    async fn dirty_pairs(
+        &self,
+        member: MemberId,
+        module: Module,
+        now: DateTime<Utc>,
+        after: Option<PairId>,
+        limit: usize,
+    ) -> Result<Vec<PairRow>, StoreError> {
+        let rows = self.rows();
+        let dirty: std::collections::BTreeSet<PairId> =
+            rows.items.values().filter(|row| row.dirty).filter_map(|row| row.pair).collect();
+        Ok(rows
+            .pairs
+            .values()
+            .filter(|p| p.member == member && p.module == module)
+            .filter(|p| after.is_none_or(|after| p.id > after))
+            .filter(|p| dirty.contains(&p.id) || p.next_try.is_some_and(|at| at <= now))
+            .filter(|p| !rows.intents.contains_key(&p.id))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn pairs(&self, _member: MemberId, ids: &[PairId]) -> Result<Vec<PairRow>, StoreError> {
+        let rows = self.rows();
+        Ok(ids.iter().filter_map(|id| rows.pairs.get(id).cloned()).collect())
+    }
+
+    async fn pair_of(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        id: &RemoteId,
+    ) -> Result<Option<PairRow>, StoreError> {
+        let rows = self.rows();
+        let row = rows.items.get(&(member, module, side, id.clone()));
+        Ok(row.and_then(|row| row.pair).and_then(|pair| rows.pairs.get(&pair).cloned()))
+    }
+
+    async fn pairs_in(
+        &self,
+        member: MemberId,
+        module: Module,
+        state: PairState,
+        after: Option<PairId>,
+        limit: usize,
+    ) -> Result<Vec<PairRow>, StoreError> {
+        let rows = self.rows();
+        Ok(rows
+            .pairs
+            .values()
+            .filter(|p| p.member == member && p.module == module && p.state == state)
+            .filter(|p| after.is_none_or(|after| p.id > after))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn count_pairs(
+        &self,
+        member: MemberId,
+        module: Module,
+    ) -> Result<BTreeMap<PairState, u64>, StoreError> {
+        let mut counts = BTreeMap::new();
+        for pair in self.rows().pairs.values().filter(|p| p.member == member && p.module == module) {
+            *counts.entry(pair.state).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
+    async fn count_items(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        presence: Presence,
+        paired: Option<bool>,
+    ) -> Result<u64, StoreError> {
+        let rows = self.select(member, module, side, None, usize::MAX, |row| {
+            row.presence == presence && paired.is_none_or(|wanted| row.pair.is_some() == wanted)
+        });
+        Ok(rows.len() as u64)
+    }
+
+    async fn open_intents(&self, member: MemberId) -> Result<Vec<IntentRow>, StoreError> {
+        Ok(self.rows().intents.values().filter(|i| i.member == member).cloned().collect())
+    }
+
+    async fn holders(
+        &self,
+        members: &[MemberId],
+        module: Module,
+        side: Side,
+        ids: &[RemoteId],
+    ) -> Result<Vec<(MemberId, RemoteId)>, StoreError> {
+        let rows = self.rows();
+        Ok(rows
+            .items
+            .keys()
+            .filter(|(m, mo, s, id)| members.contains(m) && *mo == module && *s == side && ids.contains(id))
+            .map(|(member, _, _, id)| (*member, id.clone()))
+            .collect())
+    }
+
+    async fn claim(
+        &self,
+        connection: &ConnectionName,
+        kind: &str,
+        key: u64,
+        pair: PairId,
+        member: MemberId,
+    ) -> Result<Claim, StoreError> {
+        let mut rows = self.rows();
+        let (by, whose) =
+            *rows.claims.entry((connection.clone(), kind.to_owned(), key)).or_insert((pair, member));
+        if by == pair {
+            return Ok(Claim::Ours);
+        }
+        let made = rows.pairs.get(&by).and_then(|p| p.crm.as_ref()).map(|side| side.id.clone());
+        Ok(Claim::Theirs { pair: by, member: whose, made })
+    }
+
+    async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
+        self.rows().claims.retain(|(c, _, _), (by, _)| c != connection || *by != pair);
+        Ok(())
+    }
+
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.rows().facts.get(name).cloned())
+    }
+
+    async fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.killer.step().await;
+        self.rows().facts.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    async fn journal(&self, pair: PairId) -> Result<Vec<JournalRow>, StoreError> {
+        Ok(self.rows().journal.iter().filter(|line| line.pair == pair).cloned().collect())
+    }
+}
+
+impl MemoryStore {
+    fn select(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        after: Option<&RemoteId>,
+        limit: usize,
+        wanted: impl Fn(&ItemRow) -> bool,
+    ) -> Vec<ItemRow> {
+        self.rows()
+            .items
+            .values()
+            .filter(|row| row.member == member && row.module == module && row.side == side)
+            .filter(|row| after.is_none_or(|after| row.id > *after))
+            .filter(|row| wanted(row))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+}

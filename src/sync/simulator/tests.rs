@@ -1,0 +1,69 @@
+//! Seeds.
+
+use super::{Faults, Knobs, World, check};
+
+const CALM: Knobs =
+    Knobs { crm_without_tombstones: false, mail_can_tag: true, faults: NO_FAULTS, kills: false };
+const NO_FAULTS: Faults =
+    Faults { lost_answer: 0, unavailable: 0, not_now: 0, token_churn: 0, cursor_lost: 0 };
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("RIVA_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+}
+
+fn knobs(seed: u64) -> Knobs {
+    let faults = Faults { lost_answer: 6, unavailable: 4, not_now: 4, token_churn: 10, cursor_lost: 3 };
+    Knobs {
+        crm_without_tombstones: seed.is_multiple_of(3),
+        mail_can_tag: !seed.is_multiple_of(2),
+        faults: if seed.is_multiple_of(5) { NO_FAULTS } else { faults },
+        kills: !seed.is_multiple_of(7),
+    }
+}
+
+fn run(seed: u64, knobs: Knobs) -> Result<(), String> {
+    let mut world = World::new(seed, knobs);
+    for _ in 0..6 {
+        world.user_has_on_both_sides();
+    }
+    for _ in 0..10 {
+        world.user_creates();
+    }
+    world.chaos(12);
+    check(&mut world).map_err(|why| {
+        let log = world.log();
+        let tail = log.len().saturating_sub(60);
+        let journal: Vec<String> = world
+            .store
+            .all_journal()
+            .iter()
+            .map(|j| format!("{} {} {} {}", j.pair, j.deed, j.rule, j.text))
+            .collect();
+        format!("seed {seed}: {why}\n{}\n--- journal\n{}", log[tail..].join("\n"), journal.join("\n"))
+    })
+}
+
+#[test]
+fn a_calm_world_comes_into_step() {
+    for seed in 0..seeds(200) {
+        run(seed, CALM).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn chaos_loses_doubles_and_resurrects_nothing() {
+    for seed in 0..seeds(2_000) {
+        run(seed, knobs(seed)).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn first_sync_links_what_is_the_same() {
+    let mut world = World::new(1, CALM);
+    for _ in 0..20 {
+        world.user_has_on_both_sides();
+    }
+    check(&mut world).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(world.mail.live().len(), 20);
+    assert_eq!(world.crm.live().len(), 20);
+}

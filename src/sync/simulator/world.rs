@@ -1,0 +1,457 @@
+//! One member between two fake systems, with a user who works on both sides.
+
+use super::fake::{FakeSide, Faults, Killer};
+use super::random::Random;
+use super::store::MemoryStore;
+use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, StopSignal, run_cycle, run_feed};
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, Utc};
+use riva_core::activity::{EventSink, SyncEvent};
+use riva_core::documents::{CalendarPolicy, ContactsPolicy, Policy, PolicyModules, SafetyLimit};
+use riva_core::fault::{CallError, Fault};
+use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
+use riva_core::item::{Element, Field, Item, Module, Name, Value, When};
+use riva_core::ports::{
+    Clock, CrmSystem, CrmUser, Endpoint, FeedPage, ModuleCapabilities, Precision, Reader, SilentWriter,
+    StepSink,
+};
+use riva_core::queue::{MemberRow, MemberState};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use uuid::Uuid;
+
+/// What kind of world.
+#[derive(Debug, Clone, Copy)]
+pub struct Knobs {
+    /// The CRM tells of deletions only by their absence.
+    pub crm_without_tombstones: bool,
+    /// The mailbox can carry our marker unseen.
+    pub mail_can_tag: bool,
+    /// While chaos reigns.
+    pub faults: Faults,
+    /// The process is killed from time to time.
+    pub kills: bool,
+}
+
+/// A virtual clock.
+#[derive(Debug)]
+struct VirtualClock(Mutex<DateTime<Utc>>);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ids in the order of a seed.
+struct SeededIds(AtomicU64);
+
+impl IdSource for SeededIds {
+    fn next(&self) -> Uuid {
+        Uuid::from_u64_pair(0, self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+struct NoStop;
+
+impl StopSignal for NoStop {
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Keeps the lines, for the report of a failing seed.
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl EventSink for Log {
+    fn emit(&self, event: SyncEvent) {
+        if let SyncEvent::Line { text, .. } = event {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        }
+    }
+}
+
+/// The connection-wide face of the fake CRM.
+struct FakeCrm<'a> {
+    side: &'a Arc<FakeSide>,
+    user: CrmUserId,
+}
+
+#[async_trait]
+impl Endpoint for FakeCrm<'_> {
+    async fn test(&self, _target: Option<&str>, _steps: &dyn StepSink) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn fingerprint(&self) -> Result<String, CallError> {
+        Ok("fake".into())
+    }
+}
+
+#[async_trait]
+impl CrmSystem for FakeCrm<'_> {
+    async fn user(&self, address: &str) -> Result<CrmUser, Fault> {
+        Ok(CrmUser {
+            id: self.user.clone(),
+            name: address.to_owned(),
+            user_name: address.to_owned(),
+            address: address.into(),
+        })
+    }
+
+    async fn feed(&self, module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {
+        self.side.feed(module, cursor, &self.user)
+    }
+
+    async fn open(&self, _user: &CrmUser) -> Result<Arc<dyn SilentWriter>, Fault> {
+        Ok(Arc::clone(self.side) as Arc<dyn SilentWriter>)
+    }
+
+    async fn reader(&self, _user: &CrmUser) -> Result<Arc<dyn Reader>, Fault> {
+        Ok(Arc::clone(self.side) as Arc<dyn Reader>)
+    }
+}
+
+/// What a user made, and what became of it by their own hand.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Deleted by a user on either side.
+    pub deleted: bool,
+    /// Edited after (or about when) it was deleted on the other side.
+    pub edited_late: bool,
+}
+
+/// One member between two fake systems.
+pub struct World {
+    /// The mailbox.
+    pub mail: Arc<FakeSide>,
+    /// The CRM.
+    pub crm: Arc<FakeSide>,
+    /// What the engine remembers.
+    pub store: MemoryStore,
+    /// Every item a user made, by its serial number (which stands in its family name or subject).
+    pub known: BTreeMap<u64, Known>,
+    knobs: Knobs,
+    random: Random,
+    killer: Killer,
+    clock: VirtualClock,
+    ids: SeededIds,
+    log: Log,
+    policy: Policy,
+    serial: u64,
+}
+
+impl World {
+    /// The world of a seed.
+    pub fn new(seed: u64, knobs: Knobs) -> Self {
+        let killer = Killer::default();
+        let mut random = Random::new(seed);
+        let mail_caps = capabilities(knobs.mail_can_tag, false, &["1", "2", "3"], 200, false);
+        let crm_caps = capabilities(true, knobs.crm_without_tombstones, &["1"], 24, true);
+        let mail = FakeSide::new("mail", mail_caps, random.next(), killer.clone(), mail_form);
+        let crm = FakeSide::new("crm", crm_caps, random.next(), killer.clone(), crm_form);
+        let start = "2026-11-23T08:00:00Z".parse().unwrap_or_default();
+        let mut policy = Policy {
+            name: "sim".into(),
+            enabled: true,
+            mail: "mail".into(),
+            crm: "crm".into(),
+            schedule: riva_core::documents::Schedule::default(),
+            modules: PolicyModules {
+                contacts: Some(ContactsPolicy::default()),
+                calendar: Some(CalendarPolicy::default()),
+            },
+            safety: riva_core::documents::Safety::default(),
+            created: None,
+            modified: None,
+            users: Vec::new(),
+        };
+        // The guard has tests of its own: here it would hide what deletions do.
+        policy.safety.contacts = SafetyLimit { items: 10_000, percent: 100 };
+        policy.safety.calendar = SafetyLimit { items: 10_000, percent: 100 };
+        policy.schedule.delete_poll_minutes = 20;
+        Self {
+            mail: Arc::new(mail),
+            crm: Arc::new(crm),
+            store: MemoryStore::new(killer.clone()),
+            known: BTreeMap::new(),
+            knobs,
+            random,
+            killer,
+            clock: VirtualClock(Mutex::new(start)),
+            ids: SeededIds(AtomicU64::new(1)),
+            log: Log::default(),
+            policy,
+            serial: 0,
+        }
+    }
+
+    /// The log's lines.
+    pub fn log(&self) -> Vec<String> {
+        self.log.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Time passes.
+    pub fn pass(&self, minutes: i64) {
+        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += Duration::minutes(minutes);
+    }
+
+    fn side(&self, mail: bool) -> Arc<FakeSide> {
+        Arc::clone(if mail { &self.mail } else { &self.crm })
+    }
+
+    /// A user makes an item on one side.
+    pub fn user_creates(&mut self) -> u64 {
+        self.serial += 1;
+        let serial = self.serial;
+        let item = new_item(serial, self.random.percent(50));
+        let mail = self.random.percent(50);
+        self.side(mail).user_create(item);
+        self.known.insert(serial, Known::default());
+        serial
+    }
+
+    /// The same thing stands on both sides before the first sync.
+    pub fn user_has_on_both_sides(&mut self) {
+        self.serial += 1;
+        let serial = self.serial;
+        let contact = self.random.percent(50);
+        for mail in [true, false] {
+            let mut item = new_item(serial, contact);
+            if self.random.percent(50) {
+                edit(&mut item, self.random.next());
+            }
+            self.side(mail).user_create(item);
+        }
+        self.known.insert(serial, Known::default());
+    }
+
+    /// A user edits or deletes something.
+    pub fn user_works(&mut self) {
+        let mail = self.random.percent(50);
+        let side = self.side(mail);
+        let live = side.live();
+        let Some((id, item)) = live.get(self.random.below(live.len())) else { return };
+        let Some(serial) = serial_of(item) else { return };
+        if self.random.percent(20) {
+            side.user_delete(id);
+            self.known.entry(serial).or_default().deleted = true;
+        } else {
+            let token = self.random.next();
+            side.user_edit(id, |item| edit(item, token));
+            self.known.entry(serial).or_default().edited_late = true;
+        }
+    }
+
+    /// A stretch of chaos: users work, cycles run, faults happen, the process dies.
+    pub fn chaos(&mut self, rounds: usize) {
+        self.mail.set_faults(self.knobs.faults);
+        self.crm.set_faults(self.knobs.faults);
+        for _ in 0..rounds {
+            for _ in 0..self.random.below(4) {
+                if self.random.percent(40) {
+                    self.user_creates();
+                } else {
+                    self.user_works();
+                }
+            }
+            let kill = (self.knobs.kills && self.random.percent(50)).then(|| self.random.below(60));
+            self.killer.arm(kill.and_then(|k| u32::try_from(k).ok()));
+            self.cycle();
+            self.killer.arm(None);
+            self.pass(15);
+        }
+        self.mail.set_faults(Faults::default());
+        self.crm.set_faults(Faults::default());
+    }
+
+    /// Cycles until nothing more is written, at most so many. Returns the writes of the last one.
+    pub fn settle(&mut self, most: usize) -> Option<u32> {
+        let mut last = None;
+        for _ in 0..most {
+            self.pass(61);
+            let outcome = self.cycle()?;
+            last = Some(outcome.writes);
+            if outcome.fault.is_none() && !outcome.more_work && outcome.writes == 0 {
+                return last;
+            }
+        }
+        last
+    }
+
+    /// One feed and one cycle. `None`: the process was killed in it.
+    pub fn cycle(&self) -> Option<CycleOutcome> {
+        let user = CrmUserId::new("u1");
+        let member = MemberRow {
+            id: MemberId(1),
+            policy: "sim".into(),
+            address: "ann@example.com".into(),
+            mail: "mail".into(),
+            crm: "crm".into(),
+            crm_user: Some(user.clone()),
+            enabled: true,
+            next_at: self.clock.now(),
+            urgent: false,
+            running: true,
+            state: MemberState::default(),
+        };
+        let members = [(member.id, user.clone())];
+        let crm = FakeCrm { side: &self.crm, user };
+        let feed = FeedContext {
+            connection: &member.crm,
+            crm: &crm,
+            members: &members,
+            modules: &[Module::Contacts, Module::Calendar],
+            store: &self.store,
+            stop: &NoStop,
+        };
+        let ctx = CycleContext {
+            member: &member,
+            fence: 1,
+            policy: &self.policy,
+            mail: Arc::clone(&self.mail) as Arc<dyn SilentWriter>,
+            crm: Arc::clone(&self.crm) as Arc<dyn SilentWriter>,
+            store: &self.store,
+            clock: &self.clock,
+            ids: &self.ids,
+            events: &self.log,
+            stop: &NoStop,
+        };
+        run_until_killed(async {
+            // A feed that fails is read again next time; the cycle goes on without it.
+            run_feed(&feed).await.ok();
+            run_cycle(&ctx).await
+        })
+    }
+}
+
+/// Everything in the fake world answers at once: a future that waits was killed.
+fn run_until_killed<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// The number of an item that a user made.
+pub fn serial_of(item: &Item) -> Option<u64> {
+    let text = match item.module {
+        Module::Contacts => item.name()?.family.clone(),
+        _ => item.text(Field::Summary)?.to_owned(),
+    };
+    text.rsplit('#').next()?.trim().parse().ok()
+}
+
+fn new_item(serial: u64, contact: bool) -> Item {
+    let mut item = Item::new(if contact { Module::Contacts } else { Module::Calendar });
+    for field in if contact { CONTACT } else { EVENT } {
+        item.set(*field, Value::Blank);
+    }
+    if contact {
+        let name = Name { given: "Ann".into(), family: format!("Lee #{serial}"), ..Name::default() };
+        item.set(Field::Name, Value::Name(name));
+        let emails = BTreeMap::from([("1".to_owned(), Element::plain(format!("p{serial}@example.com")))]);
+        item.set(Field::Emails, Value::set(emails));
+    } else {
+        item.set_text(Field::Summary, format!("Visit #{serial}"));
+        let start = "2026-12-01T08:00:00Z".parse::<DateTime<Utc>>().unwrap_or_default()
+            + Duration::hours(i64::try_from(serial).unwrap_or(0));
+        let when = When::timed(start, start + Duration::hours(1), chrono_tz::Europe::Berlin);
+        item.set(Field::When, Value::When(when));
+    }
+    item
+}
+
+/// Writes a token into some field.
+fn edit(item: &mut Item, token: u64) {
+    match (item.module, token % 3) {
+        (Module::Contacts, 0) => item.set_text(Field::Notes, format!("note {token}")),
+        (Module::Contacts, 1) => {
+            let phones = BTreeMap::from([(
+                "work".to_owned(),
+                Element::plain(format!("+49 30 {}", token % 10_000_000)),
+            )]);
+            item.set(Field::Phones, Value::set(phones));
+        }
+        (Module::Contacts, _) => item.set(Field::Phones, Value::Blank),
+        (_, 0) => item.set_text(Field::Location, format!("room {token}")),
+        (_, 1) => item.set(Field::Body, Value::body(riva_core::item::Body::plain(format!("agenda {token}")))),
+        (_, _) => item.set_text(Field::Location, ""),
+    }
+    if item.module == Module::Contacts
+        && let Some(Value::Text(text)) = item.get(Field::Notes).cloned()
+    {
+        item.set(Field::Notes, Value::body(riva_core::item::Body::plain(text)));
+    }
+}
+
+const CONTACT: &[Field] = &[Field::Name, Field::Emails, Field::Phones, Field::Notes];
+const EVENT: &[Field] = &[Field::Summary, Field::When, Field::Location, Field::Body];
+
+/// The mailbox keeps what it is given.
+fn mail_form(_: &mut Item) {}
+
+/// The CRM writes phone numbers its own way, cuts locations and knows no zones.
+fn crm_form(item: &mut Item) {
+    if let Some(Value::Set(phones)) = item.get(Field::Phones).cloned() {
+        let phones = phones
+            .into_iter()
+            .map(|(key, e)| (key, Element { value: e.value.replace("+49 ", "0049-"), ..e }))
+            .collect();
+        item.set(Field::Phones, Value::Set(phones));
+    }
+    if let Some(text) = item.text(Field::Location).map(|t| t.chars().take(24).collect::<String>()) {
+        item.set_text(Field::Location, text);
+    }
+    if let Some(when) = item.when().cloned() {
+        let (start, end) = when.utc();
+        item.set(Field::When, Value::When(When::timed(start, end, chrono_tz::UTC)));
+    }
+}
+
+fn capabilities(
+    can_tag: bool,
+    by_listing: bool,
+    email_slots: &[&str],
+    location: usize,
+    utc_only: bool,
+) -> BTreeMap<Module, ModuleCapabilities> {
+    let of = |fields: &[Field]| {
+        let fields: BTreeSet<Field> = fields.iter().copied().collect();
+        ModuleCapabilities {
+            reads: fields.clone(),
+            writes: fields,
+            required: BTreeSet::new(),
+            max_len: BTreeMap::from([(Field::Location, location)]),
+            set_keys: BTreeMap::from([(
+                Field::Emails,
+                email_slots.iter().map(|s| (*s).to_owned()).collect(),
+            )]),
+            parts: BTreeMap::new(),
+            precision: Precision { minutes_only: false, utc_only },
+            deletions_by_listing: by_listing,
+            cool_down_secs: 0,
+            batch: 4,
+            can_tag,
+            create_is_idempotent: false,
+        }
+    };
+    BTreeMap::from([(Module::Contacts, of(CONTACT)), (Module::Calendar, of(EVENT))])
+}
+
+/// All live items of a side by serial number.
+pub fn by_serial(side: &FakeSide) -> BTreeMap<u64, Vec<(RemoteId, Item)>> {
+    let mut all: BTreeMap<u64, Vec<(RemoteId, Item)>> = BTreeMap::new();
+    for (id, item) in side.live() {
+        if let Some(serial) = serial_of(&item) {
+            all.entry(serial).or_default().push((id, item));
+        }
+    }
+    all
+}
