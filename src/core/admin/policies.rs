@@ -2,9 +2,10 @@
 
 use super::connections::no_such;
 use super::{Admin, AdminError, Candidate, ChangeEntry, DocumentKind, PolicySummary};
-use crate::documents::{Connection, Loaded, Policy, legal_name, other_policy};
+use crate::documents::{Connection, Loaded, Occupied, Policy, legal_name};
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
 use crate::ports::CrmUser;
+use std::collections::BTreeMap;
 
 impl Admin {
     /// The policies, sorted by name; a broken one with what is wrong.
@@ -46,11 +47,12 @@ impl Admin {
     }
 
     fn stamped(&self, mut new: Policy, present: Option<Policy>) -> Policy {
-        let known =
-            |address: &EmailAddress| present.iter().flat_map(|p| &p.users).find(|u| u.address == *address);
+        let known: BTreeMap<_, _> =
+            present.iter().flat_map(|p| &p.users).map(|user| (&user.address, &user.added)).collect();
         for user in &mut new.users {
             // Somebody whom a hand wrote into the file keeps having no stamp: nobody knows since when.
-            user.added = known(&user.address).map_or_else(|| Some(self.stamp()), |known| known.added.clone());
+            user.added =
+                known.get(&user.address).map_or_else(|| Some(self.stamp()), |added| (*added).clone());
         }
         new.created = present.as_ref().map_or_else(|| Some(self.stamp()), |p| p.created.clone());
         new.modified = present.as_ref().and_then(|p| p.modified.clone());
@@ -112,11 +114,12 @@ impl Admin {
         let connection = usable(&loaded, &policy.mail)?;
         let found = self.systems.mail(&connection)?.directory().check_name(typed.trim()).await?;
         let exclusive = loaded.settings.as_ref().is_none_or(|s| s.policies.force_user_exclusivity);
+        let occupied = Occupied::by(&loaded.policies);
         let obstacle = |address: &EmailAddress| {
             if policy.users.iter().any(|user| user.address == *address) {
                 return Some(format!("{address} is already in this policy."));
             }
-            let other = other_policy(&loaded.policies, &policy.name, address).filter(|_| exclusive)?;
+            let other = occupied.elsewhere(address, &policy.name).filter(|_| exclusive)?;
             Some(format!(
                 "{address} is already in policy {:?}. Take the user out there first (Force User Exclusivity is on).",
                 other.as_str()

@@ -375,3 +375,17 @@ fn licences_are_installed_counted_and_explained() {
         admin.check().unwrap()[0].to_string().starts_with("licenses/d-1.license: this licence was changed")
     );
 }
+
+#[test]
+fn twenty_thousand_users_are_saved_in_seconds() {
+    let (_folder, admin) = desk();
+    let began = std::time::Instant::now();
+    let mut policy = admin.policy(&"sales".into()).unwrap();
+    policy.users.extend((0..20_000).map(|n| user(&format!("u{n}@x.example"))));
+    admin.save_policy(&policy, &entry("everybody")).unwrap();
+    policy.users.push(user("last@x.example"));
+    admin.save_policy(&policy, &entry("one more")).unwrap();
+    assert_eq!(admin.policy(&"sales".into()).unwrap().users.len(), 20_002);
+    // Debug build on a slow computer; anything quadratic takes minutes.
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+}

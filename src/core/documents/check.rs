@@ -245,26 +245,34 @@ pub(crate) fn policy(
     }
 }
 
-/// The policy among these that has the user already and syncs, other than the named one.
-pub(crate) fn other_policy<'a>(
-    policies: impl IntoIterator<Item = &'a Policy>,
-    except: &PolicyName,
-    address: &EmailAddress,
-) -> Option<&'a PolicyName> {
-    policies
-        .into_iter()
-        .filter(|p| p.enabled && p.name != *except)
-        .find(|p| p.users.iter().any(|user| user.address == *address))
-        .map(|p| &p.name)
+/// Who is in which enabled policies: the ground of Force User Exclusivity.
+pub(crate) struct Occupied<'a>(BTreeMap<&'a EmailAddress, Vec<&'a PolicyName>>);
+
+impl<'a> Occupied<'a> {
+    /// Looks through all policies once.
+    pub(crate) fn by(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+        let mut map: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for policy in policies.into_iter().filter(|policy| policy.enabled) {
+            for user in &policy.users {
+                map.entry(&user.address).or_default().push(&policy.name);
+            }
+        }
+        Self(map)
+    }
+
+    /// The enabled policy, other than the named one, that has the user.
+    pub(crate) fn elsewhere(&self, address: &EmailAddress, except: &PolicyName) -> Option<&'a PolicyName> {
+        self.0.get(address)?.iter().copied().find(|name| *name != except)
+    }
 }
 
 /// Force User Exclusivity: nobody is in two enabled policies.
 pub(crate) fn exclusivity(policies: &[Document<Policy>], found: &mut Vec<Finding>) {
+    let occupied = Occupied::by(policies.iter().map(|document| &document.value));
     for document in policies.iter().filter(|d| d.value.enabled) {
         let mut notes = Notes { file: &document.file, text: &document.text, found };
         for (index, user) in document.value.users.iter().enumerate() {
-            let all = policies.iter().map(|d| &d.value);
-            let Some(other) = other_policy(all, &document.value.name, &user.address) else { continue };
+            let Some(other) = occupied.elsewhere(&user.address, &document.value.name) else { continue };
             notes.add(
                 &[Step::Key("user"), Step::At(index), Step::Key("address")],
                 format!("{} is already in policy {:?}.", user.address, other.as_str()),

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike};
 
 /// Keys whose tables read better on one line.
@@ -94,17 +95,18 @@ fn change_item(slot: &mut Item, before: Option<&Item>, after: &Item) {
 fn change_users(target: &mut ArrayOfTables, before: Option<&ArrayOfTables>, after: &ArrayOfTables) {
     let address =
         |table: &Table| table.get("address").and_then(Item::as_str).map(|a| a.trim().to_lowercase());
-    let find = |tables: &ArrayOfTables, wanted: &Option<String>| {
-        tables.iter().find(|table| address(table) == *wanted).cloned()
+    let by_address = |tables: &ArrayOfTables| -> BTreeMap<_, _> {
+        tables.iter().map(|table| (address(table), table.clone())).collect()
     };
-    let kept: Vec<_> =
-        target.iter().map(address).filter(|a| after.iter().any(|t| address(t) == *a)).collect();
+    let wanted: BTreeSet<_> = after.iter().map(address).collect();
+    let kept: Vec<_> = target.iter().map(address).filter(|address| wanted.contains(address)).collect();
     let in_order = after.iter().map(address).take(kept.len()).eq(kept.iter().cloned());
+    let mut present = by_address(target);
+    let mut old = before.map(by_address).unwrap_or_default();
     let mut result = ArrayOfTables::new();
     for new in after {
         let who = address(new);
-        let old = before.and_then(|tables| find(tables, &who));
-        let mut table = if let (Some(mut table), Some(old)) = (find(target, &who), old) {
+        let mut table = if let (Some(mut table), Some(old)) = (present.remove(&who), old.remove(&who)) {
             change_table(&mut table, &old, new);
             table
         } else {

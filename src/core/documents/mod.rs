@@ -22,7 +22,7 @@ pub use settings::{AgentSettings, ApiSettings, LogSettings, PolicySettings, Sett
 pub(crate) use workspace::Who;
 pub use workspace::{Loaded, Workspace};
 
-pub(crate) use check::other_policy;
+pub(crate) use check::Occupied;
 pub(crate) use disk::{failed, lock, write_private, write_text};
 pub(crate) use merge::{merge, render};
 pub(crate) use read::{in_file, read as read_text};
