@@ -5,7 +5,11 @@
 
 pub mod control;
 pub mod exchange;
+mod running;
 pub mod salesforce;
 pub mod seed;
+pub mod serve;
+pub mod tls;
 
+pub use running::{RunningSandbox, Sandbox, SandboxError, SandboxOptions};
 pub use seed::Company;

@@ -1,0 +1,134 @@
+//! Starting and stopping a whole sandbox.
+
+use crate::salesforce::Salesforce;
+use crate::seed::Company;
+use crate::serve::{Bound, Serving, with_dump};
+use crate::tls::{Authority, TlsError};
+use chrono::{NaiveDate, Utc};
+use std::io;
+use std::path::PathBuf;
+
+/// What a sandbox is made of.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Who works there.
+    pub company: Company,
+    /// Port of the Exchange server on loopback; 0 takes any free one.
+    pub exchange_port: u16,
+    /// Port of the Salesforce server on loopback; 0 takes any free one.
+    pub salesforce_port: u16,
+    /// HTTPS with a certificate authority of its own; else HTTP.
+    pub tls: bool,
+    /// Folder for the bodies of all requests and replies.
+    pub wire_dump: Option<PathBuf>,
+    /// The day that the company's events are counted from.
+    pub today: NaiveDate,
+}
+
+impl SandboxOptions {
+    /// HTTPS on any free ports, today, no wire dump.
+    pub fn new(company: Company) -> Self {
+        Self {
+            company,
+            exchange_port: 0,
+            salesforce_port: 0,
+            tls: true,
+            wire_dump: None,
+            today: Utc::now().date_naive(),
+        }
+    }
+}
+
+/// Why a sandbox does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A port cannot be had.
+    #[error(
+        "the sandbox's {system} server cannot listen on port {port}: {source}; choose another port or 0 for any"
+    )]
+    Port {
+        /// Which server.
+        system: &'static str,
+        /// Which port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The wire dump's folder cannot be made.
+    #[error("the wire dump's folder {path} cannot be made: {source}")]
+    Dump {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The way to start one.
+#[derive(Debug)]
+pub struct Sandbox;
+
+impl Sandbox {
+    /// Starts all servers on the runtime that this is called on.
+    pub async fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxError> {
+        if let Some(folder) = &options.wire_dump {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| SandboxError::Dump { path: folder.clone(), source })?;
+        }
+        let authority = if options.tls { Some(Authority::new()?) } else { None };
+        let bind = async |system: &'static str, port: u16| {
+            Bound::new(port, authority.as_ref().map(|a| a.server.clone()))
+                .await
+                .map_err(|source| SandboxError::Port { system, port, source })
+        };
+        let salesforce_port = bind("Salesforce", options.salesforce_port).await?;
+
+        let salesforce_url = salesforce_port.url();
+        let salesforce = Salesforce::new(&options.company, options.today);
+        let mut router = salesforce.router(&salesforce_url);
+        if let Some(folder) = &options.wire_dump {
+            router = with_dump(router, folder.clone(), "salesforce");
+        }
+        Ok(RunningSandbox {
+            salesforce_url,
+            ca_pem: authority.map(|a| a.ca_pem),
+            salesforce,
+            serving: vec![salesforce_port.serve(router)],
+        })
+    }
+}
+
+/// Servers that are running. Dropping it stops them at once; [`RunningSandbox::stop`] lets requests end.
+pub struct RunningSandbox {
+    salesforce_url: String,
+    ca_pem: Option<String>,
+    salesforce: Salesforce,
+    serving: Vec<Serving>,
+}
+
+impl RunningSandbox {
+    /// Where Salesforce is: the login address and the instance at once.
+    pub fn salesforce_url(&self) -> &str {
+        &self.salesforce_url
+    }
+
+    /// The certificate authority that clients must trust, PEM; `None` without TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// The Salesforce organisation from behind.
+    pub fn salesforce(&self) -> &Salesforce {
+        &self.salesforce
+    }
+
+    /// Stops all servers and waits until their ports are free.
+    pub async fn stop(self) {
+        for serving in self.serving {
+            serving.stop().await;
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The org's objects, field by field (Object Reference for the Salesforce Platform, the part that a sync needs).
+
+use super::schema::{Field, Kind, Object, Relation};
+
+const OWNER: Relation = Relation { name: "Owner", to: &["User"] };
+const CREATED_BY: Relation = Relation { name: "CreatedBy", to: &["User"] };
+const MODIFIED_BY: Relation = Relation { name: "LastModifiedBy", to: &["User"] };
+const ACCOUNT_OF: Relation = Relation { name: "Account", to: &["Account"] };
+const MASTER_CONTACT: Relation = Relation { name: "MasterRecord", to: &["Contact"] };
+const REPORTS_TO: Relation = Relation { name: "ReportsTo", to: &["Contact"] };
+const WHO: Relation = Relation { name: "Who", to: &["Contact", "Lead"] };
+const WHAT: Relation = Relation { name: "What", to: &["Account"] };
+const MANAGER: Relation = Relation { name: "Manager", to: &["User"] };
+const PROFILE: Relation = Relation { name: "Profile", to: &["Profile"] };
+const PARENT: Relation = Relation { name: "Parent", to: &["Account"] };
+const EVENT_OF: Relation = Relation { name: "Event", to: &["Event"] };
+const INVITED: Relation = Relation { name: "Relation", to: &["Contact", "Lead", "User"] };
+const CONVERTED: Relation = Relation { name: "ConvertedContact", to: &["Contact"] };
+
+const fn text(name: &'static str, length: usize) -> Field {
+    Field::new(name, Kind::Text(length))
+}
+const fn area(name: &'static str, length: usize) -> Field {
+    Field::new(name, Kind::TextArea(length))
+}
+const fn to(name: &'static str, relation: &'static Relation) -> Field {
+    Field::new(name, Kind::Reference(relation))
+}
+const fn yes_no(name: &'static str) -> Field {
+    Field::new(name, Kind::Boolean)
+}
+const fn pick(name: &'static str, values: &'static [&'static str]) -> Field {
+    Field::new(name, Kind::Picklist { values, strict: false })
+}
+const fn strict(name: &'static str, values: &'static [&'static str]) -> Field {
+    Field::new(name, Kind::Picklist { values, strict: true })
+}
+const fn date_time(name: &'static str) -> Field {
+    Field::new(name, Kind::DateTime)
+}
+const fn date(name: &'static str) -> Field {
+    Field::new(name, Kind::Date)
+}
+const fn phone(name: &'static str) -> Field {
+    Field::new(name, Kind::Phone)
+}
+
+/// What every object has.
+pub const COMMON: &[Field] = &[
+    Field::new("Id", Kind::Id).read_only().defaulted().id_lookup(),
+    yes_no("IsDeleted").read_only(),
+    date_time("CreatedDate").read_only().defaulted(),
+    to("CreatedById", &CREATED_BY).read_only().defaulted(),
+    date_time("LastModifiedDate").read_only().defaulted(),
+    to("LastModifiedById", &MODIFIED_BY).read_only().defaulted(),
+    date_time("SystemModstamp").read_only().defaulted(),
+];
+
+const SALUTATIONS: &[&str] = &["Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx."];
+const SOURCES: &[&str] = &["Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other"];
+
+const CONTACT: &[Field] = &[
+    to("MasterRecordId", &MASTER_CONTACT).read_only(),
+    to("AccountId", &ACCOUNT_OF),
+    text("LastName", 80).required(),
+    text("FirstName", 40),
+    pick("Salutation", SALUTATIONS),
+    text("Name", 121).read_only().defaulted(),
+    area("OtherStreet", 255),
+    text("OtherCity", 40),
+    text("OtherState", 80),
+    text("OtherPostalCode", 20),
+    text("OtherCountry", 80),
+    area("MailingStreet", 255),
+    text("MailingCity", 40),
+    text("MailingState", 80),
+    text("MailingPostalCode", 20),
+    text("MailingCountry", 80),
+    phone("Phone"),
+    phone("Fax"),
+    phone("MobilePhone"),
+    phone("HomePhone"),
+    phone("OtherPhone"),
+    phone("AssistantPhone"),
+    to("ReportsToId", &REPORTS_TO),
+    Field::new("Email", Kind::Email).id_lookup(),
+    text("Title", 128),
+    text("Department", 80),
+    text("AssistantName", 40),
+    pick("LeadSource", SOURCES),
+    date("Birthdate"),
+    area("Description", 32_000),
+    to("OwnerId", &OWNER).defaulted(),
+    yes_no("HasOptedOutOfEmail"),
+    yes_no("HasOptedOutOfFax"),
+    yes_no("DoNotCall"),
+    date("LastActivityDate").read_only(),
+    text("EmailBouncedReason", 255),
+    yes_no("IsEmailBounced").read_only(),
+    text(SYNC_KEY, 80).external_id(),
+];
+
+/// The unique external id that an administrator has added for the sync, on Contact and Event.
+pub const SYNC_KEY: &str = "Riva_Sync_Key__c";
+
+const EVENT: &[Field] = &[
+    to("WhoId", &WHO),
+    to("WhatId", &WHAT),
+    text("Subject", 255),
+    text("Location", 255),
+    yes_no("IsAllDayEvent"),
+    date_time("ActivityDateTime"),
+    date("ActivityDate"),
+    Field::new("DurationInMinutes", Kind::Int),
+    date_time("StartDateTime"),
+    date_time("EndDateTime"),
+    date("EndDate").read_only(),
+    area("Description", 32_000),
+    to("AccountId", &ACCOUNT_OF).read_only(),
+    to("OwnerId", &OWNER).defaulted(),
+    pick("Type", &["Email", "Meeting", "Other", "Call"]),
+    yes_no("IsPrivate"),
+    strict("ShowAs", &["Busy", "OutOfOffice", "Free"]).defaulted(),
+    yes_no("IsChild").read_only(),
+    yes_no("IsGroupEvent").read_only(),
+    strict("GroupEventType", &["0", "1", "2"]).read_only(),
+    yes_no("IsArchived").read_only(),
+    yes_no("IsRecurrence").read_only(),
+    date_time("ReminderDateTime"),
+    yes_no("IsReminderSet"),
+    strict("EventSubtype", &["Event"]).read_only().defaulted(),
+    text(SYNC_KEY, 80).external_id(),
+];
+
+const ACCOUNT: &[Field] = &[
+    text("Name", 255).required(),
+    to("ParentId", &PARENT),
+    phone("Phone"),
+    Field::new("Website", Kind::Url),
+    area("BillingStreet", 255),
+    text("BillingCity", 40),
+    text("BillingState", 80),
+    text("BillingPostalCode", 20),
+    text("BillingCountry", 80),
+    area("Description", 32_000),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
+const LEAD: &[Field] = &[
+    text("LastName", 80).required(),
+    text("FirstName", 40),
+    pick("Salutation", SALUTATIONS),
+    text("Name", 121).read_only().defaulted(),
+    text("Title", 128),
+    text("Company", 255).required(),
+    phone("Phone"),
+    phone("MobilePhone"),
+    Field::new("Email", Kind::Email).id_lookup(),
+    pick("LeadSource", SOURCES),
+    pick(
+        "Status",
+        &["Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"],
+    )
+    .defaulted(),
+    area("Description", 32_000),
+    yes_no("IsConverted").read_only(),
+    to("ConvertedContactId", &CONVERTED).read_only(),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
+const TASK: &[Field] = &[
+    to("WhoId", &WHO),
+    to("WhatId", &WHAT),
+    text("Subject", 255),
+    date("ActivityDate"),
+    pick("Status", &["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"])
+        .defaulted(),
+    pick("Priority", &["High", "Normal", "Low"]).defaulted(),
+    yes_no("IsHighPriority").read_only(),
+    yes_no("IsClosed").read_only(),
+    area("Description", 32_000),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
+const USER: &[Field] = &[
+    text("Username", 80).required(),
+    text("LastName", 80).required(),
+    text("FirstName", 40),
+    text("Name", 121).read_only().defaulted(),
+    Field::new("Email", Kind::Email).required(),
+    text("Alias", 8).required(),
+    text("Title", 80),
+    text("Department", 80),
+    text("CompanyName", 80),
+    phone("Phone"),
+    yes_no("IsActive"),
+    strict("UserType", &["Standard", "PowerPartner", "CsnOnly", "Guest"]).read_only().defaulted(),
+    strict("TimeZoneSidKey", &[]).defaulted(),
+    strict("LocaleSidKey", &["en_GB", "en_US"]).defaulted(),
+    to("ProfileId", &PROFILE),
+    to("ManagerId", &MANAGER),
+    text("FederationIdentifier", 512),
+];
+
+const EVENT_RELATION: &[Field] = &[
+    to("EventId", &EVENT_OF).required(),
+    to("RelationId", &INVITED).required(),
+    strict("Status", &["New", "Declined", "Accepted"]),
+    yes_no("IsInvitee"),
+    yes_no("IsParent"),
+    yes_no("IsWhat").read_only(),
+];
+
+const ORGANIZATION: &[Field] = &[
+    text("Name", 80).required(),
+    text("OrganizationType", 40),
+    text("InstanceName", 5).read_only(),
+    yes_no("IsSandbox").read_only(),
+    strict("TimeZoneSidKey", &[]),
+    text("NamespacePrefix", 15).read_only(),
+];
+
+const PROFILE_FIELDS: &[Field] = &[text("Name", 255).required()];
+
+const fn rows(
+    name: &'static str,
+    plural: &'static str,
+    prefix: &'static str,
+    own_fields: &'static [Field],
+) -> Object {
+    Object { name, plural, prefix, own_fields, writable: true, replicateable: true }
+}
+const fn fixed(
+    name: &'static str,
+    plural: &'static str,
+    prefix: &'static str,
+    own_fields: &'static [Field],
+) -> Object {
+    Object { name, plural, prefix, own_fields, writable: false, replicateable: false }
+}
+
+/// Every object.
+pub const ALL: &[Object] = &[
+    rows("Account", "Accounts", "001", ACCOUNT),
+    rows("Contact", "Contacts", "003", CONTACT),
+    fixed("User", "Users", "005", USER),
+    rows("Lead", "Leads", "00Q", LEAD),
+    rows("Task", "Tasks", "00T", TASK),
+    rows("Event", "Events", "00U", EVENT),
+    rows("EventRelation", "Event Relations", "0RE", EVENT_RELATION),
+    fixed("Organization", "Organizations", "00D", ORGANIZATION),
+    fixed("Profile", "Profiles", "00e", PROFILE_FIELDS),
+];

@@ -1,0 +1,14 @@
+//! SOQL, the part that syncs use: select with relation paths, where, order, limit, offset and count.
+
+mod ast;
+mod lexer;
+mod literal;
+mod parser;
+mod run;
+
+pub use ast::{Query, Select};
+pub use parser::parse;
+pub use run::{Answer, run};
+
+#[cfg(test)]
+mod tests;
