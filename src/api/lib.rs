@@ -1,4 +1,14 @@
 //! What the agent can be asked, and the client that asks it.
+//!
+//! The agent writes into `state/agent.json` where it is to be reached ([`AgentFile`]); the token that it wants lies
+//! beside it, for the workspace's owner alone. Whether it lives is told by its lock, not by a process id.
+
+mod agent_file;
+mod client;
+mod process;
+
+pub use agent_file::{API_VERSION, Address, AgentFile, AgentLock, new_token};
+pub use client::{AgentClient, connect};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -46,6 +56,20 @@ pub enum Selection {
     User(EmailAddress),
     /// One member.
     Member(MemberId),
+}
+
+/// What the agent answers when it refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Why, for a person.
+    pub error: String,
+}
+
+/// How many members were woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Woken {
+    /// So many.
+    pub woken: usize,
 }
 
 /// Why the agent did not answer.
