@@ -66,6 +66,7 @@ pub struct SalesforceOrg {
 /// Somebody who works here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // Each is an answer that the file gives in so many words.
 pub struct Person {
     /// Name as shown.
     pub name: String,
@@ -176,6 +177,7 @@ pub struct SeedContact {
 
 impl SeedContact {
     /// The contact as the CRM's copy shows it: with the values of [`SeedContact::crm_variant`] in place.
+    #[must_use]
     pub fn crm_copy(&self) -> Self {
         let mut copy = self.clone();
         if let Some(variant) = copy.crm_variant.take() {
@@ -256,6 +258,7 @@ pub struct SeedAddress {
 /// An event, in the mailbox, in the CRM or in both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // As above.
 pub struct SeedEvent {
     /// Subject.
     pub subject: String,
@@ -428,4 +431,69 @@ fn midnight() -> String {
 
 fn half_an_hour() -> i64 {
     30
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEMO: &str = include_str!("../../config/demo/company.toml");
+
+    #[test]
+    fn the_demo_company_is_valid_and_has_everybody_it_promises() {
+        let company = Company::parse(DEMO).unwrap();
+        assert_eq!(company.people.len(), 25);
+        let person = |name: &str| company.people.iter().find(|p| p.name == name).unwrap();
+        assert!(!person("Nora Lindqvist").opened);
+        assert!(!person("Peter Novak").impersonation);
+        assert!(!person("Viktor Petrov").mailbox);
+        assert!(person("Fatima Al-Sayed").crm.is_none());
+        assert!(!person("Zoe Martin").crm.as_ref().unwrap().active);
+        let same = person("Dai Jones").crm.as_ref().unwrap().address.clone();
+        assert_eq!(same.as_deref(), Some(person("David Jones").address.as_str()));
+
+        let contacts = || company.people.iter().flat_map(|p| &p.contacts);
+        let events = || company.people.iter().flat_map(|p| &p.events);
+        assert!(contacts().any(|c| c.in_mail && c.in_crm) && contacts().any(|c| c.private));
+        assert!(events().any(|e| e.in_mail && e.in_crm) && events().any(|e| e.private));
+        assert!((2..=3).contains(&events().filter(|e| e.weekly_count.is_some()).count()));
+        assert!(
+            events().any(|e| e.all_day && e.minutes > 1440)
+                && events().any(|e| !e.all_day && e.minutes > 1440)
+        );
+        // Nothing private is in the CRM, and nobody outside the reserved domains is ever named.
+        assert!(!events().any(|e| e.private && e.in_crm) && !contacts().any(|c| c.private && c.in_crm));
+        for address in contacts().flat_map(|c| &c.emails).chain(events().flat_map(|e| &e.attendees)) {
+            assert!(address.is_ascii() && address.ends_with(".example"), "{address}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named_with_their_owner() {
+        for (from, to, said) in [
+            (
+                "zone = \"Asia/Tokyo\"",
+                "zone = \"Asia/Tokio\"",
+                "Kenji Sato: `Asia/Tokio` is not an IANA time zone",
+            ),
+            ("start = \"09:15\"", "start = \"9 am\"", "is not a time as HH:MM"),
+            ("jonas.weber@northwind-demo.example", "PRIYA.raman@northwind-demo.example", "is used twice"),
+            ("family = \"Raman\"", "familie = \"Raman\"", "familie"),
+        ] {
+            let broken = DEMO.replacen(from, to, 1);
+            assert_ne!(broken, DEMO);
+            let message = Company::parse(&broken).unwrap_err().to_string();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn days_count_from_today() {
+        let company = Company::parse(DEMO).unwrap();
+        let event = company.people[1].events.iter().find(|e| e.subject == "Company day").unwrap();
+        let today = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        assert_eq!(event.start_on(today).to_string(), "2026-11-28 00:00:00");
+        assert_eq!(event.end_on(today).to_string(), "2026-11-29 00:00:00");
+        assert_eq!(event.zone_of(&company.people[1]), chrono_tz::Europe::Berlin);
+    }
 }

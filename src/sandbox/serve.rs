@@ -159,16 +159,16 @@ impl Bound {
     pub fn serve(self, router: Router) -> Serving {
         let (stop, stopped) = watch::channel(false);
         let (ready, connections) = mpsc::channel(64);
-        let accepting = tokio::spawn(accept(self.listener, self.tls, ready, stopped.clone()));
+        let acceptor = tokio::spawn(accept(self.listener, self.tls, ready, stopped.clone()));
         let listener = Ready { address: self.address, connections };
         let service = router.into_make_service_with_connect_info::<Cut>();
-        let serving = tokio::spawn(async move {
+        let server = tokio::spawn(async move {
             let served = axum::serve(listener, service).with_graceful_shutdown(when_stopped(stopped)).await;
             if let Err(error) = served {
                 tracing::error!(%error, "a sandbox server ended");
             }
         });
-        Serving { stop, accepting, serving }
+        Serving { stop, acceptor, server }
     }
 }
 
@@ -221,26 +221,26 @@ async fn accept(
 /// A server that is running.
 pub struct Serving {
     stop: watch::Sender<bool>,
-    accepting: JoinHandle<()>,
-    serving: JoinHandle<()>,
+    acceptor: JoinHandle<()>,
+    server: JoinHandle<()>,
 }
 
 impl Serving {
     /// Stops accepting, lets requests in flight end (for some seconds), and waits until the port is free.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        if tokio::time::timeout(GRACE, &mut self.serving).await.is_err() {
-            self.serving.abort();
+        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+            self.server.abort();
         }
         // The acceptor holds the port; it ends at once.
-        let _ = (&mut self.accepting).await;
+        let _ = (&mut self.acceptor).await;
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.accepting.abort();
-        self.serving.abort();
+        self.acceptor.abort();
+        self.server.abort();
     }
 }
 

@@ -26,7 +26,7 @@ pub fn settle(had: &Values, given: &Values, multi_day: bool) -> Result<Values, A
         "DurationInMinutes",
         "IsAllDayEvent",
     ];
-    if !had.is_empty() && !fields.iter().any(|name| touches(&name)) {
+    if !had.is_empty() && !fields.iter().any(touches) {
         return Ok(Values::new());
     }
     let text = |values: &Values, name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -39,7 +39,7 @@ pub fn settle(had: &Values, given: &Values, multi_day: bool) -> Result<Values, A
         .map(|d| d.and_time(chrono::NaiveTime::MIN).and_utc());
     let start = time(given, "StartDateTime")
         .or_else(|| time(given, "ActivityDateTime"))
-        .or_else(|| if all_day { from_day } else { None })
+        .or(if all_day { from_day } else { None })
         .or_else(|| time(had, "StartDateTime"))
         .ok_or_else(|| {
             let missing = if all_day { "ActivityDate" } else { "ActivityDateTime" };

@@ -42,9 +42,10 @@ pub async fn gate(State(salesforce): State<Salesforce>, mut request: Request, ne
     }
     let response = next.run(request).await;
     if is_data && writes && salesforce.faults().take_lost_reply() {
-        match cut {
-            Some(cut) => cut.cut(),
-            None => tracing::error!("this listener cannot lose replies"),
+        if let Some(cut) = cut {
+            cut.cut();
+        } else {
+            tracing::error!("this listener cannot lose replies");
         }
     }
     if is_data { with_limits(&salesforce, response) } else { response }

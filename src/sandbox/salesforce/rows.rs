@@ -146,12 +146,11 @@ pub fn row(object: &Object, record: &Record, data: &str, wanted: Option<&[&'stat
         json!({"type": object.name, "url": format!("{data}/sobjects/{}/{id}", object.name)}),
     );
     let all: Vec<&'static Field>;
-    let fields = match wanted {
-        Some(fields) => fields,
-        None => {
-            all = object.fields().collect();
-            &all
-        }
+    let fields = if let Some(fields) = wanted {
+        fields
+    } else {
+        all = object.fields().collect();
+        &all
     };
     for field in fields {
         out.insert(field.name.to_owned(), record.get(field.name).clone());

@@ -85,6 +85,7 @@ impl Field {
     }
 
     /// Only the server writes it.
+    #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.create = false;
         self.update = false;
@@ -92,12 +93,14 @@ impl Field {
     }
 
     /// Must not be empty.
+    #[must_use]
     pub const fn required(mut self) -> Self {
         self.nillable = false;
         self
     }
 
     /// Must not be empty, but the server knows a value.
+    #[must_use]
     pub const fn defaulted(mut self) -> Self {
         self.nillable = false;
         self.defaulted = true;
@@ -105,6 +108,7 @@ impl Field {
     }
 
     /// A unique external id.
+    #[must_use]
     pub const fn external_id(mut self) -> Self {
         self.external_id = true;
         self.id_lookup = true;
@@ -112,6 +116,7 @@ impl Field {
     }
 
     /// Can be used in an upsert's address.
+    #[must_use]
     pub const fn id_lookup(mut self) -> Self {
         self.id_lookup = true;
         self

@@ -280,6 +280,7 @@ fn attributes(object: &str, record: &Record, data: &str) -> Value {
 }
 
 type Test<'a> = Box<dyn Fn(&Record) -> bool + 'a>;
+type ValueTest = Box<dyn Fn(&Value) -> bool>;
 
 struct Context<'a> {
     org: &'a Org,
@@ -330,7 +331,7 @@ impl<'a> Context<'a> {
         path: &Path,
         operator: Operator,
         literal: &Literal,
-    ) -> Result<Box<dyn Fn(&Value) -> bool>, ApiError> {
+    ) -> Result<ValueTest, ApiError> {
         let kind = match path.end {
             End::Field(field) => field.kind,
             End::Type => Kind::Text(255),
