@@ -245,6 +245,8 @@ pub struct IntentRow {
     pub expect: Option<Version>,
     /// Hashes of what is sent.
     pub sends: Hashes,
+    /// Hashes of the sent fields as the other side showed them: if the answer is lost, this is what it was in step with.
+    pub origin: Hashes,
     /// Whether the answer is known to be lost (otherwise: not known whether it was sent).
     pub in_doubt: bool,
     /// When it was written down.

@@ -208,7 +208,7 @@ async fn put_intents(connection: &mut Connection, intents: &[&IntentRow]) -> Res
             .push_bind(intent.marker.to_string())
             .push_bind(intent.target.as_ref().map(|id| id.as_str().to_owned()))
             .push_bind(intent.expect.as_ref().map(|v| v.as_str().to_owned()))
-            .push_bind(hashes::encode([&intent.sends, &none, &none, &none]))
+            .push_bind(hashes::encode([&intent.sends, &intent.origin, &none, &none]))
             .push_bind(i64::from(intent.in_doubt))
             .push_bind(millis(intent.at))
             .push_bind(intent.believe_after.map(millis));

@@ -97,6 +97,7 @@ fn intent(member: MemberId, n: u64) -> Commit {
         target: None,
         expect: None,
         sends: Hashes::default(),
+        origin: Hashes::default(),
         in_doubt: false,
         at: now(),
         believe_after: None,

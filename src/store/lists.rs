@@ -60,7 +60,7 @@ pub(crate) fn pair(row: &Row) -> Result<PairRow, StoreError> {
 
 /// A row of `intent`.
 pub(crate) fn intent(row: &Row) -> Result<IntentRow, StoreError> {
-    let [sends, ..] = hashes::decode(get(row, "sends")?)?;
+    let [sends, origin, ..] = hashes::decode(get(row, "sends")?)?;
     let believe_after: Option<i64> = get(row, "believe_after")?;
     Ok(IntentRow {
         pair: pair_id(get(row, "pair")?)?,
@@ -72,6 +72,7 @@ pub(crate) fn intent(row: &Row) -> Result<IntentRow, StoreError> {
         target: get::<Option<String>>(row, "target")?.map(RemoteId::new),
         expect: get::<Option<String>>(row, "expect")?.map(Version::new),
         sends,
+        origin,
         in_doubt: get::<i64>(row, "in_doubt")? != 0,
         at: time(get(row, "at")?)?,
         believe_after: believe_after.map(time).transpose()?,

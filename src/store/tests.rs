@@ -148,8 +148,8 @@ fn a_pair() -> impl Strategy<Value = PairRow> {
 }
 
 fn an_intent() -> impl Strategy<Value = IntentRow> {
-    (0u8..4, a_side(), proptest::option::of(an_id()), some_hashes(), any::<bool>()).prop_map(
-        |(n, side, target, sends, in_doubt)| IntentRow {
+    (0u8..4, a_side(), proptest::option::of(an_id()), some_hashes(), some_hashes(), any::<bool>()).prop_map(
+        |(n, side, target, sends, origin, in_doubt)| IntentRow {
             pair: pair_id(n),
             member: MemberId(1),
             module: MODULE,
@@ -159,6 +159,7 @@ fn an_intent() -> impl Strategy<Value = IntentRow> {
             target,
             expect: Some("1".into()),
             sends,
+            origin,
             in_doubt,
             at: at(0),
             believe_after: in_doubt.then(|| at(30)),

@@ -209,6 +209,7 @@ impl Effects<'_, '_> {
                     .flatten(),
                 expect: work.read(side).map(|r| r.version.clone()),
                 sends: write.sends(&self.hasher),
+                origin: origin_of(write, work.read(side.other()), &self.hasher),
                 in_doubt: false,
                 at: now,
                 believe_after: Some(now + chrono::Duration::seconds(cool_down)),
@@ -513,8 +514,8 @@ impl Effects<'_, '_> {
         chunk: &mut [&mut Work],
         tags: &[PairId],
     ) -> Result<(), CycleFault> {
-        let mut chosen: Vec<&mut &mut Work> =
-            chunk.iter_mut().filter(|w| tags.contains(&w.pair.id)).collect();
+        let mut chosen: Vec<&mut Work> =
+            chunk.iter_mut().map(|w| &mut **w).filter(|w| tags.contains(&w.pair.id)).collect();
         let wanted: Vec<_> = chosen
             .iter()
             .filter_map(|w| {
@@ -600,8 +601,19 @@ pub(crate) fn clean(work: &Work, commit: &mut Commit) {
     }
 }
 
+/// What the other side showed of the fields that are written: of a create, all of them.
+fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHasher) -> Hashes {
+    let mut hashes = Hashes::default();
+    match (write, origin) {
+        (Write::Update { .. }, Some(read)) => adopt_fields(&mut hashes, &read.hashes, &write.sends(hasher)),
+        (Write::Create { .. }, Some(read)) => hashes = read.hashes.clone(),
+        _ => {}
+    }
+    hashes
+}
+
 /// Takes over the entries of the fields that were sent: elements that are no longer there go.
-fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
+pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
     let fields: Vec<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
     let of_sent = |key: &String| fields.contains(&key.split('/').next().unwrap_or(key));
     into.0.retain(|key, _| !of_sent(key));

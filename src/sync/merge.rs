@@ -84,18 +84,44 @@ enum Moved {
     NoBase,
 }
 
-fn moved(
-    mail_now: Option<u64>,
-    mail_then: Option<Option<u64>>,
-    crm_now: Option<u64>,
-    crm_then: Option<Option<u64>>,
-) -> Moved {
-    let (Some(mail_then), Some(crm_then)) = (mail_then, crm_then) else { return Moved::NoBase };
-    match (mail_now != mail_then, crm_now != crm_then) {
-        (true, false) => Moved::Mail,
-        (false, true) => Moved::Crm,
-        (true, true) => Moved::Both,
-        (false, false) => Moved::Neither,
+/// What a side showed when both were last in step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// This hash (`None`: the element was not there).
+    Seen(Option<u64>),
+    /// Not known, but this was sent: the answer to the write was lost, and the side may have its own form of it.
+    Sent(Option<u64>),
+    /// Nothing is known.
+    Unknown,
+}
+
+impl Then {
+    fn of(shown: &Shown<'_>, field: Field, key: &str) -> Self {
+        let whole = Hashes::key(field);
+        if shown.seen.0.contains_key(&whole) {
+            Self::Seen(shown.seen.0.get(key).copied())
+        } else if shown.sent.0.contains_key(&whole) {
+            Self::Sent(shown.sent.0.get(key).copied())
+        } else {
+            Self::Unknown
+        }
+    }
+
+    fn differs(self, now: Option<u64>) -> Option<bool> {
+        match self {
+            Self::Seen(then) | Self::Sent(then) => Some(then != now),
+            Self::Unknown => None,
+        }
+    }
+}
+
+fn moved(mail_now: Option<u64>, mail_then: Then, crm_now: Option<u64>, crm_then: Then) -> Moved {
+    match (mail_then.differs(mail_now), crm_then.differs(crm_now)) {
+        (None, _) | (_, None) => Moved::NoBase,
+        (Some(true), Some(false)) => Moved::Mail,
+        (Some(false), Some(true)) => Moved::Crm,
+        (Some(true), Some(true)) => Moved::Both,
+        (Some(false), Some(false)) => Moved::Neither,
     }
 }
 
@@ -144,14 +170,18 @@ impl Merge<'_> {
 
     fn whole(&mut self, field: Field, m: &Value, c: &Value) {
         let (hm, hc) = (self.hasher.value(field, m), self.hasher.value(field, c));
-        let then = |seen: &Hashes| seen.0.get(&Hashes::key(field)).copied().map(Some);
-        match moved(Some(hm), then(self.mail.seen), Some(hc), then(self.crm.seen)) {
+        let key = Hashes::key(field);
+        let (mail_then, crm_then) = (Then::of(&self.mail, field, &key), Then::of(&self.crm, field, &key));
+        let own_form = matches!(mail_then, Then::Sent(_)) || matches!(crm_then, Then::Sent(_));
+        let moved = moved(Some(hm), mail_then, Some(hc), crm_then);
+        if (own_form || matches!(moved, Moved::Both | Moved::NoBase)) && self.same(field, m, c) {
+            return;
+        }
+        match moved {
             Moved::Neither => {}
             Moved::Mail => self.push(field, Side::Crm, m, c),
             Moved::Crm => self.push(field, Side::Mail, c, m),
-            Moved::Both if self.same(field, m, c) => {}
             Moved::Both => self.push_to_loser(field, m, c),
-            Moved::NoBase if self.same(field, m, c) => {}
             Moved::NoBase => match (m == &Value::Blank, c == &Value::Blank) {
                 (true, _) => self.push(field, Side::Mail, c, m),
                 (false, true) => self.push(field, Side::Crm, m, c),
@@ -213,13 +243,10 @@ impl Merge<'_> {
         let holds = |caps: &ModuleCapabilities, key: &str| {
             caps.set_keys.get(&field).is_none_or(|keys| keys.contains(key))
         };
-        let known = |seen: &Hashes| seen.0.contains_key(&Hashes::key(field));
-        let (mail_known, crm_known) = (known(self.mail.seen), known(self.crm.seen));
         let mut keys: BTreeSet<&str> = m.keys().chain(c.keys()).map(String::as_str).collect();
         let prefix = format!("{field}/");
-        keys.extend(
-            self.mail.seen.0.keys().chain(self.crm.seen.0.keys()).filter_map(|k| k.strip_prefix(&prefix)),
-        );
+        let hashes = [self.mail.seen, self.mail.sent, self.crm.seen, self.crm.sent];
+        keys.extend(hashes.iter().flat_map(|h| h.0.keys()).filter_map(|k| k.strip_prefix(&prefix)));
         let (mut new_m, mut new_c) = (m.clone(), c.clone());
         for key in keys {
             if !holds(self.mail.caps, key) || !holds(self.crm.caps, key) {
@@ -229,8 +256,8 @@ impl Merge<'_> {
             let hash = |e: Option<&Element>| e.map(|e| self.hasher.element(field, e));
             let (hm, hc) = (hash(em), hash(ec));
             let slot = Hashes::element_key(field, key);
-            let mail_then = mail_known.then(|| self.mail.seen.0.get(&slot).copied());
-            let crm_then = crm_known.then(|| self.crm.seen.0.get(&slot).copied());
+            let (mail_then, crm_then) =
+                (Then::of(&self.mail, field, &slot), Then::of(&self.crm, field, &slot));
             let write = match moved(hm, mail_then, hc, crm_then) {
                 Moved::Neither => None,
                 _ if hm == hc => None,

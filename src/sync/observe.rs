@@ -9,7 +9,7 @@ use riva_core::fault::CallError;
 use riva_core::ids::RemoteId;
 use riva_core::item::Module;
 use riva_core::ports::{Change, ModuleCapabilities};
-use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
+use riva_core::rows::{FeedScope, Ingest, ItemRow, Observation, Presence, Side};
 use std::collections::BTreeSet;
 
 /// What observing found out besides rows.
@@ -31,9 +31,7 @@ pub(crate) async fn observe(
     mail_changes(ctx, module, &mut observed).await?;
     crm_listing(ctx, module).await?;
     for (side, caps) in [(Side::Mail, mail), (Side::Crm, crm)] {
-        if caps.deletions_by_listing {
-            delete_poll(ctx, module, side).await?;
-        }
+        delete_poll(ctx, module, side, caps).await?;
     }
     Ok(observed)
 }
@@ -62,6 +60,8 @@ async fn mail_changes(
                     format!("The mailbox no longer knows where the last poll ended ({why}); listing everything again. Nothing is deleted in this cycle."),
                 );
                 observed.cursor_lost = true;
+                // What was deleted since is told by no change any more: the listings are compared.
+                ctx.store.set_fact(&delete_poll_fact(ctx, module, Side::Mail), DUE).await?;
                 ctx.store.forget_cursor(&scope(ctx), module, Side::Mail).await?;
                 continue;
             }
@@ -110,9 +110,8 @@ async fn crm_listing(ctx: &CycleContext<'_>, module: Module) -> Result<(), Cycle
     if ctx.store.fact(&fact).await?.as_ref() == Some(&epoch) {
         return Ok(());
     }
-    list(ctx, module, Side::Crm, |_| {}).await?;
-    ctx.store.set_fact(&fact, &epoch).await?;
-    Ok(())
+    compare(ctx, module, Side::Crm).await?;
+    Ok(ctx.store.set_fact(&fact, &epoch).await?)
 }
 
 /// Lists a side whole; rows become dirty where the listing shows something new.
@@ -161,36 +160,71 @@ async fn list(
     }
 }
 
-/// Where a system tells of deletions in no other way: what is missing in a full listing is to be probed by id.
-async fn delete_poll(ctx: &CycleContext<'_>, module: Module, side: Side) -> Result<(), CycleFault> {
-    let fact = format!("delete-poll/{}/{}/{}", ctx.member.id.0, module.as_str(), side.as_str());
+/// The time of a delete poll that is due at once.
+const DUE: &str = "due";
+
+fn delete_poll_fact(ctx: &CycleContext<'_>, module: Module, side: Side) -> String {
+    format!("delete-poll/{}/{}/{}", ctx.member.id.0, module.as_str(), side.as_str())
+}
+
+/// Compares listings: often where a system tells of deletions in no other way, once a day elsewhere, as a safety net.
+async fn delete_poll(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    side: Side,
+    caps: &ModuleCapabilities,
+) -> Result<(), CycleFault> {
+    let fact = delete_poll_fact(ctx, module, side);
     let now = ctx.clock.now();
-    let last: Option<DateTime<Utc>> = ctx.store.fact(&fact).await?.and_then(|at| at.parse().ok());
-    let interval = chrono::Duration::minutes(i64::from(ctx.policy.schedule.delete_poll_minutes));
-    let due = last.is_none_or(|at| now - at >= interval) || ctx.member.urgent;
-    if !due {
-        return Ok(());
+    let known = ctx.store.fact(&fact).await?;
+    let last: Option<DateTime<Utc>> = known.as_ref().and_then(|at| at.parse().ok());
+    let interval = if caps.deletions_by_listing {
+        chrono::Duration::minutes(i64::from(ctx.policy.schedule.delete_poll_minutes))
+    } else {
+        chrono::Duration::days(1)
+    };
+    let asked_for = caps.deletions_by_listing && ctx.member.urgent;
+    let due = asked_for || known.as_deref() == Some(DUE) || last.is_some_and(|at| now - at >= interval);
+    if due {
+        compare(ctx, module, side).await?;
     }
+    if due || last.is_none() {
+        ctx.store.set_fact(&fact, &now.to_rfc3339()).await?;
+    }
+    Ok(())
+}
+
+/// Lists a side whole. What is missing there is to be probed by id: absence alone deletes nothing.
+async fn compare(ctx: &CycleContext<'_>, module: Module, side: Side) -> Result<(), CycleFault> {
     let mut listed = BTreeSet::new();
     list(ctx, module, side, |id| {
         listed.insert(id.clone());
     })
     .await?;
+    each_page_of_rows(ctx, module, side, |row| {
+        let missing = row.presence == Presence::Present && row.pair.is_some() && !listed.contains(&row.id);
+        missing.then_some(Presence::Missing)
+    })
+    .await
+}
+
+/// Goes through all rows of a side; where `presence` says so, it is noted as an observation.
+async fn each_page_of_rows(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    side: Side,
+    presence: impl Fn(&ItemRow) -> Option<Presence>,
+) -> Result<(), CycleFault> {
     let mut after: Option<RemoteId> = None;
     loop {
         let rows = ctx.store.items(ctx.member.id, module, side, after.as_ref(), 500).await?;
-        let Some(last) = rows.last() else { break };
+        let Some(last) = rows.last() else { return Ok(()) };
         after = Some(last.id.clone());
         let observations: Vec<Observation> = rows
             .iter()
-            .filter(|row| {
-                row.presence == Presence::Present && row.pair.is_some() && !listed.contains(&row.id)
-            })
-            .map(|row| Observation {
-                member: ctx.member.id,
-                id: row.id.clone(),
-                presence: Presence::Missing,
-                version: None,
+            .filter_map(|row| {
+                let presence = presence(row)?;
+                Some(Observation { member: ctx.member.id, id: row.id.clone(), presence, version: None })
             })
             .collect();
         if !observations.is_empty() {
@@ -198,8 +232,6 @@ async fn delete_poll(ctx: &CycleContext<'_>, module: Module, side: Side) -> Resu
             ctx.store.ingest(ctx.fence, &ingest).await?;
         }
     }
-    ctx.store.set_fact(&fact, &now.to_rfc3339()).await?;
-    Ok(())
 }
 
 /// Events that lay outside the window are looked at again when it has moved on by a day.
@@ -215,26 +247,10 @@ async fn roll_window(ctx: &CycleContext<'_>, module: Module) -> Result<(), Cycle
     }
     if known.is_some() {
         for side in [Side::Mail, Side::Crm] {
-            let mut after: Option<RemoteId> = None;
-            loop {
-                let rows = ctx.store.items(ctx.member.id, module, side, after.as_ref(), 500).await?;
-                let Some(last) = rows.last() else { break };
-                after = Some(last.id.clone());
-                let observations: Vec<Observation> = rows
-                    .iter()
-                    .filter(|row| row.presence == Presence::OutOfScope && row.pair.is_none())
-                    .map(|row| Observation {
-                        member: ctx.member.id,
-                        id: row.id.clone(),
-                        presence: Presence::Present,
-                        version: None,
-                    })
-                    .collect();
-                if !observations.is_empty() {
-                    let ingest = Ingest { scope: scope(ctx), module, side, observations, cursor: None };
-                    ctx.store.ingest(ctx.fence, &ingest).await?;
-                }
-            }
+            each_page_of_rows(ctx, module, side, |row| {
+                (row.presence == Presence::OutOfScope && row.pair.is_none()).then_some(Presence::Present)
+            })
+            .await?;
         }
     }
     Ok(ctx.store.set_fact(&fact, &today).await?)

@@ -4,7 +4,7 @@
 //! then is anything else written to that pair (engine design, section 2, points P1 to P6).
 
 use crate::context::{CycleContext, CycleFault};
-use crate::effects::retry_at;
+use crate::effects::{adopt_fields, retry_at};
 use crate::hash::FieldHasher;
 use crate::journal;
 use chrono::{DateTime, Utc};
@@ -143,9 +143,13 @@ impl Recovery<'_, '_> {
         commit: &mut Commit,
     ) {
         let mut pair = pair.clone();
-        let shown = self.hasher.item(item);
-        let side =
-            PairSide { id: id.clone(), version: version.clone(), seen: shown, sent: intent.sends.clone() };
+        // What it showed when it was made is not known, a user may have edited it since: the merge goes by what was sent.
+        let side = PairSide {
+            id: id.clone(),
+            version: version.clone(),
+            seen: Hashes::default(),
+            sent: intent.sends.clone(),
+        };
         *pair.side_mut(self.side) = Some(side);
         pair.state = PairState::Linked;
         pair.reason = None;
@@ -196,8 +200,11 @@ impl Recovery<'_, '_> {
                     if contains(&shown, &intent.sends) {
                         self.outcome.adopted += 1;
                         if let Some(side) = pair.side_mut(self.side) {
-                            side.seen.0.extend(intent.sends.0.clone());
-                            side.sent.0.extend(intent.sends.0.clone());
+                            adopt_fields(&mut side.seen, &intent.sends, &intent.sends);
+                            adopt_fields(&mut side.sent, &intent.sends, &intent.sends);
+                        }
+                        if let Some(origin) = pair.side_mut(self.side.other()) {
+                            adopt_fields(&mut origin.seen, &intent.origin, &intent.sends);
                         }
                         commit.journal.push(journal::line(
                             &pair,
