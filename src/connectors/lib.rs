@@ -10,5 +10,10 @@
 pub mod caldav;
 pub mod exchange;
 pub mod http;
+pub mod icalendar;
 pub mod odoo;
 pub mod salesforce;
+pub mod vcard;
+
+#[cfg(test)]
+mod test_corpus;

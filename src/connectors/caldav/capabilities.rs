@@ -1,0 +1,90 @@
+//! What calendars and address books can hold.
+
+use super::discovery::Collections;
+use riva_core::item::{Field, Module};
+use riva_core::ports::{Capabilities, ModuleCapabilities, Precision};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most resources in one multiget.
+pub const BATCH: usize = 50;
+
+/// What an event can hold.
+const EVENT: &[Field] = &[
+    Field::Summary,
+    Field::Body,
+    Field::Location,
+    Field::When,
+    Field::ShowAs,
+    Field::Organizer,
+    Field::Attendees,
+    Field::Reminder,
+    Field::Categories,
+    Field::Sensitivity,
+    Field::Importance,
+    Field::Status,
+];
+
+/// What a contact can hold.
+const CONTACT: &[Field] = &[
+    Field::Name,
+    Field::DisplayName,
+    Field::Nickname,
+    Field::Organization,
+    Field::Emails,
+    Field::Phones,
+    Field::WorkAddress,
+    Field::HomeAddress,
+    Field::OtherAddress,
+    Field::Urls,
+    Field::Birthday,
+    Field::Anniversary,
+    Field::Notes,
+    Field::Categories,
+    Field::Manager,
+    Field::Assistant,
+    Field::Spouse,
+    Field::Sensitivity,
+];
+
+/// The capabilities of a mailbox with these collections.
+pub fn of(collections: &Collections) -> Capabilities {
+    let mut modules = BTreeMap::new();
+    if let Some(calendar) = &collections.calendar {
+        let mut events = module(EVENT, calendar.sync);
+        events.reads.insert(Field::Recurrence);
+        events.required.insert(Field::When);
+        modules.insert(Module::Calendar, events);
+    }
+    if let Some(book) = &collections.address_book {
+        let mut contacts = module(CONTACT, book.sync);
+        let keys = |slotted: crate::vcard::Slotted| slotted.keys().iter().map(|k| (*k).to_owned()).collect();
+        contacts.set_keys = [
+            (Field::Emails, keys(crate::vcard::Slotted::Emails)),
+            (Field::Urls, keys(crate::vcard::Slotted::Urls)),
+            (Field::Phones, keys(crate::vcard::Slotted::Phones)),
+        ]
+        .into();
+        modules.insert(Module::Contacts, contacts);
+    }
+    Capabilities { modules }
+}
+
+fn module(fields: &[Field], sync: bool) -> ModuleCapabilities {
+    let fields: BTreeSet<Field> = fields.iter().copied().collect();
+    ModuleCapabilities {
+        reads: fields.clone(),
+        writes: fields,
+        required: BTreeSet::new(),
+        max_len: BTreeMap::new(),
+        set_keys: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        precision: Precision::default(),
+        deletions_by_listing: !sync,
+        cool_down_secs: 0,
+        batch: BATCH,
+        // A tag would be an edit of the user's item; the UID serves.
+        can_tag: false,
+        // The marker names the resource, and `If-None-Match: *` lets it be made once only.
+        create_is_idempotent: true,
+    }
+}

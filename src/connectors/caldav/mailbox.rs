@@ -1,0 +1,455 @@
+//! One user's calendar and address book: what changed, what there is, what it says.
+
+use super::capabilities::{self, BATCH};
+use super::cursor::Position;
+use super::dav::{Depth, Refusal};
+use super::discovery::{Collection, Collections, Home, never_opened};
+use super::resource::{NotOurs, Resource};
+use super::xml::{Answer, document, element, escaped, prop};
+use super::{Shared, path, write};
+use crate::http::{Request, Scope};
+use crate::icalendar::{Scheduling, utc_text};
+use async_trait::async_trait;
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
+use riva_core::item::Module;
+use riva_core::ports::{
+    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, Listed, Patch, Reader, RemoteRef, Removal,
+    Silence, SilentWriter, Window, Written,
+};
+use std::collections::BTreeMap;
+use std::hash::Hasher as _;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// One user's calendar and address book.
+pub struct Mailbox {
+    pub(super) shared: Arc<Shared>,
+    pub(super) scope: Scope,
+    user: EmailAddress,
+    own_addresses: Vec<String>,
+    collections: Collections,
+    capabilities: Capabilities,
+    scheduling: OnceCell<Scheduling>,
+}
+
+/// A resource with its text.
+pub(super) struct Text {
+    pub etag: String,
+    pub text: String,
+}
+
+impl Mailbox {
+    /// A mailbox with what was found in a home. A fault if nothing was.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        user: EmailAddress,
+        scope: Scope,
+        home: &Home,
+        collections: Collections,
+    ) -> Result<Self, Fault> {
+        if collections.calendar.is_none() && collections.address_book.is_none() {
+            return Err(never_opened(user.as_str(), "calendar or address book", None, home));
+        }
+        let mut own_addresses = home.addresses.clone();
+        if !own_addresses.iter().any(|a| a == user.as_str()) {
+            own_addresses.push(user.as_str().to_owned());
+        }
+        let capabilities = capabilities::of(&collections);
+        Ok(Self {
+            shared,
+            scope,
+            user,
+            own_addresses,
+            collections,
+            capabilities,
+            scheduling: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn collection(&self, module: Module) -> Result<&Collection, CallError> {
+        let found = match module {
+            Module::Calendar => self.collections.calendar.as_ref(),
+            Module::Contacts => self.collections.address_book.as_ref(),
+            Module::Tasks | Module::Email => None,
+        };
+        found.ok_or_else(|| {
+            Fault::new(
+                FaultKind::MailboxNeverOpened,
+                format!("there is no place for {module}: {}", self.user),
+            )
+            .into()
+        })
+    }
+
+    /// Whether the server mails people by itself. Asked once.
+    pub(super) async fn scheduling(&self, calendar: &str) -> Result<&Scheduling, CallError> {
+        self.scheduling
+            .get_or_try_init(|| async {
+                let features = self.shared.dav.features(&self.scope, calendar).await?;
+                Ok(Scheduling {
+                    automatic: features.iter().any(|f| f == "calendar-auto-schedule"),
+                    own: self.own_addresses.clone(),
+                })
+            })
+            .await
+    }
+
+    /// One resource; `None` if it is gone.
+    pub(super) async fn get(&self, path: &str) -> Result<Option<Text>, CallError> {
+        let url = self.shared.dav.url(path);
+        let response = self.shared.dav.plain(&self.scope, Request::get(url.clone())).await?;
+        match response.status.as_u16() {
+            200 => Ok(Some(Text {
+                etag: response.header("etag").unwrap_or_default().to_owned(),
+                text: response.text().into_owned(),
+            })),
+            404 | 410 => Ok(None),
+            _ => Err(super::dav::refusal("GET", &url, &response).into()),
+        }
+    }
+
+    /// Ids and etags of what may be ours, by PROPFIND.
+    async fn listing(&self, collection: &Collection) -> Result<Vec<Listed>, CallError> {
+        let names = ["d:getetag", "d:resourcetype", "d:getcontenttype"];
+        let found = self.shared.dav.propfind(&self.scope, &collection.path, Depth::One, &names).await?;
+        Ok(found.answers.iter().filter_map(|a| listed(collection, a)).collect())
+    }
+
+    async fn sync(&self, collection: &Collection, token: &str) -> Result<ChangePage, Refusal> {
+        let names = prop(&["d:getetag", "d:resourcetype", "d:getcontenttype"]);
+        let body = document(
+            "d:sync-collection",
+            &format!("{}<d:sync-level>1</d:sync-level>{names}", element("d:sync-token", token)),
+        );
+        let found = self.shared.dav.report(&self.scope, &collection.path, Depth::Zero, body).await?;
+        let next = found.sync_token.ok_or_else(|| {
+            let detail = format!("the server's sync report has no token, of {}", collection.path);
+            Refusal::Call(Fault::new(FaultKind::UnexpectedAnswer, detail).into())
+        })?;
+        let itself = |a: &&Answer| path::collection(&a.path) == collection.path;
+        // 507 for the collection itself: the answer was cut short, the token leads on (RFC 6578, section 3.6).
+        let more = found.answers.iter().filter(itself).any(|a| a.status == Some(507)) && next != token;
+        let changes = found
+            .answers
+            .iter()
+            .filter(|a| !itself(a))
+            .filter_map(|answer| match answer.status {
+                Some(404 | 410) => Some(Change::Deleted { id: RemoteId::new(&answer.path) }),
+                Some(status) if status >= 400 => None,
+                _ => listed(collection, answer).map(|l| Change::Seen { id: l.id, version: l.version }),
+            })
+            .collect();
+        let cursor = Position::Sync { path: collection.path.clone(), token: next }.cursor();
+        Ok(ChangePage { changes, cursor, more })
+    }
+
+    /// Changes by comparing listings: all of it again, unless nothing changed. Deletions are not told.
+    async fn etags(&self, collection: &Collection, before: Option<&str>) -> Result<ChangePage, CallError> {
+        let mut listing = self.listing(collection).await?;
+        listing.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut hasher = siphasher::sip128::SipHasher13::new();
+        for entry in &listing {
+            hasher.write(entry.id.as_str().as_bytes());
+            hasher.write_u8(0);
+            hasher.write(entry.version.as_str().as_bytes());
+            hasher.write_u8(0);
+        }
+        let digest = format!("{:032x}", siphasher::sip128::Hasher128::finish128(&hasher).as_u128());
+        if before == Some(digest.as_str()) {
+            listing.clear();
+        }
+        Ok(ChangePage {
+            changes: listing.into_iter().map(|l| Change::Seen { id: l.id, version: l.version }).collect(),
+            cursor: Position::Etags { path: collection.path.clone(), digest }.cursor(),
+            more: false,
+        })
+    }
+
+    /// Texts of resources by multiget; what the answer leaves out is read one by one.
+    async fn multiget(
+        &self,
+        module: Module,
+        collection: &Collection,
+        paths: &[&str],
+    ) -> Result<BTreeMap<String, Fetched>, CallError> {
+        let (root, data) = match module {
+            Module::Calendar => ("c:calendar-multiget", "c:calendar-data"),
+            _ => ("r:addressbook-multiget", "r:address-data"),
+        };
+        let hrefs: String = paths.iter().map(|p| element("d:href", p)).collect();
+        let body = document(root, &format!("{}{hrefs}", prop(&["d:getetag", data])));
+        let answers = match self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await {
+            Ok(found) => found.answers,
+            // A server without multiget, or one that a single resource makes stumble.
+            Err(Refusal::Status { status, .. }) if status != 403 => Vec::new(),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let mut found = BTreeMap::new();
+        for answer in answers {
+            let fetched = match (answer.status, answer.prop(data)) {
+                (Some(404 | 410), _) => Fetched::Gone,
+                (Some(403), _) => Fetched::OutOfScope,
+                (_, Some(text)) => {
+                    understood(module, answer.text("d:getetag").unwrap_or_default(), &text.text)
+                }
+                _ => continue,
+            };
+            found.insert(answer.path, fetched);
+        }
+        Ok(found)
+    }
+
+    /// Paths of resources that carry a marker, by query.
+    async fn query_marker(
+        &self,
+        module: Module,
+        collection: &Collection,
+        marker: &Marker,
+    ) -> Result<Vec<RemoteRef>, CallError> {
+        let matching = escaped(&marker.to_string());
+        let filter = match module {
+            Module::Calendar => format!(
+                "<c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"VEVENT\">\
+                 <c:prop-filter name=\"X-RIVA-MARKER\"><c:text-match collation=\"i;ascii-casemap\">{matching}</c:text-match>\
+                 </c:prop-filter></c:comp-filter></c:comp-filter></c:filter>"
+            ),
+            _ => format!(
+                "<r:filter><r:prop-filter name=\"X-RIVA-MARKER\"><r:text-match collation=\"i;unicode-casemap\" \
+                 match-type=\"equals\">{matching}</r:text-match></r:prop-filter></r:filter>"
+            ),
+        };
+        let (root, data) = match module {
+            Module::Calendar => ("c:calendar-query", "c:calendar-data"),
+            _ => ("r:addressbook-query", "r:address-data"),
+        };
+        let body = document(root, &format!("{}{filter}", prop(&["d:getetag", data])));
+        let answers = match self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await {
+            Ok(found) => found.answers,
+            // A server that cannot search so: the name that we gave the resource has to do.
+            Err(Refusal::Status { .. }) => return Ok(Vec::new()),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let carries = |answer: &Answer| {
+            let text = &answer.prop(data)?.text;
+            (Resource::read(module, text).ok()?.marker()? == *marker).then(|| RemoteRef {
+                id: RemoteId::new(&answer.path),
+                version: Version::new(answer.text("d:getetag").unwrap_or_default()),
+            })
+        };
+        Ok(answers.iter().filter_map(carries).collect())
+    }
+}
+
+/// A resource of a listing, unless it is a collection, or says itself that it holds no event.
+fn listed(collection: &Collection, answer: &Answer) -> Option<Listed> {
+    let inside = answer.path.starts_with(&collection.path) && answer.path != collection.path;
+    if !inside || answer.is_a("d:collection") || answer.path.ends_with('/') {
+        return None;
+    }
+    let kind = answer.text("d:getcontenttype").unwrap_or_default().to_ascii_lowercase();
+    let kind = kind
+        .split(';')
+        .map(str::trim)
+        .find_map(|p| p.strip_prefix("component="))
+        .unwrap_or("vevent")
+        .to_owned();
+    if kind != "vevent" && kind != "vcard" && kind != "vlist" {
+        return None;
+    }
+    let version = Version::new(answer.text("d:getetag").unwrap_or_default());
+    Some(Listed { id: RemoteId::new(&answer.path), version })
+}
+
+/// A resource's text as what was fetched.
+fn understood(module: Module, etag: &str, text: &str) -> Fetched {
+    let resource = match Resource::read(module, text) {
+        Ok(resource) => resource,
+        Err(NotOurs::OtherKind) => return Fetched::OutOfScope,
+        Err(NotOurs::Unreadable(reason)) => return Fetched::Unreadable { reason },
+    };
+    match resource.item() {
+        Ok(item) => {
+            Fetched::Present { version: Version::new(etag), marker: resource.marker(), item: Box::new(item) }
+        }
+        Err(reason) => Fetched::Unreadable { reason },
+    }
+}
+
+#[async_trait]
+impl Reader for Mailbox {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
+        let collection = self.collection(module)?;
+        let position = match cursor.map(Position::read) {
+            None => None,
+            Some(Some(position)) if position.path() == collection.path => Some(position),
+            Some(Some(position)) => {
+                return Err(CallError::CursorLost(format!(
+                    "it was for {}, now {} is synced",
+                    position.path(),
+                    collection.path
+                )));
+            }
+            Some(None) => return Err(CallError::CursorLost("it is not one of this connector's".to_owned())),
+        };
+        let token = match position {
+            Some(Position::Etags { digest, .. }) if !collection.sync => {
+                return self.etags(collection, Some(&digest)).await;
+            }
+            Some(Position::Etags { .. }) => {
+                return Err(CallError::CursorLost("the server has sync-tokens now".to_owned()));
+            }
+            Some(Position::Sync { .. }) if !collection.sync => {
+                return Err(CallError::CursorLost("the server has no sync-tokens any more".to_owned()));
+            }
+            Some(Position::Sync { token, .. }) => token,
+            None if !collection.sync => return self.etags(collection, None).await,
+            None => String::new(),
+        };
+        match self.sync(collection, &token).await {
+            Ok(page) => Ok(page),
+            // RFC 6578, section 3.2: a token that is not known any more is refused.
+            Err(refusal)
+                if !token.is_empty()
+                    && (refusal.says("d:valid-sync-token")
+                        || matches!(refusal.status(), Some(400 | 403 | 409 | 410 | 412))) =>
+            {
+                Err(CallError::CursorLost(format!(
+                    "the sync-token was refused ({})",
+                    refusal.status().unwrap_or_default()
+                )))
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    async fn list(
+        &self,
+        module: Module,
+        window: Option<Window>,
+        _: Option<&Cursor>,
+    ) -> Result<ListPage, CallError> {
+        let collection = self.collection(module)?;
+        let Some(window) = window.filter(|_| module == Module::Calendar) else {
+            return Ok(ListPage { items: self.listing(collection).await?, next: None });
+        };
+        let range =
+            format!("<c:time-range start=\"{}\" end=\"{}\"/>", utc_text(window.from), utc_text(window.to));
+        let filter = format!(
+            "<c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"VEVENT\">{range}</c:comp-filter></c:comp-filter></c:filter>"
+        );
+        let body = document("c:calendar-query", &format!("{}{filter}", prop(&["d:getetag"])));
+        let found = self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await?;
+        let items = found
+            .answers
+            .iter()
+            .filter(|a| a.status.is_none_or(|s| s < 400))
+            .filter_map(|a| listed(collection, a));
+        Ok(ListPage { items: items.collect(), next: None })
+    }
+
+    async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+        let collection = self.collection(module)?;
+        let inside = |id: &&RemoteId| id.as_str().starts_with(&collection.path);
+        let mut found = BTreeMap::new();
+        let paths: Vec<&str> = ids.iter().filter(inside).map(RemoteId::as_str).collect();
+        for batch in paths.chunks(BATCH) {
+            found.extend(self.multiget(module, collection, batch).await?);
+        }
+        let mut all = Vec::with_capacity(ids.len());
+        for id in ids {
+            all.push(match found.remove(id.as_str()) {
+                Some(fetched) => fetched,
+                None if !inside(&id) => Fetched::OutOfScope,
+                // Left out, or asked for twice.
+                None => match self.get(id.as_str()).await? {
+                    Some(text) => understood(module, &text.etag, &text.text),
+                    None => Fetched::Gone,
+                },
+            });
+        }
+        Ok(all)
+    }
+
+    async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
+        let collection = self.collection(module)?;
+        let mut all = Vec::with_capacity(markers.len());
+        for marker in markers {
+            let named = write::path_of(collection, module, marker);
+            let found = match self.get(&named).await? {
+                Some(text)
+                    if Resource::read(module, &text.text).is_ok_and(|r| r.marker() == Some(*marker)) =>
+                {
+                    vec![RemoteRef { id: RemoteId::new(named), version: Version::new(text.etag) }]
+                }
+                _ => self.query_marker(module, collection, marker).await?,
+            };
+            all.push(found);
+        }
+        Ok(all)
+    }
+}
+
+#[async_trait]
+impl SilentWriter for Mailbox {
+    fn silence(&self) -> Silence {
+        Silence::ByContent
+    }
+
+    async fn create(
+        &self,
+        module: Module,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        let collection = self.collection(module)?;
+        let mut all = write::Batch::new(drafts.len());
+        for draft in drafts {
+            if all.goes_on() {
+                all.add(self.create_one(module, collection, draft).await)?;
+            }
+        }
+        Ok(all.done())
+    }
+
+    async fn update(
+        &self,
+        module: Module,
+        patches: &[Patch],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        let collection = self.collection(module)?;
+        let mut all = write::Batch::new(patches.len());
+        for patch in patches {
+            if all.goes_on() {
+                all.add(self.update_one(module, collection, patch).await)?;
+            }
+        }
+        Ok(all.done())
+    }
+
+    async fn delete(
+        &self,
+        module: Module,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        let collection = self.collection(module)?;
+        let mut all = write::Batch::new(removals.len());
+        for removal in removals {
+            if all.goes_on() {
+                all.add(self.delete_one(module, collection, removal).await)?;
+            }
+        }
+        Ok(all.done())
+    }
+
+    async fn tag(
+        &self,
+        _: Module,
+        tags: &[(RemoteRef, Marker)],
+    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
+        Ok(tags.iter().map(|(at, _)| Ok(at.clone())).collect())
+    }
+}

@@ -1,0 +1,104 @@
+//! The text of a resource, as event or as contact.
+
+use crate::icalendar::{
+    Component, EventResource, NotAnEvent, Refused, change_event, marker_of, new_event, read_event,
+};
+use crate::vcard::{CardResource, NotAContact, change_card, new_card, read_card};
+use chrono::{DateTime, Utc};
+use riva_core::ids::Marker;
+use riva_core::item::{Field, Item, Module, Value};
+use std::collections::BTreeMap;
+
+/// A resource that was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resource {
+    /// A calendar object.
+    Event(EventResource),
+    /// An address object.
+    Card(CardResource),
+}
+
+/// Why a resource is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotOurs {
+    /// Of another kind: a task, a distribution list.
+    OtherKind,
+    /// Broken.
+    Unreadable(String),
+}
+
+impl Resource {
+    /// Reads a resource.
+    pub fn read(module: Module, text: &str) -> Result<Self, NotOurs> {
+        if module == Module::Calendar {
+            EventResource::read(text).map(Self::Event).map_err(|e| match e {
+                NotAnEvent::OtherKind(_) => NotOurs::OtherKind,
+                NotAnEvent::Unreadable(why) => NotOurs::Unreadable(why),
+            })
+        } else {
+            CardResource::read(text).map(Self::Card).map_err(|e| match e {
+                NotAContact::Group => NotOurs::OtherKind,
+                NotAContact::Unreadable(why) => NotOurs::Unreadable(why),
+            })
+        }
+    }
+
+    /// A new resource.
+    pub fn make(item: &Item, uid: &str, marker: &Marker, now: DateTime<Utc>) -> Result<Self, Refused> {
+        if item.module == Module::Calendar {
+            new_event(item, uid, marker, now).map(Self::Event)
+        } else {
+            new_card(item, uid, marker, now).map(Self::Card)
+        }
+    }
+
+    /// The item that it shows.
+    pub fn item(&self) -> Result<Item, String> {
+        match self {
+            Self::Event(event) => read_event(event).map_err(|e| e.to_string()),
+            Self::Card(card) => Ok(read_card(card)),
+        }
+    }
+
+    /// Our marker, if it carries one of its own.
+    pub fn marker(&self) -> Option<Marker> {
+        match self {
+            Self::Event(event) => marker_of(event.event()),
+            Self::Card(card) => marker_of(&card.card),
+        }
+    }
+
+    /// Sets fields.
+    pub fn change(
+        &mut self,
+        set: &BTreeMap<Field, Value>,
+        marker: &Marker,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refused> {
+        match self {
+            Self::Event(event) => change_event(event, set, marker, now),
+            Self::Card(card) => change_card(card, set, marker, now),
+        }
+    }
+
+    /// The whole, to be written.
+    pub fn root(&self) -> &Component {
+        match self {
+            Self::Event(event) => &event.calendar,
+            Self::Card(card) => &card.card,
+        }
+    }
+
+    /// The whole, to be quietened.
+    pub fn root_mut(&mut self) -> &mut Component {
+        match self {
+            Self::Event(event) => &mut event.calendar,
+            Self::Card(card) => &mut card.card,
+        }
+    }
+}
+
+/// The content type of a module's resources.
+pub fn content_type(module: Module) -> &'static str {
+    if module == Module::Calendar { "text/calendar; charset=utf-8" } else { "text/vcard; charset=utf-8" }
+}

@@ -1,0 +1,492 @@
+//! Reads an event out of a calendar object resource (RFC 4791, section 4.1).
+
+use super::line::{Component, Line};
+use super::moment::{Span, naive};
+use super::zone::{Zone, resolve};
+use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
+use chrono_tz::Tz;
+use riva_core::item::{
+    Attendee, Body, Element, Field, Item, Module, Participation, Sensitivity, ShowAs, Value, When,
+};
+use std::collections::BTreeMap;
+
+/// A calendar object resource with its event: the VEVENT without RECURRENCE-ID, or the first if there is no such.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventResource {
+    /// The VCALENDAR.
+    pub calendar: Component,
+    /// Where the event is among the parts of the calendar.
+    pub(super) at: usize,
+}
+
+/// Why a resource shows no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnEvent {
+    /// It is a task, journal or free/busy entry.
+    #[error("it is no event but {0}")]
+    OtherKind(String),
+    /// The text is broken, or lacks what an event must have.
+    #[error("the event cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl EventResource {
+    /// Reads the text of a resource.
+    pub fn read(text: &str) -> Result<Self, NotAnEvent> {
+        let mut calendars =
+            Component::read_all(text, "VCALENDAR").map_err(|e| NotAnEvent::Unreadable(e.to_string()))?;
+        let calendar = calendars.swap_remove(0);
+        let is = |name: &str| calendar.components().any(|c| c.name == name);
+        let position = |wanted: &dyn Fn(&Component) -> bool| {
+            calendar.parts.iter().position(|p| match p {
+                super::Part::Component(c) => c.name == "VEVENT" && wanted(c),
+                super::Part::Line(_) => false,
+            })
+        };
+        let at = position(&|c| c.first("RECURRENCE-ID").is_none()).or_else(|| position(&|_| true));
+        match at {
+            Some(at) => Ok(Self { calendar, at }),
+            None => {
+                Err(match ["VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY"].into_iter().find(|n| is(n)) {
+                    Some(kind) => NotAnEvent::OtherKind(kind.to_owned()),
+                    None => NotAnEvent::Unreadable("there is no VEVENT in it".to_owned()),
+                })
+            }
+        }
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Component {
+        match &self.calendar.parts[self.at] {
+            super::Part::Component(event) => event,
+            super::Part::Line(_) => unreachable!("`at` is the position of a component, which `read` found"),
+        }
+    }
+
+    /// The event's UID, as it stands there.
+    pub fn uid(&self) -> Option<String> {
+        self.event().text_of("UID").map(|uid| uid.trim().to_owned())
+    }
+}
+
+/// Reads a resource into an item.
+pub fn read_event(resource: &EventResource) -> Result<Item, NotAnEvent> {
+    let event = resource.event();
+    let when = when(&resource.calendar, event).map_err(NotAnEvent::Unreadable)?;
+    let mut item = Item::new(Module::Calendar);
+    item.uid = resource.uid().map(|uid| plain_uid(&uid));
+    item.set_text(Field::Summary, one_line(event, "SUMMARY", " "));
+    item.set_text(Field::Location, one_line(event, "LOCATION", ", "));
+    item.set(Field::Body, body(event));
+    item.set(Field::ShowAs, Value::ShowAs(show_as(event)));
+    item.set(Field::Sensitivity, Value::Sensitivity(sensitivity(event)));
+    item.set(Field::Importance, Value::Number(importance(event)));
+    item.set(Field::Status, Value::Text(status(event)));
+    item.set(Field::Categories, categories(event));
+    item.set(Field::Reminder, reminder(event, &when));
+    item.set_text(Field::Organizer, event.first("ORGANIZER").and_then(address).unwrap_or_default());
+    item.set(Field::Attendees, attendees(event));
+    item.set_text(Field::Recurrence, recurrence(resource));
+    item.set(Field::When, Value::When(when));
+    Ok(item)
+}
+
+fn one_line(event: &Component, name: &str, joint: &str) -> String {
+    let text = event.first(name).map(Line::text_value).unwrap_or_default();
+    text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(joint)
+}
+
+fn body(event: &Component) -> Value {
+    let html = event
+        .all("X-ALT-DESC")
+        .find(|l| l.param("FMTTYPE").is_some_and(|t| t.eq_ignore_ascii_case("text/html")))
+        .map(Line::text_value);
+    let text = event.first("DESCRIPTION").map(Line::text_value).unwrap_or_default();
+    Value::body(Body { text, html })
+}
+
+fn upper(event: &Component, name: &str) -> Option<String> {
+    event.first(name).map(|l| l.value().trim().to_ascii_uppercase())
+}
+
+/// TRANSP decides whether the time is free; Outlook's property tells more, where it does not contradict it.
+fn show_as(event: &Component) -> ShowAs {
+    let outlook = ["X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-INTENDEDSTATUS"]
+        .into_iter()
+        .find_map(|name| upper(event, name));
+    let outlook = match outlook.as_deref() {
+        Some("FREE") => Some(ShowAs::Free),
+        Some("TENTATIVE") => Some(ShowAs::Tentative),
+        Some("BUSY") => Some(ShowAs::Busy),
+        Some("OOF") => Some(ShowAs::OutOfOffice),
+        Some("WORKINGELSEWHERE") => Some(ShowAs::Elsewhere),
+        _ => None,
+    };
+    match (upper(event, "TRANSP").as_deref(), outlook) {
+        (Some("TRANSPARENT"), Some(ShowAs::Elsewhere)) => ShowAs::Elsewhere,
+        (Some("TRANSPARENT"), _) | (None, Some(ShowAs::Free)) => ShowAs::Free,
+        (_, Some(ShowAs::Free) | None) => ShowAs::Busy,
+        (_, Some(shown)) => shown,
+    }
+}
+
+/// CLASS; a value that is not known is taken as PRIVATE (RFC 5545, section 3.8.1.3).
+fn sensitivity(event: &Component) -> Sensitivity {
+    match upper(event, "CLASS").as_deref() {
+        None | Some("PUBLIC" | "") => Sensitivity::Normal,
+        Some("CONFIDENTIAL") => Sensitivity::Confidential,
+        Some(_) => Sensitivity::Private,
+    }
+}
+
+/// PRIORITY 1 to 4 is high, 6 to 9 low (RFC 5545, section 3.8.1.9).
+fn importance(event: &Component) -> i64 {
+    match event.first("PRIORITY").and_then(|l| l.value().trim().parse::<u8>().ok()) {
+        Some(1..=4) => 2,
+        Some(6..=9) => 0,
+        _ => 1,
+    }
+}
+
+/// STATUS; without one the event is confirmed (RFC 8984, section 5.1.3).
+fn status(event: &Component) -> String {
+    upper(event, "STATUS").filter(|s| !s.is_empty()).unwrap_or_else(|| "CONFIRMED".to_owned())
+}
+
+fn categories(event: &Component) -> Value {
+    let mut names = BTreeMap::new();
+    for line in event.all("CATEGORIES") {
+        let value = line.value();
+        for name in super::split_escaped(&value, ',') {
+            let name = super::unescape(name).trim().to_owned();
+            if !name.is_empty() {
+                names.insert(name.clone(), Element::plain(name));
+            }
+        }
+    }
+    Value::set(names)
+}
+
+/// The alarm that the item's reminder stands for: the first that is shown or sounded before the start.
+pub(super) fn reminder_alarm(event: &Component) -> Option<usize> {
+    event.parts.iter().position(|p| match p {
+        super::Part::Component(alarm) => {
+            alarm.name == "VALARM"
+                && matches!(upper(alarm, "ACTION").as_deref(), None | Some("DISPLAY" | "AUDIO"))
+                && trigger(alarm).is_some()
+        }
+        super::Part::Line(_) => false,
+    })
+}
+
+enum Trigger {
+    Before(i64),
+    At(DateTime<Utc>),
+}
+
+fn trigger(alarm: &Component) -> Option<Trigger> {
+    let line = alarm.first("TRIGGER")?;
+    if line.param("RELATED").is_some_and(|r| r.eq_ignore_ascii_case("END")) {
+        return None;
+    }
+    let value = line.value();
+    if let Some(span) = Span::read(&value) {
+        let seconds = span.seconds_exact();
+        return (seconds <= 0).then_some(Trigger::Before(-seconds / 60));
+    }
+    naive(&value).filter(|(_, utc)| *utc).map(|(at, _)| Trigger::At(Utc.from_utc_datetime(&at)))
+}
+
+fn reminder(event: &Component, when: &When) -> Value {
+    let Some(super::Part::Component(alarm)) = reminder_alarm(event).map(|at| &event.parts[at]) else {
+        return Value::Blank;
+    };
+    match trigger(alarm) {
+        Some(Trigger::Before(minutes)) => Value::Number(minutes),
+        Some(Trigger::At(at)) => Value::Number((when.utc().0 - at).num_minutes().max(0)),
+        None => Value::Blank,
+    }
+}
+
+/// The e-mail address of a calendar user, in lower case: `mailto:`, or the EMAIL parameter (RFC 7986, section 6.2).
+pub(super) fn address(line: &Line) -> Option<String> {
+    let value = line.value();
+    let value = value.trim();
+    let mail = match value.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto") => Some(rest),
+        Some(_) => None,
+        None => Some(value),
+    };
+    mail.filter(|m| m.contains('@')).or_else(|| line.param("EMAIL")).map(|m| m.trim().to_lowercase())
+}
+
+fn attendees(event: &Component) -> Value {
+    let mut people = BTreeMap::new();
+    for line in event.all("ATTENDEE") {
+        let Some(address) = address(line) else { continue };
+        let role = line.param("ROLE").unwrap_or_default().to_ascii_uppercase();
+        let participation = match line.param("PARTSTAT").map(str::to_ascii_uppercase).as_deref() {
+            Some("ACCEPTED") => Participation::Accepted,
+            Some("DECLINED") => Participation::Declined,
+            Some("TENTATIVE") => Participation::Tentative,
+            _ => Participation::NeedsAction,
+        };
+        people.insert(
+            address.clone(),
+            Element {
+                value: address,
+                label: line.param("CN").unwrap_or_default().trim().to_owned(),
+                attendee: Some(Attendee {
+                    required: !matches!(role.as_str(), "OPT-PARTICIPANT" | "NON-PARTICIPANT"),
+                    participation,
+                }),
+            },
+        );
+    }
+    Value::set(people)
+}
+
+/// The lines that make a series of an event, in the order of their names; empty for a single event.
+fn recurrence(resource: &EventResource) -> String {
+    let event = resource.event();
+    let mut lines: Vec<String> = ["RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID"]
+        .into_iter()
+        .flat_map(|name| event.all(name).map(move |l| format!("{name}:{}", l.value().trim())))
+        .collect();
+    let uid = resource.uid();
+    let changed: Vec<String> = resource
+        .calendar
+        .components()
+        .filter(|c| c.name == "VEVENT" && c.text_of("UID").map(|u| u.trim().to_owned()) == uid)
+        .filter(|c| event.first("RECURRENCE-ID").is_none() && c.first("RECURRENCE-ID").is_some())
+        .filter_map(|c| Some(format!("CHANGED:{}", c.first("RECURRENCE-ID")?.value().trim())))
+        .collect();
+    lines.extend(changed);
+    lines.join("\n")
+}
+
+/// A point in time as a property gives it.
+enum Moment {
+    Day(NaiveDate),
+    Floating(NaiveDateTime),
+    In(NaiveDateTime, Tz),
+}
+
+fn moment(calendar: &Component, line: &Line) -> Result<Moment, String> {
+    let value = line.value();
+    let value = value.trim();
+    let wrong = || format!("{} is no date or time: {value}", line.name);
+    let (at, utc) = naive(value).ok_or_else(wrong)?;
+    let is_date = !value.contains(['T', 't', ' ']);
+    if is_date || line.param("VALUE").is_some_and(|v| v.eq_ignore_ascii_case("DATE")) {
+        return Ok(Moment::Day(at.date()));
+    }
+    if utc {
+        return Ok(Moment::In(at, Tz::UTC));
+    }
+    let Some(tzid) = line.param("TZID") else { return Ok(Moment::Floating(at)) };
+    match resolve(calendar, tzid, at) {
+        Some(Zone::Iana(zone)) => Ok(Moment::In(at, zone)),
+        // No zone has these rules: the instant is right, the name is lost.
+        Some(rules) => Ok(Moment::In(at - Duration::seconds(i64::from(rules.offset_at(at))), Tz::UTC)),
+        None => Err(format!("its time zone is not known: {tzid}")),
+    }
+}
+
+/// Start and end (RFC 5545, sections 3.6.1 and 3.8.2): without DTEND the DURATION, without both one day or no time.
+fn when(calendar: &Component, event: &Component) -> Result<When, String> {
+    let start = event.first("DTSTART").ok_or("it has no DTSTART")?;
+    let end = event.first("DTEND").map(|l| moment(calendar, l)).transpose()?;
+    let span = match event.first("DURATION") {
+        Some(line) if end.is_none() => {
+            let value = line.value();
+            Some(Span::read(&value).ok_or_else(|| format!("DURATION is none: {value}"))?)
+        }
+        _ => None,
+    };
+    let too_far = || "its time is out of range".to_owned();
+    match moment(calendar, start)? {
+        Moment::Day(first) => {
+            let next = first.succ_opt().ok_or_else(too_far)?;
+            let end = match (end, span) {
+                (Some(Moment::Day(end)), _) => end,
+                (Some(Moment::Floating(at) | Moment::In(at, _)), _) if at.time() == NaiveTime::MIN => {
+                    at.date()
+                }
+                (Some(Moment::Floating(at) | Moment::In(at, _)), _) => {
+                    at.date().checked_add_days(Days::new(1)).ok_or_else(too_far)?
+                }
+                (None, Some(span)) => {
+                    let days = span.seconds_exact().div_euclid(86_400);
+                    first
+                        .checked_add_signed(Duration::try_days(days).ok_or_else(too_far)?)
+                        .ok_or_else(too_far)?
+                }
+                (None, None) => next,
+            };
+            match end {
+                end if end < first => Err("it ends before it starts".to_owned()),
+                // DTEND is exclusive; programs that write the same day mean that day.
+                end if end == first => Ok(When::AllDay { start: first, end: next }),
+                end => Ok(When::AllDay { start: first, end }),
+            }
+        }
+        // The mailbox's zone is not told by DAV: floating times are taken as UTC.
+        Moment::Floating(start) => timed(event, start, Tz::UTC, end, span),
+        Moment::In(start, zone) => timed(event, start, zone, end, span),
+    }
+}
+
+fn timed(
+    event: &Component,
+    start: NaiveDateTime,
+    zone: Tz,
+    end: Option<Moment>,
+    span: Option<Span>,
+) -> Result<When, String> {
+    let at = |wall: NaiveDateTime, zone: Tz| When::Timed { start: wall, end: wall, zone }.utc().0;
+    let too_far = || "its time is out of range".to_owned();
+    let end = match (end, span) {
+        (Some(Moment::In(end, other)), _) if other == zone => end,
+        (Some(Moment::In(end, other)), _) => at(end, other).with_timezone(&zone).naive_local(),
+        (Some(Moment::Floating(end)), _) => end,
+        (Some(Moment::Day(end)), _) => end.and_time(NaiveTime::MIN),
+        (None, Some(span)) => {
+            let wall = span.add_days(start).ok_or_else(too_far)?;
+            if span.seconds == 0 {
+                wall
+            } else {
+                let exact = Duration::try_seconds(span.seconds).ok_or_else(too_far)?;
+                let end = at(wall, zone).checked_add_signed(exact).ok_or_else(too_far)?;
+                end.with_timezone(&zone).naive_local()
+            }
+        }
+        (None, None) => start,
+    };
+    if at(end, zone) < at(start, zone) {
+        return Err("it ends before it starts".to_owned());
+    }
+    let midnights = start.time() == NaiveTime::MIN && end.time() == NaiveTime::MIN && end > start;
+    if midnights && upper(event, "X-MICROSOFT-CDO-ALLDAYEVENT").as_deref() == Some("TRUE") {
+        return Ok(When::AllDay { start: start.date(), end: end.date() });
+    }
+    Ok(When::Timed { start, end, zone })
+}
+
+/// Exchange wraps a foreign UID in a hexadecimal GlobalObjectId: `vCal-Uid` and then the UID (MS-OXOCAL, 2.2.1.27).
+pub fn plain_uid(uid: &str) -> String {
+    const PREFIX: &str = "040000008200E00074C5B7101A82E008";
+    const MARK: &[u8] = b"vCal-Uid\x01\0\0\0";
+    let upper = uid.to_ascii_uppercase();
+    if !upper.starts_with(PREFIX) || !upper.len().is_multiple_of(2) {
+        return uid.to_owned();
+    }
+    let bytes: Option<Vec<u8>> =
+        (0..upper.len()).step_by(2).map(|i| u8::from_str_radix(upper.get(i..i + 2)?, 16).ok()).collect();
+    let inner = bytes.and_then(|bytes| {
+        let at = bytes.windows(MARK.len()).position(|w| w == MARK)? + MARK.len();
+        let inner = bytes[at..].split(|b| *b == 0).next()?;
+        String::from_utf8(inner.to_vec()).ok()
+    });
+    inner.filter(|i| !i.is_empty()).unwrap_or_else(|| uid.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &str) -> Result<Item, NotAnEvent> {
+        let text = format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:u\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        read_event(&EventResource::read(&text)?)
+    }
+
+    fn when_of(lines: &str) -> When {
+        read(lines).unwrap().when().unwrap().clone()
+    }
+
+    #[test]
+    fn all_day_without_end_is_one_day() {
+        let day = |d| NaiveDate::from_ymd_opt(2026, 1, d).unwrap();
+        let one = When::AllDay { start: day(5), end: day(6) };
+        assert_eq!(when_of("DTSTART;VALUE=DATE:20260105"), one);
+        assert_eq!(when_of("DTSTART:20260105\nDTEND:20260105"), one);
+        assert_eq!(
+            when_of("DTSTART;VALUE=DATE:20260105\nDURATION:P2D"),
+            When::AllDay { start: day(5), end: day(7) }
+        );
+    }
+
+    #[test]
+    fn a_day_is_nominal_and_24_hours_are_exact() {
+        // The night of 2026-03-28 to 29 has 23 hours in Berlin.
+        let start = "DTSTART;TZID=Europe/Berlin:20260328T120000\n";
+        let end = |when: When| match when {
+            When::Timed { end, .. } => end.to_string(),
+            When::AllDay { .. } => panic!("timed"),
+        };
+        assert_eq!(end(when_of(&format!("{start}DURATION:P1D"))), "2026-03-29 12:00:00");
+        assert_eq!(end(when_of(&format!("{start}DURATION:PT24H"))), "2026-03-29 13:00:00");
+    }
+
+    #[test]
+    fn an_end_in_another_zone_is_the_same_instant() {
+        let when =
+            when_of("DTSTART;TZID=Europe/Berlin:20260105T090000\nDTEND;TZID=Europe/London:20260105T090000");
+        assert_eq!((when.utc().1 - when.utc().0).num_minutes(), 60);
+    }
+
+    #[test]
+    fn no_length_is_kept_and_a_negative_one_refused() {
+        let when = when_of("DTSTART:20260105T090000Z");
+        assert_eq!(when.utc().0, when.utc().1);
+        assert!(read("DTSTART:20260105T090000Z\nDTEND:20260105T080000Z").is_err());
+        assert!(read("SUMMARY:x").is_err());
+        assert!(read("DTSTART;TZID=Nowhere:20260105T090000").is_err());
+    }
+
+    #[test]
+    fn what_is_not_there_is_blank() {
+        let item = read("DTSTART:20260105T090000Z").unwrap();
+        for field in [Field::Summary, Field::Body, Field::Attendees, Field::Reminder, Field::Recurrence] {
+            assert_eq!(item.get(field), Some(&Value::Blank), "{field}");
+        }
+    }
+
+    #[test]
+    fn people_and_alarms() {
+        let item = read(concat!(
+            "DTSTART:20260105T090000Z\nORGANIZER;CN=Ann:MAILTO:Ann@X.test\n",
+            "ATTENDEE;CN=\"B, Bob\";ROLE=OPT-PARTICIPANT;PARTSTAT=DECLINED:mailto:Bob@x.test\n",
+            "ATTENDEE:urn:uuid:7\nBEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-P1D\nEND:VALARM\n",
+            "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT1H30M\nEND:VALARM"
+        ))
+        .unwrap();
+        assert_eq!(item.text(Field::Organizer), Some("ann@x.test"));
+        assert_eq!(item.get(Field::Reminder), Some(&Value::Number(90)));
+        let people = item.set_elements(Field::Attendees).unwrap();
+        assert_eq!(people.len(), 1);
+        assert_eq!(people["bob@x.test"].label, "B, Bob");
+        assert!(!people["bob@x.test"].attendee.unwrap().required);
+    }
+
+    #[test]
+    fn a_series_says_so() {
+        let item = read("DTSTART:20260105T090000Z\nRRULE:FREQ=DAILY\nEXDATE:20260106T090000Z").unwrap();
+        assert_eq!(item.text(Field::Recurrence), Some("RRULE:FREQ=DAILY\nEXDATE:20260106T090000Z"));
+        assert!(read("DTSTART:20260105T090000Z\nRECURRENCE-ID:20260105T080000Z").unwrap().is_recurring());
+    }
+
+    #[test]
+    fn a_wrapped_uid_is_unwrapped() {
+        let mut hex =
+            "040000008200E00074C5B7101A82E00800000000000000000000000000000000000000001A000000".to_owned();
+        for byte in b"vCal-Uid\x01\0\0\0abc@x\0" {
+            hex.push_str(&format!("{byte:02X}"));
+        }
+        assert_eq!(plain_uid(&hex), "abc@x");
+        assert_eq!(plain_uid("abc"), "abc");
+        assert_eq!(plain_uid("040000008200E00074C5B7101A82E0080Z"), "040000008200E00074C5B7101A82E0080Z");
+    }
+}

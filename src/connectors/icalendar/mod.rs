@@ -1,0 +1,19 @@
+//! Events as iCalendar text (RFC 5545): read into items, and changed in place.
+
+mod event;
+mod line;
+mod moment;
+mod silence;
+mod write;
+mod zone;
+
+pub use event::{EventResource, NotAnEvent, read_event};
+pub use line::{Component, Line, Malformed, Param, Part, escape, split_escaped, unescape};
+pub use moment::utc_text;
+pub use silence::{Scheduling, WouldMail, mailed_by_deletion, quieten};
+pub use write::{MARKER, Refused, change_event, marker_line, marker_of, new_event};
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod fixpoint_tests;

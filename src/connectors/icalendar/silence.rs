@@ -1,0 +1,146 @@
+//! Keeps a calendar server from mailing people about what we write (RFC 6638).
+
+use super::event::address;
+use super::line::{Component, Line};
+
+/// How the server and the user stand to scheduling.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scheduling {
+    /// The server says `calendar-auto-schedule`: it mails people by itself when an event is stored.
+    pub automatic: bool,
+    /// The user's own addresses, in lower case.
+    pub own: Vec<String>,
+}
+
+/// The event would make the server mail this many people, and nothing that we can write would stop it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("storing this would make the server mail {people} people")]
+pub struct WouldMail {
+    /// How many.
+    pub people: usize,
+}
+
+/// Every body of a PUT passes through here. `before` is what lies on the server now, if anything does.
+///
+/// Without automatic scheduling, and for what is new, every ATTENDEE and the ORGANIZER get `SCHEDULE-AGENT=NONE`. For
+/// a meeting that the server already schedules that would be wrong: taking an attendee out of the server's hands makes
+/// it send a cancellation (RFC 6638, section 3.2.1.2). So a meeting of the user's own is not stored at all; one of
+/// somebody else is stored when who is invited, and what they answered, stays as it is.
+pub fn quieten(
+    scheduling: &Scheduling,
+    before: Option<&Component>,
+    after: &mut Component,
+) -> Result<(), WouldMail> {
+    if let Some(before) = before.filter(|_| scheduling.automatic) {
+        let people = scheduled(scheduling, before);
+        if people.organized_here > 0 {
+            return Err(WouldMail { people: people.organized_here });
+        }
+        if people.elsewhere {
+            return if parties(before) == parties(after) { Ok(()) } else { Err(WouldMail { people: 1 }) };
+        }
+    }
+    for event in after.components_mut() {
+        for line in event.lines_mut().filter(|l| l.name == "ATTENDEE" || l.name == "ORGANIZER") {
+            line.set_param("SCHEDULE-AGENT", "NONE");
+            line.drop_param("SCHEDULE-FORCE-SEND");
+        }
+    }
+    Ok(())
+}
+
+/// How many people a deletion would mail. An attendee's answer is kept back by `Schedule-Reply: F` (section 8.1); a
+/// cancellation of the user's own meeting is not.
+pub fn mailed_by_deletion(scheduling: &Scheduling, now: &Component) -> usize {
+    if scheduling.automatic { scheduled(scheduling, now).organized_here } else { 0 }
+}
+
+struct Scheduled {
+    /// People whom the server tells of the user's own meetings.
+    organized_here: usize,
+    /// Whether it is somebody else's meeting.
+    elsewhere: bool,
+}
+
+fn by_server(line: &Line) -> bool {
+    line.param("SCHEDULE-AGENT").is_none_or(|agent| agent.eq_ignore_ascii_case("SERVER"))
+}
+
+fn scheduled(scheduling: &Scheduling, calendar: &Component) -> Scheduled {
+    let mut all = Scheduled { organized_here: 0, elsewhere: false };
+    for event in calendar.components() {
+        let Some(organizer) = event.first("ORGANIZER").filter(|l| by_server(l)) else { continue };
+        // An organizer whose address is not known may well be the user.
+        let others =
+            address(organizer).is_some_and(|a| !scheduling.own.is_empty() && !scheduling.own.contains(&a));
+        if others {
+            all.elsewhere = true;
+        } else {
+            let people = event.all("ATTENDEE").filter(|l| by_server(l));
+            all.organized_here +=
+                people.filter(|l| !address(l).is_some_and(|a| scheduling.own.contains(&a))).count();
+        }
+    }
+    all
+}
+
+/// Who takes part and how they answered, of every event in it.
+fn parties(calendar: &Component) -> Vec<(String, Option<String>)> {
+    let mut parties: Vec<_> = calendar
+        .components()
+        .flat_map(Component::lines)
+        .filter(|l| l.name == "ATTENDEE" || l.name == "ORGANIZER")
+        .map(|l| (l.value().to_lowercase(), l.param("PARTSTAT").map(str::to_uppercase)))
+        .collect();
+    parties.sort();
+    parties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meeting(organizer: &str, extra: &str) -> Component {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:u\nORGANIZER:mailto:{organizer}\nATTENDEE{extra}:mailto:b@x.test\nATTENDEE:mailto:a@x.test\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        Component::read_all(&text, "VCALENDAR").unwrap().remove(0)
+    }
+
+    fn automatic() -> Scheduling {
+        Scheduling { automatic: true, own: vec!["a@x.test".into()] }
+    }
+
+    #[test]
+    fn what_is_new_is_silent() {
+        let mut new = meeting("a@x.test", ";SCHEDULE-FORCE-SEND=REQUEST");
+        quieten(&automatic(), None, &mut new).unwrap();
+        assert_eq!(new.write().matches("SCHEDULE-AGENT=NONE").count(), 3);
+        assert!(!new.write().contains("FORCE-SEND"));
+        let before = new.clone();
+        assert_eq!(quieten(&automatic(), Some(&before), &mut new), Ok(()));
+        assert_eq!(mailed_by_deletion(&automatic(), &new), 0);
+    }
+
+    #[test]
+    fn an_own_meeting_that_the_server_schedules_is_held() {
+        let before = meeting("a@x.test", "");
+        let mut after = before.clone();
+        assert_eq!(quieten(&automatic(), Some(&before), &mut after), Err(WouldMail { people: 1 }));
+        assert_eq!(mailed_by_deletion(&automatic(), &before), 1);
+        let manual = Scheduling { automatic: false, ..automatic() };
+        assert_eq!(quieten(&manual, Some(&before), &mut after), Ok(()));
+        assert_eq!(mailed_by_deletion(&manual, &before), 0);
+    }
+
+    #[test]
+    fn somebody_elses_meeting_keeps_its_people() {
+        let before = meeting("c@x.test", "");
+        let mut after = before.clone();
+        assert_eq!(quieten(&automatic(), Some(&before), &mut after), Ok(()));
+        assert_eq!(after, before);
+        let mut answered = meeting("c@x.test", ";PARTSTAT=ACCEPTED");
+        assert!(quieten(&automatic(), Some(&before), &mut answered).is_err());
+        assert_eq!(mailed_by_deletion(&automatic(), &before), 0);
+    }
+}
