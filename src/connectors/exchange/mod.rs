@@ -1,1 +1,27 @@
-//! Microsoft Exchange by Exchange Web Services.
+//! Microsoft Exchange 2010 SP2 and newer, by Exchange Web Services.
+//!
+//! Requests are built to the vendor's schema and checked once more on their way out: none can make Exchange mail
+//! anybody, and nothing is ever deleted for good. Items that we make carry a marker in an extended property, so that a
+//! create whose answer was lost is found again. An item's version is its change key.
+
+mod capabilities;
+mod client;
+mod code;
+mod contact;
+mod event;
+mod mailbox;
+mod recurrence;
+mod request;
+mod shape;
+mod silence;
+mod soap;
+mod system;
+mod xml;
+mod zone;
+
+#[cfg(test)]
+mod round_trip_tests;
+#[cfg(test)]
+mod server_tests;
+
+pub use system::system;

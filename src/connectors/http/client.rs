@@ -115,7 +115,7 @@ impl HttpClient {
     pub async fn send(&self, scope: &Scope, request: Request) -> Result<Response, CallError> {
         check_scheme(&request.url)?;
         self.same_origin(&request.url)?;
-        let mut tries = 0;
+        let mut attempts = 0;
         let mut renewed = false;
         loop {
             self.still_refused()?;
@@ -123,7 +123,7 @@ impl HttpClient {
             let slot = self.limits.admit(scope).await?;
             let gate = self.login_gate().await;
             self.still_refused()?;
-            tries += 1;
+            attempts += 1;
             let known = self.refreshed.load(Ordering::Acquire);
             let tried = self.try_once(&request).await?;
             drop(slot);
@@ -152,12 +152,12 @@ impl HttpClient {
                     if sent && request.kind == Kind::Write {
                         return Err(CallError::InDoubt(fault.detail));
                     }
-                    if tries >= self.options.read_attempts {
+                    if attempts >= self.options.read_attempts {
                         return Err(fault.into());
                     }
                     drop(gate);
                     tokio::time::sleep(jitter(
-                        self.options.retry_base.saturating_mul(1 << (tries - 1).min(10)),
+                        self.options.retry_base.saturating_mul(1 << (attempts - 1).min(10)),
                     ))
                     .await;
                 }
@@ -222,10 +222,10 @@ impl HttpClient {
         if matches!(self.options.auth, Auth::Basic { .. }) && !offered.is_empty() && !basic {
             fault.detail =
                 format!("{}; the server offers {} only, not Basic", fault.detail, offered.join(", "));
-            fault.remedy =
-                "Enable Basic authentication (over TLS) on the server's web service, or use another \
-                            address that offers it."
-                    .to_owned();
+            fault = fault.remedy(
+                "Enable Basic authentication (over TLS) on the server's web service, or use another address that \
+                 offers it.",
+            );
         }
         self.login_works.store(false, Ordering::Release);
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -359,6 +359,6 @@ fn sort(url: &Url, response: Response) -> Tried {
 
 /// A random time up to this one ("full jitter"), so that many clients do not come back at once.
 fn jitter(most: Duration) -> Duration {
-    let random = uuid::Uuid::new_v4().as_u128() as u32;
-    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    let random = u16::from_be_bytes([uuid::Uuid::new_v4().as_bytes()[0], uuid::Uuid::new_v4().as_bytes()[0]]);
+    most.mul_f64(f64::from(random) / f64::from(u16::MAX))
 }

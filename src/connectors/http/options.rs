@@ -89,7 +89,7 @@ impl HttpOptions {
             max_concurrent_per_scope: 3,
             rate_per_scope: None,
             connect_timeout: Duration::from_secs(15),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             read_attempts: 3,
             retry_base: Duration::from_millis(500),
             breaker_threshold: 3,

@@ -1,0 +1,65 @@
+//! The last look at everything that leaves: no request may make Exchange mail anybody.
+//!
+//! The builders in [`request`](super::request) already put `SendToNone` into every write. This check does not trust
+//! them: it reads the finished bytes.
+
+use super::xml::Read as _;
+use riva_core::fault::{Fault, FaultKind};
+
+/// Operations that change nothing.
+const READS: [&str; 5] = ["ResolveNames", "GetFolder", "SyncFolderItems", "GetItem", "FindItem"];
+/// Elements by which a message would be sent, or answered, or by which invitees would be put into an item.
+const NEVER: [&str; 12] = [
+    "Message",
+    "MeetingRequest",
+    "MeetingResponse",
+    "MeetingCancellation",
+    "AcceptItem",
+    "DeclineItem",
+    "TentativelyAcceptItem",
+    "CancelCalendarItem",
+    "RequiredAttendees",
+    "OptionalAttendees",
+    "Resources",
+    "ToRecipients",
+];
+
+/// Whether a finished request mails nobody; says whether it is a read.
+pub(super) fn check(request: &[u8]) -> Result<bool, Fault> {
+    let refused = |why: &str| {
+        Fault::new(FaultKind::UnexpectedAnswer, format!("a request was not sent, because {why}"))
+            .remedy("This is a defect of Riva. Nothing was written; please report it.")
+    };
+    let text = std::str::from_utf8(request).map_err(|_| refused("it is not text"))?;
+    let doc = roxmltree::Document::parse(text).map_err(|_| refused("it is not well-formed"))?;
+    let operation = doc
+        .root_element()
+        .one("Body")
+        .and_then(|body| body.elements().next())
+        .ok_or_else(|| refused("it holds no operation"))?;
+    let name = operation.tag_name().name();
+    if READS.contains(&name) {
+        return Ok(true);
+    }
+    let must = |attribute: &str, value: &str| operation.attribute(attribute) == Some(value);
+    let silent = match name {
+        "CreateItem" => {
+            must("SendMeetingInvitations", "SendToNone") && must("MessageDisposition", "SaveOnly")
+        }
+        "UpdateItem" => {
+            must("SendMeetingInvitationsOrCancellations", "SendToNone")
+                && must("MessageDisposition", "SaveOnly")
+        }
+        "DeleteItem" => {
+            must("SendMeetingCancellations", "SendToNone") && must("DeleteType", "MoveToDeletedItems")
+        }
+        _ => return Err(refused("its operation is not one that Riva uses")),
+    };
+    if !silent {
+        return Err(refused("it could mail people, or delete for good"));
+    }
+    if operation.descendants().any(|n| n.is_element() && NEVER.contains(&n.tag_name().name())) {
+        return Err(refused("it would invite or mail people"));
+    }
+    Ok(false)
+}
