@@ -603,13 +603,15 @@ pub(crate) fn clean(work: &Work, commit: &mut Commit) {
 
 /// What the other side showed of the fields that are written: of a create, all of them.
 fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHasher) -> Hashes {
-    let mut hashes = Hashes::default();
     match (write, origin) {
-        (Write::Update { .. }, Some(read)) => adopt_fields(&mut hashes, &read.hashes, &write.sends(hasher)),
-        (Write::Create { .. }, Some(read)) => hashes = read.hashes.clone(),
-        _ => {}
+        (Write::Update { .. }, Some(read)) => {
+            let mut shown = Hashes::default();
+            adopt_fields(&mut shown, &read.hashes, &write.sends(hasher));
+            shown
+        }
+        (Write::Create { .. }, Some(read)) => read.hashes.clone(),
+        (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. }, _) => Hashes::default(),
     }
-    hashes
 }
 
 /// Takes over the entries of the fields that were sent: elements that are no longer there go.

@@ -351,7 +351,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             &reading.mail,
             &reading.crm,
             self.cycle.caps,
-            &self.cycle.rules,
+            self.cycle.rules,
         );
         let mut work = reading.work(pair, format!("match by {}", rule.title(module)), &self.cycle.hasher);
         let at = self.cycle.ctx.clock.now();

@@ -12,7 +12,7 @@ pub(crate) struct Tripped {
 /// Checks a cycle's deletions against the limit, and for a side that looks emptied.
 pub(crate) fn check(deletions: usize, in_step: u64, limit: SafetyLimit) -> Option<Tripped> {
     let deletions_u64 = deletions as u64;
-    let percent = if in_step == 0 { 0 } else { deletions_u64 * 100 / in_step };
+    let percent = (deletions_u64 * 100).checked_div(in_step).unwrap_or(0);
     let emptied = deletions_u64 >= in_step && in_step >= 3;
     let too_many = deletions_u64 > u64::from(limit.items);
     let too_large_a_part = deletions > 10 && percent > u64::from(limit.percent);

@@ -52,10 +52,10 @@ impl FieldHasher {
             Value::Blank => 0_u8.hash(&mut h),
             Value::Text(text) => (1_u8, text.trim()).hash(&mut h),
             Value::Name(n) => {
-                (2_u8, [&n.prefix, &n.given, &n.middle, &n.family, &n.suffix].map(|p| p.trim())).hash(&mut h)
+                (2_u8, [&n.prefix, &n.given, &n.middle, &n.family, &n.suffix].map(|p| p.trim())).hash(&mut h);
             }
             Value::Organization(o) => {
-                (3_u8, [&o.name, &o.department, &o.title].map(|p| p.trim())).hash(&mut h)
+                (3_u8, [&o.name, &o.department, &o.title].map(|p| p.trim())).hash(&mut h);
             }
             Value::Address(a) => {
                 let street = a.street.lines().map(str::trim).collect::<Vec<_>>().join("\n");

@@ -264,17 +264,20 @@ impl Merge<'_> {
                 Moved::Mail => Some(Side::Crm),
                 Moved::Crm => Some(Side::Mail),
                 Moved::NoBase => match (em, ec) {
-                    // The same address in another slot is the same address.
-                    (Some(e), _) if has_value(field, &c, e) && ec.is_none_or(|e| has_value(field, &m, e)) => {
-                        None
+                    (Some(_), None) => {
+                        Some(Side::Crm).filter(|_| !em.is_some_and(|e| has_value(field, &c, e)))
                     }
-                    (_, Some(e)) if has_value(field, &m, e) && em.is_none_or(|e| has_value(field, &c, e)) => {
-                        None
+                    (None, Some(_)) => {
+                        Some(Side::Mail).filter(|_| !ec.is_some_and(|e| has_value(field, &m, e)))
                     }
-                    (Some(_), None) => Some(Side::Crm),
-                    (None, Some(_)) => Some(Side::Mail),
                     (None, None) => None,
-                    (Some(_), Some(_)) => self.loser(field),
+                    // The same address in another slot is the same address: putting it here too would only push out
+                    // what stands here.
+                    (Some(em), Some(ec)) => match self.loser(field) {
+                        Some(Side::Mail) if has_value(field, &m, ec) => None,
+                        Some(Side::Crm) if has_value(field, &c, em) => None,
+                        loser => loser,
+                    },
                 },
                 Moved::Both => match (em, ec) {
                     // Taken away on one side, changed on the other: the change stays.

@@ -116,7 +116,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let mut alone = Vec::new();
             let mut commit = Commit::default();
             for (pair, reading) in self.read_pairs(pairs).await? {
-                self.plan_one(pair, reading, &mut works, &mut alone, &mut deletions, &mut commit);
+                self.plan_one(pair, &reading, &mut works, &mut alone, &mut deletions, &mut commit);
             }
             self.store(&commit).await?;
             self.write(&mut works).await?;
@@ -131,13 +131,13 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     fn plan_one(
         &mut self,
         pair: PairRow,
-        reading: Reading,
+        reading: &Reading,
         works: &mut Vec<Work>,
         alone: &mut Vec<Candidate>,
         deletions: &mut Vec<(PairRow, Side)>,
         commit: &mut Commit,
     ) {
-        let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, &self.rules);
+        let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, self.rules);
         let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
         match plan.deed {
             Deed::Refresh => finish(&mut work, commit),
@@ -171,17 +171,17 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 }
                 None => clean(&work, commit),
             },
-            Deed::Match(side) => alone.extend(Candidate::of(work, &reading, side)),
+            Deed::Match(side) => alone.extend(Candidate::of(work, reading, side)),
             Deed::Become(state, reason) => {
-                self.becomes(&mut work, state, reason, commit);
+                self.becomes(&mut work, state, &reason, commit);
             }
         }
     }
 
-    fn becomes(&mut self, work: &mut Work, state: PairState, reason: String, commit: &mut Commit) {
-        let news = work.pair.state != state || work.pair.reason.as_deref() != Some(&reason);
+    fn becomes(&mut self, work: &mut Work, state: PairState, reason: &str, commit: &mut Commit) {
+        let news = work.pair.state != state || work.pair.reason.as_deref() != Some(reason);
         work.pair.state = state;
-        work.pair.reason = Some(reason.clone());
+        work.pair.reason = Some(reason.to_owned());
         work.pair.next_try = None;
         clean(work, commit);
         commit.pairs.push(work.pair.clone());
@@ -234,8 +234,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let mut commit = Commit::default();
             for ((pair, reading), side) in self.read_pairs(pairs).await?.into_iter().zip(sides) {
                 // Planned once more: something may have changed since.
-                let plan =
-                    plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, &self.rules);
+                let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, self.rules);
                 let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
                 if plan.deed != Deed::Delete(side) {
                     continue;

@@ -137,7 +137,7 @@ pub fn plan_pair(
     mail: &Now,
     crm: &Now,
     caps: BothCaps<'_>,
-    rules: &ModuleRules,
+    rules: ModuleRules,
 ) -> PairPlan {
     let plan = |row, deed| PairPlan { row, deed };
     match pair.state {
@@ -160,7 +160,7 @@ pub fn plan_pair(
     let private = rules.skip_private && mail.item().is_some_and(Item::is_private);
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);
-    let (row, decision) = decide(mail_state, crm_state, &rules.rules);
+    let (row, decision) = decide(mail_state, crm_state, rules.rules);
     let deed = match decision {
         Decision::Refresh => Deed::Refresh,
         Decision::Merge => merged(hasher, pair, mail, crm, caps, rules),
@@ -189,7 +189,7 @@ fn merged(
     mail: &Now,
     crm: &Now,
     caps: BothCaps<'_>,
-    rules: &ModuleRules,
+    rules: ModuleRules,
 ) -> Deed {
     let (Some(mail_item), Some(crm_item)) = (mail.item(), crm.item()) else { return Deed::Ignore };
     let empty = Hashes::default();

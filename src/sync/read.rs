@@ -7,7 +7,7 @@ use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
 use riva_core::ids::{Marker, RemoteId};
 use riva_core::ports::Fetched;
-use riva_core::rows::{ItemRow, PairRow, Presence, Side};
+use riva_core::rows::{Hashes, ItemRow, PairRow, Presence, Side};
 use std::collections::BTreeMap;
 
 /// What both sides of a pair show now, with the rows of what was observed.
@@ -41,7 +41,7 @@ impl Reading {
                 };
                 Read {
                     version: row.version.clone(),
-                    hashes: Default::default(),
+                    hashes: Hashes::default(),
                     row: Some(ItemRow { presence, ..row }),
                 }
             }),

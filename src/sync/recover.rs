@@ -75,7 +75,7 @@ impl Recovery<'_, '_> {
         match intents.first().map(|i| i.kind) {
             Some(IntentKind::Create) => self.creates(intents, &pairs, &mut commit).await?,
             Some(IntentKind::Update | IntentKind::Delete) => {
-                self.others(intents, &pairs, &mut commit).await?
+                self.others(intents, &pairs, &mut commit).await?;
             }
             None => {}
         }

@@ -74,7 +74,8 @@ pub enum Decision {
 }
 
 /// The number of the table's row, and the decision.
-pub fn decide(mail: SideState, crm: SideState, rules: &Rules) -> (u8, Decision) {
+#[expect(clippy::match_same_arms, reason = "an arm is a row of the table")]
+pub fn decide(mail: SideState, crm: SideState, rules: Rules) -> (u8, Decision) {
     use Decision as D;
     use SideState as S;
     match (mail, crm) {
@@ -108,7 +109,7 @@ pub fn decide(mail: SideState, crm: SideState, rules: &Rules) -> (u8, Decision) 
     }
 }
 
-fn matched(make_on: Side, rules: &Rules) -> Decision {
+fn matched(make_on: Side, rules: Rules) -> Decision {
     match (rules.direction, make_on) {
         (Direction::TwoWay, side) => Decision::Match(side),
         (Direction::MailToCrm, Side::Crm) => Decision::Match(Side::Crm),
@@ -118,7 +119,7 @@ fn matched(make_on: Side, rules: &Rules) -> Decision {
 }
 
 /// Row 7.
-fn deleted_in_mail(rules: &Rules) -> Decision {
+fn deleted_in_mail(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_mail) {
         (Direction::TwoWay | Direction::MailToCrm, DeletePolicy::Propagate)
         | (Direction::MailToCrm, DeletePolicy::Restore) => Decision::Delete(Side::Crm),
@@ -133,7 +134,7 @@ fn deleted_in_mail(rules: &Rules) -> Decision {
 }
 
 /// Row 8.
-fn deleted_in_crm(rules: &Rules) -> Decision {
+fn deleted_in_crm(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_crm) {
         (Direction::TwoWay | Direction::CrmToMail, DeletePolicy::Propagate)
         | (Direction::CrmToMail, DeletePolicy::Restore) => Decision::Delete(Side::Mail),
@@ -148,7 +149,7 @@ fn deleted_in_crm(rules: &Rules) -> Decision {
 }
 
 /// Row 9: an edit beats a deletion, unless the policy is to let go.
-fn deleted_in_mail_edited_in_crm(rules: &Rules) -> Decision {
+fn deleted_in_mail_edited_in_crm(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_mail) {
         (Direction::MailToCrm, DeletePolicy::Propagate | DeletePolicy::Restore) => {
             Decision::Delete(Side::Crm)
@@ -163,7 +164,7 @@ fn deleted_in_mail_edited_in_crm(rules: &Rules) -> Decision {
 }
 
 /// Row 10.
-fn deleted_in_crm_edited_in_mail(rules: &Rules) -> Decision {
+fn deleted_in_crm_edited_in_mail(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_crm) {
         (Direction::CrmToMail, DeletePolicy::Propagate | DeletePolicy::Restore) => {
             Decision::Delete(Side::Mail)
@@ -201,7 +202,7 @@ mod tests {
                             for crm_is_master in [false, true] {
                                 let rules =
                                     Rules { direction, deleted_in_mail, deleted_in_crm, crm_is_master };
-                                check(mail, crm, rules, decide(mail, crm, &rules).1);
+                                check(mail, crm, rules, decide(mail, crm, rules).1);
                             }
                         }
                     }

@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,7 +24,7 @@ impl Random {
         if bound == 0 {
             return 0;
         }
-        usize::try_from(self.next() % bound as u64).unwrap_or(0)
+        usize::try_from(self.draw() % bound as u64).unwrap_or(0)
     }
 
     /// True so many times in a hundred.

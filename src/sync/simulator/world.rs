@@ -153,8 +153,8 @@ impl World {
         let mut random = Random::new(seed);
         let mail_caps = capabilities(knobs.mail_can_tag, false, &["1", "2", "3"], 200, false);
         let crm_caps = capabilities(true, knobs.crm_without_tombstones, &["1"], 24, true);
-        let mail = FakeSide::new("mail", mail_caps, random.next(), killer.clone(), mail_form);
-        let crm = FakeSide::new("crm", crm_caps, random.next(), killer.clone(), crm_form);
+        let mail = FakeSide::new("mail", mail_caps, random.draw(), killer.clone(), mail_form);
+        let crm = FakeSide::new("crm", crm_caps, random.draw(), killer.clone(), crm_form);
         let start = "2026-11-23T08:00:00Z".parse().unwrap_or_default();
         let mut policy = Policy {
             name: "sim".into(),
@@ -224,7 +224,7 @@ impl World {
         for mail in [true, false] {
             let mut item = new_item(serial, contact);
             if self.random.percent(50) {
-                edit(&mut item, self.random.next());
+                edit(&mut item, self.random.draw());
             }
             self.side(mail).user_create(item);
         }
@@ -242,7 +242,7 @@ impl World {
             side.user_delete(id);
             self.known.entry(serial).or_default().deleted = true;
         } else {
-            let token = self.random.next();
+            let token = self.random.draw();
             side.user_edit(id, |item| edit(item, token));
             self.known.entry(serial).or_default().edited_late = true;
         }
