@@ -1,0 +1,208 @@
+//! GetFolder, FindFolder, CreateFolder, DeleteFolder.
+
+use super::super::fault::{Fault, Refusal};
+use super::super::mailbox::Folder;
+use super::super::organisation::{Caller, Organisation};
+use super::super::shape::Path;
+use super::super::show;
+use super::super::xml::Element;
+use super::restriction::Restriction;
+use super::{each, message, required, response, word};
+
+/// `FolderShape`: ids alone, or more, and what is named.
+pub(super) struct FolderShape {
+    base: u8,
+    additional: Vec<Path>,
+}
+
+impl FolderShape {
+    pub(super) fn parse(operation: &Element) -> Result<Self, Fault> {
+        let shape = required(operation, "FolderShape")?;
+        let base = match shape.child_text("BaseShape") {
+            Some("IdOnly") => 0,
+            Some("Default") => 1,
+            Some("AllProperties") => 2,
+            _ => return Err(Fault::schema("The 'BaseShape' element is invalid.")),
+        };
+        let additional = match shape.child("AdditionalProperties") {
+            None => Vec::new(),
+            Some(paths) => paths.children.iter().map(Path::parse).collect::<Result<_, _>>()?,
+        };
+        Ok(Self { base, additional })
+    }
+
+    fn wants(&self, uri: &str, from: u8) -> bool {
+        self.base >= from || self.additional.iter().any(|p| matches!(p, Path::Field(u) if u == uri))
+    }
+}
+
+/// A folder as a reply shows it; the order is the schema's.
+pub(super) fn show(
+    organisation: &Organisation,
+    mailbox: usize,
+    folder: &Folder,
+    shape: &FolderShape,
+) -> Element {
+    let mailbox = &organisation.mailboxes[mailbox];
+    let (name, sees_unread) = match folder.class.as_str() {
+        "IPF.Appointment" => ("CalendarFolder", false),
+        "IPF.Contact" => ("ContactsFolder", false),
+        "IPF.Task" => ("TasksFolder", true),
+        _ => ("Folder", true),
+    };
+    let mut element = Element::t(name).with(mailbox.folder_id("FolderId", folder));
+    if shape.wants("folder:ParentFolderId", 2) {
+        // The root's parent is outside the mailbox; Exchange shows the root itself.
+        let parent = folder.parent.and_then(|p| mailbox.folders.get(&p)).unwrap_or(folder);
+        element.children.push(mailbox.folder_id("ParentFolderId", parent));
+    }
+    let mut text = |uri: &str, name: &'static str, from: u8, value: String| {
+        if shape.wants(uri, from) {
+            element.children.push(Element::t(name).text(value));
+        }
+    };
+    if !folder.class.is_empty() {
+        text("folder:FolderClass", "FolderClass", 2, folder.class.clone());
+    }
+    text("folder:DisplayName", "DisplayName", 1, folder.name.clone());
+    text("folder:TotalCount", "TotalCount", 1, mailbox.items_in(folder.number).count().to_string());
+    let children = mailbox.folders.values().filter(|f| f.parent == Some(folder.number)).count();
+    text("folder:ChildFolderCount", "ChildFolderCount", 1, children.to_string());
+    if shape.wants("folder:EffectiveRights", 2) {
+        element.children.push(show::rights());
+    }
+    if let Some(distinguished) = folder.distinguished
+        && shape.wants("folder:DistinguishedFolderId", 2)
+    {
+        element.children.push(Element::t("DistinguishedFolderId").text(distinguished));
+    }
+    if sees_unread && shape.wants("folder:UnreadCount", 1) {
+        let unread = mailbox.items_in(folder.number).filter(|i| {
+            i.class == super::super::properties::Class::Message && i.text("message:IsRead") != Some("true")
+        });
+        element.children.push(Element::t("UnreadCount").text(unread.count().to_string()));
+    }
+    element
+}
+
+pub(super) fn get_folder(
+    organisation: &mut Organisation,
+    caller: &Caller,
+    operation: &Element,
+) -> Result<Element, Fault> {
+    let shape = FolderShape::parse(operation)?;
+    each(&required(operation, "FolderIds")?.children, "GetFolder", &["Folders"], |id| {
+        let at = organisation.find_folder(caller, id)?;
+        let folder = organisation.folder(at).ok_or_else(Refusal::folder_not_found)?;
+        Ok(vec![Element::m("Folders").with(show(organisation, at.0, folder, &shape))])
+    })
+}
+
+pub(super) fn find_folder(
+    organisation: &mut Organisation,
+    caller: &Caller,
+    operation: &Element,
+) -> Result<Element, Fault> {
+    let shape = FolderShape::parse(operation)?;
+    let deep = match word(operation, "Traversal", &["Shallow", "Deep", "SoftDeleted"])? {
+        Some("Deep") => true,
+        Some("Shallow") => false,
+        Some(_) => {
+            return Ok(response(
+                "FindFolder",
+                vec![message("FindFolder", Ok(vec![page(Vec::new(), 0, 0)]), &[])],
+            ));
+        }
+        None => return Err(Fault::schema("The required attribute 'Traversal' is missing.")),
+    };
+    let restriction = operation.child("Restriction").map(Restriction::parse).transpose()?;
+    let view = operation.child("IndexedPageFolderView");
+    let number = |name| view.and_then(|v| v.attribute(name)).and_then(|n| n.parse::<usize>().ok());
+    let (offset, most) = (number("Offset").unwrap_or(0), number("MaxEntriesReturned").unwrap_or(usize::MAX));
+    each(&required(operation, "ParentFolderIds")?.children, "FindFolder", &[], |id| {
+        let (mailbox, top) = organisation.find_folder(caller, id)?;
+        let folders = &organisation.mailboxes[mailbox].folders;
+        let all: Vec<_> = organisation.mailboxes[mailbox]
+            .below(top)
+            .into_iter()
+            .filter_map(|n| folders.get(&n))
+            .filter(|f| deep || f.parent == Some(top))
+            .filter(|f| restriction.as_ref().is_none_or(|r| r.takes_folder(f)))
+            .collect();
+        let shown: Vec<_> =
+            all.iter().skip(offset).take(most).map(|f| show(organisation, mailbox, f, &shape)).collect();
+        Ok(vec![page(shown, offset, all.len())])
+    })
+}
+
+fn page(shown: Vec<Element>, offset: usize, total: usize) -> Element {
+    let next = offset + shown.len();
+    Element::m("RootFolder")
+        .attr("IndexedPagingOffset", next.to_string())
+        .attr("TotalItemsInView", total.to_string())
+        .attr("IncludesLastItemInRange", (next >= total).to_string())
+        .with(Element::t("Folders").with_all(shown))
+}
+
+pub(super) fn create_folder(
+    organisation: &mut Organisation,
+    caller: &Caller,
+    operation: &Element,
+) -> Result<Element, Fault> {
+    let (mailbox, parent) =
+        organisation.find_target_folder(caller, required(operation, "ParentFolderId")?)?;
+    each(&required(operation, "Folders")?.children, "CreateFolder", &["Folders"], |wanted| {
+        let class = match (&*wanted.name, wanted.child_text("FolderClass")) {
+            (_, Some(class)) => class,
+            ("CalendarFolder", None) => "IPF.Appointment",
+            ("ContactsFolder", None) => "IPF.Contact",
+            ("TasksFolder", None) => "IPF.Task",
+            _ => "IPF.Note",
+        };
+        let name = wanted.child_text("DisplayName").unwrap_or_default();
+        if name.is_empty() {
+            return Err(Refusal::new("ErrorFolderSavePropertyError", "The folder name is missing.").into());
+        }
+        let mailbox_ref = &mut organisation.mailboxes[mailbox];
+        if mailbox_ref.folders.values().any(|f| f.parent == Some(parent) && f.name.eq_ignore_ascii_case(name))
+        {
+            return Err(Refusal::new(
+                "ErrorFolderExists",
+                "A folder with the specified name already exists.",
+            )
+            .into());
+        }
+        let number = mailbox_ref.add_folder(Some(parent), name, class);
+        let folder = organisation.folder((mailbox, number)).ok_or_else(Refusal::folder_not_found)?;
+        let shape = FolderShape { base: 0, additional: Vec::new() };
+        Ok(vec![Element::m("Folders").with(show(organisation, mailbox, folder, &shape))])
+    })
+}
+
+pub(super) fn delete_folder(
+    organisation: &mut Organisation,
+    caller: &Caller,
+    operation: &Element,
+) -> Result<Element, Fault> {
+    each(&required(operation, "FolderIds")?.children, "DeleteFolder", &[], |id| {
+        let at = organisation.find_folder(caller, id)?;
+        let folder = organisation.folder(at).ok_or_else(Refusal::folder_not_found)?;
+        if folder.distinguished.is_some() {
+            return Err(Refusal::new(
+                "ErrorDeleteDistinguishedFolder",
+                "Distinguished folders cannot be deleted.",
+            )
+            .into());
+        }
+        let mailbox = &mut organisation.mailboxes[at.0];
+        let mut gone = mailbox.below(at.1);
+        gone.push(at.1);
+        let items: Vec<_> =
+            mailbox.items.values().filter(|i| gone.contains(&i.folder)).map(|i| i.number).collect();
+        for number in items {
+            mailbox.remove_item(number);
+        }
+        mailbox.folders.retain(|n, _| !gone.contains(n));
+        Ok(Vec::new())
+    })
+}

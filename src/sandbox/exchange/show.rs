@@ -1,0 +1,355 @@
+//! Items as replies show them: the wanted properties in schema order, those that the server keeps worked out.
+
+use super::body;
+use super::calendar;
+use super::ids::{self, Target};
+use super::mailbox::Item;
+use super::organisation::{Caller, Organisation};
+use super::properties::{ADDRESS_KEYS, ADDRESS_PARTS, Class, Kind, Property};
+use super::recurrence::Recurrence;
+use super::shape::{BodyWanted, ItemShape, entry_key, index_uri};
+use super::time;
+use super::xml::Element;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// FindItem cuts texts after this many characters.
+const FIND_TEXT: usize = 255;
+
+/// An item, or one occurrence of a series, about to be shown.
+pub(super) struct View<'a> {
+    pub(super) organisation: &'a Organisation,
+    pub(super) mailbox: usize,
+    pub(super) item: &'a Item,
+    /// Index (from 1) and start of an occurrence.
+    pub(super) occurrence: Option<(u32, DateTime<Utc>)>,
+    /// In FindItem and SyncFolderItems: no bodies, no recipients, texts cut.
+    pub(super) in_find: bool,
+    pub(super) version: u32,
+}
+
+impl<'a> View<'a> {
+    /// The item itself, as GetItem shows it.
+    pub(super) fn of(
+        organisation: &'a Organisation,
+        mailbox: usize,
+        item: &'a Item,
+        caller: &Caller,
+    ) -> Self {
+        Self { organisation, mailbox, item, occurrence: None, in_find: false, version: caller.version }
+    }
+
+    /// The element of the item.
+    pub(super) fn element(&self, shape: &ItemShape) -> Element {
+        let mut element = Element::t(self.item.class.element());
+        for property in self.item.class.properties() {
+            if property.kind == Kind::Extended {
+                element.children.extend(shape.extended().filter_map(|key| self.extended(key)));
+                continue;
+            }
+            let whole = property.element == "ItemId" || shape.wants(property);
+            if self.in_find && !property.in_find {
+                continue;
+            }
+            match property.kind {
+                Kind::Dictionary(keys) => {
+                    let entries = keys.iter().filter(|key| {
+                        whole || shape.wanted_entries(property).any(|(_, index)| index == **key)
+                    });
+                    let uri = index_uri(property).unwrap_or_default();
+                    let entries: Vec<_> = entries
+                        .filter_map(|k| self.item.properties.get(&entry_key(uri, k)).cloned())
+                        .collect();
+                    if !entries.is_empty() {
+                        element.children.push(Element::t(property.element).with_all(entries));
+                    }
+                }
+                Kind::Addresses => element.children.extend(self.addresses(property, whole, shape)),
+                _ if whole => element.children.extend(self.value(property, shape.body)),
+                _ => {}
+            }
+        }
+        element
+    }
+
+    fn addresses(&self, property: &Property, whole: bool, shape: &ItemShape) -> Option<Element> {
+        let mut all = Element::t(property.element);
+        for key in ADDRESS_KEYS {
+            let mut entry = Element::t("Entry").attr("Key", *key);
+            for part in ADDRESS_PARTS {
+                let uri = format!("contacts:PhysicalAddress:{part}");
+                if whole || shape.wanted_entries(property).any(|(u, index)| u == uri && index == *key) {
+                    entry.children.extend(self.item.properties.get(&entry_key(&uri, key)).cloned());
+                }
+            }
+            if !entry.children.is_empty() {
+                all.children.push(entry);
+            }
+        }
+        (!all.children.is_empty()).then_some(all)
+    }
+
+    fn extended(&self, key: &super::extended::Key) -> Option<Element> {
+        self.item.extended.iter().find(|e| e.key == *key).map(super::extended::Extended::element)
+    }
+
+    /// A property's element, if it has a value.
+    pub(super) fn value(&self, property: &Property, wanted: BodyWanted) -> Option<Element> {
+        if self.version < 2010 && matches!(property.kind, Kind::TimeZone) {
+            return None;
+        }
+        if let Some(element) = self.kept(property) {
+            return Some(element);
+        }
+        let stored = self.item.properties.get(property.uri);
+        if property.kind == Kind::Body {
+            let stored = stored.or_else(|| self.item.properties.get("item:Body"))?;
+            let wanted = if property.element == "TextBody" { BodyWanted::Text } else { wanted };
+            return Some(body::show(stored, wanted, property.element));
+        }
+        if matches!(property.kind, Kind::Strings | Kind::Structure)
+            && stored.is_some_and(|s| s.children.is_empty())
+        {
+            return None;
+        }
+        let mut element = stored.cloned().or_else(|| {
+            let text = default(self.item.class, property.element)?;
+            Some(Element::t(property.element).text(text))
+        })?;
+        if self.in_find && property.kind == Kind::Text && element.text.chars().count() > FIND_TEXT {
+            element.text = element.text.chars().take(FIND_TEXT).collect();
+        }
+        Some(element)
+    }
+
+    /// Properties that the server keeps.
+    fn kept(&self, property: &Property) -> Option<Element> {
+        let item = self.item;
+        let mailbox = &self.organisation.mailboxes[self.mailbox];
+        let text = |text: String| Some(Element::t(property.element).text(text));
+        match property.element {
+            "ItemId" => {
+                let mut id = mailbox.item_id(item);
+                if let Some((index, _)) = self.occurrence {
+                    id.attributes[0].1 = ids::encode(mailbox.guid, Target::Occurrence(item.number, index));
+                }
+                Some(id)
+            }
+            "ParentFolderId" => {
+                mailbox.folders.get(&item.folder).map(|f| mailbox.folder_id("ParentFolderId", f))
+            }
+            "ItemClass" if item.text("item:ItemClass").is_none() => text(item.class.item_class().to_owned()),
+            "Subject" if item.class == Class::Contact && item.text("item:Subject").is_none() => {
+                let shown = item.text("contacts:FileAs").or_else(|| item.text("contacts:DisplayName"))?;
+                text(shown.to_owned())
+            }
+            "DateTimeReceived" | "DateTimeSent" | "DateTimeCreated" => text(time::format(item.created)),
+            "LastModifiedTime" | "DateTimeStamp" => text(time::format(item.modified)),
+            "LastModifiedName" => text(item.modified_by.clone()),
+            "Size" => text(self.size().to_string()),
+            "EffectiveRights" => Some(rights()),
+            "DisplayTo" if item.class == Class::CalendarItem => {
+                text(calendar::addresses(item, &["calendar:RequiredAttendees"]).join("; "))
+            }
+            "DisplayTo" => text(calendar::addresses(item, &["message:ToRecipients"]).join("; ")),
+            "IsDraft" => text((item.class == Class::Message && !item.request_sent).to_string()),
+            "CompleteName" => self.complete_name(),
+            "ContactSource" => text("Store".to_owned()),
+            "Owner" => text(mailbox.name.clone()),
+            "IsComplete" => text((item.text("task:Status") == Some("Completed")).to_string()),
+            "StatusDescription" => text(item.text("task:Status").unwrap_or("NotStarted").to_owned()),
+            _ if item.class == Class::CalendarItem => self.event(property),
+            "IsRecurring" => text(item.properties.contains_key("task:Recurrence").to_string()),
+            _ => None,
+        }
+    }
+
+    fn event(&self, property: &Property) -> Option<Element> {
+        let item = self.item;
+        let text = |text: String| Some(Element::t(property.element).text(text));
+        let (start, end) =
+            (calendar::instant(item, "calendar:Start")?, calendar::instant(item, "calendar:End")?);
+        let meeting = !calendar::attendees(item).is_empty() || item.organizer.is_some();
+        let series = item.properties.contains_key("calendar:Recurrence");
+        let shown_start = self.occurrence.map_or(start, |(_, at)| at);
+        match property.element {
+            "Start" => text(time::format(shown_start)),
+            "End" => text(time::format(shown_start + (end - start))),
+            "RecurrenceId" | "OriginalStart" => self.occurrence.and_then(|(_, at)| text(time::format(at))),
+            "ReminderDueBy" => text(time::format(shown_start)),
+            "IsMeeting" => text(meeting.to_string()),
+            "IsRecurring" => text(series.to_string()),
+            "MeetingRequestWasSent" => text(item.request_sent.to_string()),
+            "CalendarItemType" => text(
+                match (series, self.occurrence) {
+                    (_, Some(_)) => "Occurrence",
+                    (true, None) => "RecurringMaster",
+                    (false, None) => "Single",
+                }
+                .to_owned(),
+            ),
+            "MyResponseType" => text(
+                match (&item.organizer, meeting) {
+                    (Some(_), _) => "NoResponseReceived",
+                    (None, true) => "Organizer",
+                    (None, false) => "Unknown",
+                }
+                .to_owned(),
+            ),
+            "Organizer" => {
+                let own = &self.organisation.mailboxes[self.mailbox].address;
+                let address = item.organizer.as_ref().unwrap_or(own);
+                Some(Element::t("Organizer").with(self.organisation.mailbox_element("Mailbox", address)))
+            }
+            "Duration" => text(duration(end - start)),
+            "TimeZone" => item
+                .properties
+                .get("calendar:StartTimeZone")
+                .and_then(|z| z.attribute("Name"))
+                .and_then(|name| text(name.to_owned())),
+            "AppointmentState" => {
+                text((if item.organizer.is_some() { 3 } else { i32::from(meeting) }).to_string())
+            }
+            "AppointmentReplyTime" => None,
+            "FirstOccurrence" | "LastOccurrence" if series && self.occurrence.is_none() => {
+                let recurrence = Recurrence::parse(&item.properties["calendar:Recurrence"]).ok()?;
+                let all: Vec<_> = recurrence.occurrences(start, calendar::zone(item)).collect();
+                let (index, at) = if property.element == "FirstOccurrence" {
+                    (1, *all.first()?)
+                } else if recurrence.is_finite() {
+                    (all.len(), *all.last()?)
+                } else {
+                    return None;
+                };
+                Some(self.occurrence_info(property.element, u32::try_from(index).ok()?, at, end - start))
+            }
+            "Recurrence" if self.occurrence.is_some() => None,
+            _ => None,
+        }
+    }
+
+    fn occurrence_info(
+        &self,
+        name: &'static str,
+        index: u32,
+        at: DateTime<Utc>,
+        length: TimeDelta,
+    ) -> Element {
+        let mailbox = &self.organisation.mailboxes[self.mailbox];
+        let mut id = mailbox.item_id(self.item);
+        id.attributes[0].1 = ids::encode(mailbox.guid, Target::Occurrence(self.item.number, index));
+        Element::t(name)
+            .with(id)
+            .with(Element::t("Start").text(time::format(at)))
+            .with(Element::t("End").text(time::format(at + length)))
+            .with(Element::t("OriginalStart").text(time::format(at)))
+    }
+
+    fn complete_name(&self) -> Option<Element> {
+        let part = |name: &'static str, uri: &str| {
+            let text = self.item.text(uri).filter(|t| !t.is_empty())?;
+            Some(Element::t(name).text(text))
+        };
+        let parts = [
+            part("FirstName", "contacts:GivenName"),
+            part("MiddleName", "contacts:MiddleName"),
+            part("LastName", "contacts:Surname"),
+            part("Suffix", "contacts:Generation"),
+            part("Initials", "contacts:Initials"),
+            part("FullName", "contacts:DisplayName"),
+            part("Nickname", "contacts:Nickname"),
+        ];
+        let name = Element::t("CompleteName").with_all(parts.into_iter().flatten());
+        (!name.children.is_empty()).then_some(name)
+    }
+
+    fn size(&self) -> usize {
+        let own: usize = self.item.properties.values().map(|e| e.text.len() + 16).sum();
+        512 + own
+    }
+}
+
+/// What the server shows for a property that nobody has set.
+fn default(class: Class, element: &str) -> Option<&'static str> {
+    Some(match (class, element) {
+        (_, "Sensitivity" | "Importance") => "Normal",
+        (
+            _,
+            "IsSubmitted"
+            | "IsFromMe"
+            | "IsResend"
+            | "IsUnmodified"
+            | "HasAttachments"
+            | "IsAssociated"
+            | "HasPicture"
+            | "IsTeamTask"
+            | "IsCancelled"
+            | "IsAllDayEvent"
+            | "IsOnlineMeeting"
+            | "IsReadReceiptRequested"
+            | "IsDeliveryReceiptRequested"
+            | "IsRead",
+        ) => "false",
+        (_, "Culture") => "en-US",
+        // Events made through EWS remind a quarter of an hour before.
+        (Class::CalendarItem, "ReminderIsSet" | "IsResponseRequested" | "AllowNewTimeProposal") => "true",
+        (Class::CalendarItem, "ReminderMinutesBeforeStart") => "15",
+        (Class::Message, "IsResponseRequested") | (_, "ReminderIsSet") => "false",
+        (
+            _,
+            "ReminderMinutesBeforeStart" | "ConferenceType" | "AppointmentSequenceNumber" | "PercentComplete",
+        ) => "0",
+        (_, "LegacyFreeBusyStatus") => "Busy",
+        (_, "FileAsMapping" | "PostalAddressIndex") => "None",
+        (_, "Status") => "NotStarted",
+        (_, "ChangeCount") => "1",
+        (_, "DelegationState") => "NoMatch",
+        _ => return None,
+    })
+}
+
+/// Full rights, in schema order.
+pub(super) fn rights() -> Element {
+    let all = [
+        "CreateAssociated",
+        "CreateContents",
+        "CreateHierarchy",
+        "Delete",
+        "Modify",
+        "Read",
+        "ViewPrivateItems",
+    ];
+    Element::t("EffectiveRights").with_all(all.map(|right| Element::t(right).text("true")))
+}
+
+/// `xs:duration` as Exchange writes it: `PT30M`, `PT1H30M`, `P1D`.
+fn duration(length: TimeDelta) -> String {
+    let minutes = length.num_minutes();
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let mut out = String::from("P");
+    if days > 0 {
+        out += &format!("{days}D");
+    }
+    if hours > 0 || minutes > 0 || days == 0 {
+        out.push('T');
+        if hours > 0 {
+            out += &format!("{hours}H");
+        }
+        if minutes > 0 || hours == 0 {
+            out += &format!("{minutes}M");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration(TimeDelta::minutes(30)), "PT30M");
+        assert_eq!(duration(TimeDelta::minutes(90)), "PT1H30M");
+        assert_eq!(duration(TimeDelta::days(1)), "P1D");
+        assert_eq!(duration(TimeDelta::zero()), "PT0M");
+    }
+}
