@@ -1,0 +1,148 @@
+//! Draws Monitor Activity.
+
+use super::activity::{Activity, Verdict, level_word};
+use crate::age;
+use crate::app::{Action, WindowId};
+use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::widgets::{buttons, chip, trouble};
+use chrono::{DateTime, Utc};
+use egui::accesskit::Role;
+use egui::{Align, Context, Frame, Layout, Margin, RichText, ScrollArea, Ui, WidgetInfo};
+use lucide_icons::Icon;
+use riva_core::activity::{ActivityLine, Level};
+
+const ROW: f32 = 22.0;
+
+/// The window.
+pub fn window_ui(
+    ctx: &Context,
+    id: WindowId,
+    activity: &mut Activity,
+    agent_runs: bool,
+    now: DateTime<Utc>,
+    actions: &mut Vec<Action>,
+) {
+    let title = format!("Monitor Activity - {} - {}", activity.address, activity.policy);
+    crate::app::window(ctx, id, &title, [740.0, 500.0], actions, |ui, actions| {
+        let verdicts = activity.verdicts(now);
+        ui.columns(3, |columns| {
+            for (ui, verdict) in columns.iter_mut().zip(&verdicts) {
+                verdict_ui(ui, verdict);
+            }
+        });
+        for verdict in verdicts.iter().filter(|v| v.tone == Tone::Bad) {
+            ui.horizontal_top(|ui| {
+                let bad = tokens(ui).bad;
+                ui.label(icon(Icon::CircleX).color(bad));
+                let more = egui::Label::new(RichText::new(&verdict.more).color(bad)).wrap().selectable(true);
+                ui.add(more);
+            });
+        }
+        ui.add_space(4.0);
+        tools_ui(ui, activity, agent_runs, id, actions);
+        log_ui(ui, activity);
+    });
+}
+
+fn verdict_ui(ui: &mut Ui, verdict: &Verdict) {
+    let t = tokens(ui);
+    let (ink, ground) = t.tone(verdict.tone);
+    let frame = Frame::new().fill(ground).corner_radius(8.0).inner_margin(Margin::same(12));
+    let card = frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.set_height(42.0);
+        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.label(RichText::new(verdict.title).color(t.weak).small());
+        ui.horizontal(|ui| {
+            ui.label(icon(chip::tone_icon(verdict.tone)).color(ink).size(16.0));
+            ui.add(
+                egui::Label::new(RichText::new(&verdict.words).family(strong_family()).color(ink)).truncate(),
+            );
+        });
+    });
+    let name = format!("{}: {} {}", verdict.title, sign(verdict.tone), verdict.words);
+    card.response.widget_info(|| WidgetInfo::labeled(Role::Group, true, &name));
+    if !verdict.more.is_empty() {
+        card.response.on_hover_text(&verdict.more);
+    }
+}
+
+/// What a screen reader says for the colour.
+fn sign(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "passed,",
+        Tone::Bad => "failed,",
+        Tone::Busy => "under way,",
+        Tone::Warn => "attention,",
+        Tone::Neutral => "open,",
+    }
+}
+
+fn tools_ui(ui: &mut Ui, activity: &mut Activity, agent_runs: bool, id: WindowId, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.checkbox(&mut activity.follow, "Follow");
+        ui.add_space(8.0);
+        for (level, title) in
+            [(Level::Info, "Everything"), (Level::Warning, "Warnings"), (Level::Error, "Errors")]
+        {
+            ui.selectable_value(&mut activity.least, level, title);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if buttons::with_icon(ui, Icon::RefreshCw, "Sync this user now", agent_runs).clicked() {
+                actions.push(Action::SyncMember(id));
+            }
+            if buttons::with_icon(ui, Icon::Copy, "Copy log", true).clicked() {
+                ui.ctx().copy_text(activity.copy_text());
+            }
+        });
+    });
+}
+
+fn log_ui(ui: &mut Ui, activity: &mut Activity) {
+    let lines = activity.shown();
+    let height = ui.available_height() - 8.0;
+    let follow = activity.follow;
+    crate::app::inset(ui, |ui| {
+        if lines.is_empty() {
+            ui.set_min_height(height - 24.0);
+            let advice = "Lines appear here as the agent works on this user.";
+            trouble::empty_ui(ui, Icon::ScrollText, "No activity yet", advice);
+            return;
+        }
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let area = ScrollArea::vertical()
+            .id_salt("log")
+            .max_height(height - 24.0)
+            .auto_shrink(false)
+            .stick_to_bottom(follow);
+        area.show_rows(ui, ROW, lines.len(), |ui, range| {
+            for line in &lines[range] {
+                line_ui(ui, line);
+            }
+        });
+    });
+}
+
+fn line_ui(ui: &mut Ui, line: &ActivityLine) {
+    let t = tokens(ui);
+    let (tone, ink) = match line.level {
+        Level::Info => (Tone::Neutral, t.text),
+        Level::Warning => (Tone::Warn, t.warn),
+        Level::Error => (Tone::Bad, t.bad),
+    };
+    ui.horizontal(|ui| {
+        ui.set_height(ROW);
+        ui.label(RichText::new(age::time_of_day(line.at)).color(t.weak).size(12.5))
+            .on_hover_text(age::exact(line.at));
+        if line.level == Level::Info {
+            ui.add_space(17.0);
+        } else {
+            ui.label(icon(chip::tone_icon(tone)).color(ink).size(12.5)).on_hover_text(level_word(line.level));
+        }
+        if let Some(module) = line.module {
+            ui.label(RichText::new(module.to_string()).color(t.weak).size(12.5));
+        }
+        let text = RichText::new(&line.text).color(ink).size(12.5);
+        ui.add(egui::Label::new(text).truncate());
+    });
+}

@@ -1,0 +1,7 @@
+//! The Service Monitor: the agent, the sync queue, and each user's activity.
+
+pub mod activity;
+pub mod activity_ui;
+pub mod model;
+pub mod ui;
+pub mod watch;

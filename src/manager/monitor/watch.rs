@@ -1,0 +1,141 @@
+//! Asks the agent how things are, away from the screen's thread, and tells the screen only what has changed.
+
+use crate::desk::{Desk, Ends};
+use riva_api::{AgentError, AgentStatus, QueueRow};
+use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::ids::MemberId;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the agent is asked while somebody looks.
+const LOOKED_AT: Duration = Duration::from_secs(1);
+/// How often while nobody looks at the queue: the agent's state in the top bar is all that is shown.
+const ASIDE: Duration = Duration::from_secs(10);
+/// Lines of activity fetched at a time.
+const LINES: usize = 500;
+
+/// What the screen shows, and so wants to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// The sync queue.
+    pub queue: bool,
+    /// Activity of these members, after these lines.
+    pub activity: BTreeMap<MemberId, i64>,
+    /// Increases when the answer is wanted at once.
+    pub hurry: u64,
+}
+
+/// What has changed.
+#[derive(Debug)]
+pub enum News {
+    /// How the agent is.
+    Status(Result<AgentStatus, AgentError>),
+    /// The whole queue.
+    Queue(Vec<QueueRow>),
+    /// New lines of a member.
+    Activity(MemberId, Vec<ActivityLine>),
+}
+
+/// The watcher's end that the screen holds.
+#[derive(Debug)]
+pub struct Watcher {
+    interest: watch::Sender<Interest>,
+    news: Receiver<News>,
+    _ends: Ends,
+}
+
+impl Watcher {
+    /// Starts to ask.
+    pub fn start(desk: &Desk) -> Self {
+        let (interest, wanted) = watch::channel(Interest::default());
+        let (send, news) = sync_channel(32);
+        let ends = desk.begin(run(desk.clone(), wanted, send));
+        Self { interest, news, _ends: ends }
+    }
+
+    /// Says what is shown now.
+    pub fn show(&self, queue: bool, activity: BTreeMap<MemberId, i64>) {
+        self.interest.send_if_modified(|i| {
+            let changed = i.queue != queue || i.activity.keys().ne(activity.keys());
+            i.queue = queue;
+            i.activity = activity;
+            changed
+        });
+    }
+
+    /// Wants an answer now.
+    pub fn hurry(&self) {
+        self.interest.send_modify(|i| i.hurry += 1);
+    }
+
+    /// What has changed since.
+    pub fn news(&self) -> impl Iterator<Item = News> + '_ {
+        self.news.try_iter()
+    }
+}
+
+async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender<News>) {
+    let mut last_status = None;
+    let mut last_queue: Vec<QueueRow> = Vec::new();
+    // Lines that were sent already, whether or not the screen has drawn them yet.
+    let mut sent: BTreeMap<MemberId, i64> = BTreeMap::new();
+    loop {
+        let interest = wanted.borrow_and_update().clone();
+        let looked_at = interest.queue || !interest.activity.is_empty();
+        let status = desk.agent.status().await;
+        let runs = status.is_ok();
+        if last_status.as_ref() != Some(&status) {
+            if !tell(&desk, &send, News::Status(status.clone())).await {
+                return;
+            }
+            last_status = Some(status);
+        }
+        if runs
+            && looked_at
+            && let Ok(queue) = desk.agent.queue().await
+            && queue != last_queue
+        {
+            last_queue.clone_from(&queue);
+            if !tell(&desk, &send, News::Queue(queue)).await {
+                return;
+            }
+        }
+        sent.retain(|member, _| interest.activity.contains_key(member));
+        for (member, shown) in interest.activity.iter().filter(|_| runs) {
+            let after = sent.get(member).copied().unwrap_or(0).max(*shown);
+            let query = ActivityQuery { member: *member, after, limit: LINES };
+            let Ok(lines) = desk.agent.activity(&query).await else { continue };
+            let Some(last) = lines.last() else { continue };
+            sent.insert(*member, last.seq);
+            if !tell(&desk, &send, News::Activity(*member, lines)).await {
+                return;
+            }
+        }
+        let pause = if looked_at { LOOKED_AT } else { ASIDE };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            changed = wanted.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Sends, waiting while the screen is slow; false if it is gone.
+async fn tell(desk: &Desk, send: &SyncSender<News>, news: News) -> bool {
+    let mut news = news;
+    loop {
+        match send.try_send(news) {
+            Ok(()) => {
+                (desk.wake)();
+                return true;
+            }
+            Err(TrySendError::Full(back)) => {
+                news = back;
+                (desk.wake)();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(TrySendError::Disconnected(_)) => return false,
+        }
+    }
+}

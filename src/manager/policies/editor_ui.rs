@@ -1,0 +1,222 @@
+//! Draws *Edit CRM Synchronization Policy*.
+
+use super::editor::{Page, PolicyEditor};
+use super::{browser_ui, general_ui};
+use crate::age;
+use crate::app::{Action, WindowId};
+use crate::setup::editor_ui::revisions_ui;
+use crate::theme::tokens;
+use crate::widgets::{buttons, form, trouble};
+use chrono::{DateTime, Utc};
+use egui::{Context, RichText, ScrollArea, Ui};
+use riva_core::documents::{
+    CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy, SafetyLimit, Stamp,
+};
+
+/// What the window's buttons do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyAction {
+    /// Save.
+    Save,
+    /// Close, asking first if something would be lost.
+    Cancel,
+    /// add >> on the General page.
+    Browse,
+    /// remove >> on the General page.
+    Remove,
+    /// check name >> in the browser.
+    CheckName,
+    /// Enter in the browser's field.
+    EnterName,
+    /// add >> in the browser.
+    AddName,
+    /// remove >> in the browser.
+    RemoveName,
+    /// Ok >> in the browser.
+    Ok,
+    /// Close the browser.
+    CloseBrowser,
+}
+
+/// The connections that a policy can be put on.
+#[derive(Debug, Clone, Default)]
+pub struct Offers {
+    /// Mail connections.
+    pub mail: Vec<String>,
+    /// CRM connections.
+    pub crm: Vec<String>,
+}
+
+/// The window, and the browser above it.
+pub fn window_ui(
+    ctx: &Context,
+    id: WindowId,
+    editor: &mut PolicyEditor,
+    offers: &Offers,
+    now: DateTime<Utc>,
+    actions: &mut Vec<Action>,
+) {
+    let title = editor.title();
+    crate::app::window(ctx, id, &title, [760.0, 600.0], actions, |ui, actions| {
+        let mut act = |action| actions.push(Action::Policy(id, action));
+        let pages = Page::ALL.map(|(page, title)| (page, title, page != Page::About || !editor.is_new()));
+        crate::app::tabs(ui, &mut editor.page, &pages);
+        let footer = 58.0;
+        let height = (ui.available_height() - footer).max(120.0);
+        ScrollArea::vertical().id_salt("page").max_height(height).auto_shrink(false).show(ui, |ui| {
+            ui.set_min_height(height);
+            page_ui(ui, editor, offers, now, &mut act);
+        });
+        crate::app::footer(ui, |ui| {
+            let busy = editor.saving.is_pending();
+            if buttons::plain(ui, "Cancel", !busy).clicked() {
+                act(PolicyAction::Cancel);
+            }
+            if buttons::primary(ui, "Save", !busy && editor.is_dirty()).clicked() {
+                act(PolicyAction::Save);
+            }
+            if busy {
+                ui.add(egui::Spinner::new().size(16.0));
+            } else {
+                ui.label(RichText::new(editor.changes()).color(tokens(ui).weak));
+            }
+        });
+    });
+    browser_ui::window_ui(ctx, id, editor, actions);
+}
+
+fn page_ui(
+    ui: &mut Ui,
+    editor: &mut PolicyEditor,
+    offers: &Offers,
+    now: DateTime<Utc>,
+    act: &mut impl FnMut(PolicyAction),
+) {
+    if let Some(error) = editor.loading.error() {
+        trouble::trouble_ui(ui, error);
+        return;
+    }
+    if let Some(error) = editor.saving.error() {
+        trouble::trouble_ui(ui, error);
+        ui.add_space(6.0);
+    }
+    if editor.policy.is_none() {
+        ui.add(egui::Spinner::new());
+        return;
+    }
+    match editor.page {
+        Page::General => general_ui::page_ui(ui, editor, offers, now, act),
+        Page::About => about_ui(ui, editor, now),
+        page => {
+            if let Some(policy) = &mut editor.policy {
+                match page {
+                    Page::Scheduling => scheduling_ui(ui, policy),
+                    Page::Contacts => contacts_ui(ui, policy),
+                    Page::Calendar => calendar_ui(ui, policy),
+                    _ => safety_ui(ui, policy),
+                }
+            }
+        }
+    }
+}
+
+fn scheduling_ui(ui: &mut Ui, policy: &mut Policy) {
+    let s = &mut policy.schedule;
+    form::number(ui, "Full sync interval", &mut s.interval_minutes, 1..=1440, "minutes", None);
+    form::number(ui, "Delete poll interval", &mut s.delete_poll_minutes, 5..=10080, "minutes", None);
+    form::below(ui, "How often a system that does not report deletions is listed in full.", false);
+    ui.add_space(6.0);
+    form::number(ui, "Execution Threads", &mut s.execution_threads, 1..=100, "users at once", None);
+    form::below(ui, "More threads finish sooner and ask more of both systems.", false);
+}
+
+const DIRECTIONS: [(Direction, &str); 3] = [
+    (Direction::TwoWay, "Both ways"),
+    (Direction::MailToCrm, "From the mailbox to the CRM"),
+    (Direction::CrmToMail, "From the CRM to the mailbox"),
+];
+const CONFLICTS: [(ConflictWinner, &str); 3] = [
+    (ConflictWinner::Crm, "The CRM wins"),
+    (ConflictWinner::Mail, "The mailbox wins"),
+    (ConflictWinner::Hold, "Hold for an administrator"),
+];
+const DELETIONS: [(DeletePolicy, &str); 3] = [
+    (DeletePolicy::Propagate, "Delete on the other side too"),
+    (DeletePolicy::Detach, "Keep on the other side, stop syncing it"),
+    (DeletePolicy::Restore, "Make it again"),
+];
+
+fn contacts_ui(ui: &mut Ui, policy: &mut Policy) {
+    let mut on = policy.modules.contacts.is_some();
+    if form::tick(ui, "Sync contacts", &mut on).changed() {
+        policy.modules.contacts = on.then(ContactsPolicy::default);
+    }
+    ui.add_space(6.0);
+    let Some(c) = &mut policy.modules.contacts else { return };
+    form::choice(ui, "Direction", &mut c.direction, &DIRECTIONS, None);
+    form::choice(ui, "Conflicts", &mut c.conflict, &CONFLICTS, None);
+    form::below(ui, "When the same field was changed on both sides.", false);
+    ui.add_space(6.0);
+    form::choice(ui, "Deleted in the mailbox", &mut c.deleted_in_mail, &DELETIONS, None);
+    form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
+}
+
+fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
+    let mut on = policy.modules.calendar.is_some();
+    if form::tick(ui, "Sync the calendar", &mut on).changed() {
+        policy.modules.calendar = on.then(CalendarPolicy::default);
+    }
+    ui.add_space(6.0);
+    let Some(c) = &mut policy.modules.calendar else { return };
+    form::number(ui, "Window back", &mut c.days_back, 0..=3650, "days", None);
+    form::number(ui, "Window ahead", &mut c.days_ahead, 1..=3650, "days", None);
+    form::below(ui, "Appointments outside of the window are left alone.", false);
+    ui.add_space(6.0);
+    form::tick(ui, "Skip appointment if \"Private\"", &mut c.skip_private);
+    ui.add_space(6.0);
+    form::choice(ui, "Direction", &mut c.direction, &DIRECTIONS, None);
+    form::choice(ui, "Conflicts", &mut c.conflict, &CONFLICTS, None);
+    form::below(ui, "When the same field was changed on both sides.", false);
+    ui.add_space(6.0);
+    form::choice(ui, "Deleted in the mailbox", &mut c.deleted_in_mail, &DELETIONS, None);
+    form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
+}
+
+fn safety_ui(ui: &mut Ui, policy: &mut Policy) {
+    let weak = tokens(ui).weak;
+    let text = "Delete Safety: more deletions of a user in one sync cycle than this are held until an administrator \
+                has approved them. Whichever limit is reached first counts.";
+    ui.add(egui::Label::new(RichText::new(text).color(weak)).wrap());
+    ui.add_space(8.0);
+    let s = &mut policy.safety;
+    let mut limits = |title: &str, limit: &mut SafetyLimit| {
+        form::number(
+            ui,
+            &format!("{title}, at most"),
+            &mut limit.items,
+            1..=100_000,
+            "deletions in one cycle",
+            None,
+        );
+        let unit = "% of the items in step";
+        form::number(ui, &format!("{title}, or"), &mut limit.percent, 1..=100, unit, None);
+        ui.add_space(8.0);
+    };
+    limits("Contacts", &mut s.contacts);
+    limits("Calendar", &mut s.calendar);
+}
+
+fn about_ui(ui: &mut Ui, editor: &PolicyEditor, now: DateTime<Utc>) {
+    let stamp = |stamp: Option<&Stamp>| {
+        stamp.map_or_else(
+            || "not recorded".to_owned(),
+            |s| format!("{} by {} ({})", age::ago(s.at, now), s.by, age::exact(s.at)),
+        )
+    };
+    if let Some(policy) = &editor.original {
+        form::fact(ui, "Created", &stamp(policy.created.as_ref()));
+        form::fact(ui, "Last modified", &stamp(policy.modified.as_ref()));
+    }
+    ui.add_space(10.0);
+    revisions_ui(ui, &editor.revisions, now);
+}

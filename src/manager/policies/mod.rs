@@ -1,0 +1,11 @@
+//! Policies: the list, the editor with the Exchange Browser, Licensing Details.
+
+pub mod browser;
+pub mod browser_ui;
+pub mod editor;
+pub mod editor_ui;
+pub mod general_ui;
+pub mod licensing;
+pub mod licensing_ui;
+pub mod model;
+pub mod ui;

@@ -1,0 +1,45 @@
+//! The fonts: Inter for text (SIL Open Font License, `assets/fonts/Inter-LICENSE.txt`) and Lucide for icons. Names in
+//! other scripts come from the computer's own fonts.
+
+use egui::epaint::text::VariationCoords;
+use egui::{FontData, FontDefinitions, FontFamily, RichText};
+use lucide_icons::{Icon, LUCIDE_FONT_BYTES};
+use std::sync::Arc;
+
+static INTER: &[u8] = include_bytes!("../../../assets/fonts/Inter.ttf");
+
+/// The family of headings and of words that matter.
+pub fn strong_family() -> FontFamily {
+    FontFamily::Name("strong".into())
+}
+
+/// An icon as text.
+pub fn icon(icon: Icon) -> RichText {
+    RichText::new(char::from(icon).to_string())
+}
+
+/// Inter at two weights, with the icons behind it.
+pub fn definitions() -> FontDefinitions {
+    let inter = |weight: f32| {
+        let mut data = FontData::from_static(INTER);
+        data.tweak.coords = VariationCoords::new([(b"wght", weight), (b"opsz", 14.0)]);
+        Arc::new(data)
+    };
+    let mut icons = FontData::from_static(LUCIDE_FONT_BYTES);
+    icons.tweak.scale = 1.15;
+    icons.tweak.y_offset_factor = 0.06;
+
+    let mut fonts = FontDefinitions::empty();
+    fonts.font_data.insert("inter".into(), inter(430.0));
+    fonts.font_data.insert("inter-strong".into(), inter(620.0));
+    fonts.font_data.insert("icons".into(), Arc::new(icons));
+    let families = [
+        (FontFamily::Proportional, "inter"),
+        (FontFamily::Monospace, "inter"),
+        (strong_family(), "inter-strong"),
+    ];
+    for (family, text) in families {
+        fonts.families.insert(family, vec![text.into(), "icons".into()]);
+    }
+    fonts
+}

@@ -1,0 +1,4 @@
+//! The welcome page, when no workspace is open.
+
+pub mod model;
+pub mod ui;
