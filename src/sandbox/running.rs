@@ -1,5 +1,7 @@
 //! Starting and stopping a whole sandbox.
 
+use crate::control::Control;
+use crate::exchange::Exchange;
 use crate::salesforce::Salesforce;
 use crate::seed::Company;
 use crate::serve::{Bound, Serving, with_dump};
@@ -84,32 +86,41 @@ impl Sandbox {
                 .await
                 .map_err(|source| SandboxError::Port { system, port, source })
         };
+        let exchange_port = bind("Exchange", options.exchange_port).await?;
         let salesforce_port = bind("Salesforce", options.salesforce_port).await?;
 
-        let salesforce_url = salesforce_port.url();
+        let dumped = |router, system| match &options.wire_dump {
+            Some(folder) => with_dump(router, folder.clone(), system),
+            None => router,
+        };
+        let (exchange_url, salesforce_url) = (exchange_port.url(), salesforce_port.url());
+        let exchange = Exchange::new(&options.company, options.today);
         let salesforce = Salesforce::new(&options.company, options.today);
-        let mut router = salesforce.router(&salesforce_url);
-        if let Some(folder) = &options.wire_dump {
-            router = with_dump(router, folder.clone(), "salesforce");
-        }
-        Ok(RunningSandbox {
-            salesforce_url,
-            ca_pem: authority.map(|a| a.ca_pem),
-            salesforce,
-            serving: vec![salesforce_port.serve(router)],
-        })
+        let serving = vec![
+            exchange_port.serve(dumped(exchange.router(&exchange_url), "exchange")),
+            salesforce_port.serve(dumped(salesforce.router(&salesforce_url), "salesforce")),
+        ];
+        let ca_pem = authority.map(|a| a.ca_pem);
+        Ok(RunningSandbox { exchange_url, salesforce_url, ca_pem, exchange, salesforce, serving })
     }
 }
 
 /// Servers that are running. Dropping it stops them at once; [`RunningSandbox::stop`] lets requests end.
 pub struct RunningSandbox {
+    exchange_url: String,
     salesforce_url: String,
     ca_pem: Option<String>,
+    exchange: Exchange,
     salesforce: Salesforce,
     serving: Vec<Serving>,
 }
 
 impl RunningSandbox {
+    /// Where Exchange is: EWS is at `/EWS/Exchange.asmx` below it.
+    pub fn exchange_url(&self) -> &str {
+        &self.exchange_url
+    }
+
     /// Where Salesforce is: the login address and the instance at once.
     pub fn salesforce_url(&self) -> &str {
         &self.salesforce_url
@@ -120,7 +131,17 @@ impl RunningSandbox {
         self.ca_pem.as_deref()
     }
 
-    /// The Salesforce organisation from behind.
+    /// The Exchange organisation.
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// The Exchange organisation from behind: faults, counters, changes as a user makes them.
+    pub fn control(&self) -> Control {
+        Control::new(&self.exchange)
+    }
+
+    /// The Salesforce organisation, with what can be asked of it from behind ([`crate::salesforce::control`]).
     pub fn salesforce(&self) -> &Salesforce {
         &self.salesforce
     }

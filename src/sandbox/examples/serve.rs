@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     settings.company = Company::load(&company.ok_or("which company file?")?)?;
-    let account = settings.company.salesforce.clone();
+    let accounts = (settings.company.exchange.account.clone(), settings.company.salesforce.account.clone());
 
     let sandbox = Sandbox::start(settings).await?;
     let ca = match sandbox.ca_pem() {
@@ -40,9 +40,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "{}",
         serde_json::json!({
+            "exchange": sandbox.exchange_url(),
             "salesforce": sandbox.salesforce_url(),
             "ca": ca,
-            "salesforce_account": account.account,
+            "exchange_account": accounts.0,
+            "salesforce_account": accounts.1,
         })
     );
     stopped().await?;

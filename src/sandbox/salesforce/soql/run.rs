@@ -101,6 +101,17 @@ impl Path {
         }
     }
 
+    fn kind(&self) -> Kind {
+        match self.end {
+            End::Field(field) => field.kind,
+            End::Type => Kind::Text(255),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        is_text(self.kind())
+    }
+
     fn value(&self, org: &Org, record: &Record) -> Value {
         let mut record = record;
         let mut object = None;
@@ -170,8 +181,8 @@ pub fn run(org: &Org, query: &Query, soql: &str, data: &str, deleted: bool) -> R
         keyed.sort_by(|(a, _), (b, _)| {
             a.iter().zip(b).zip(&order).fold(
                 Ordering::Equal,
-                |so_far, ((a, b), (_, descending, nulls_last))| {
-                    so_far.then_with(|| compare_keys(a, b, *descending, *nulls_last))
+                |so_far, ((a, b), (path, descending, nulls_last))| {
+                    so_far.then_with(|| compare_keys(a, b, path.is_text(), *descending, *nulls_last))
                 },
             )
         });
@@ -201,8 +212,8 @@ pub fn run(org: &Org, query: &Query, soql: &str, data: &str, deleted: bool) -> R
     }
 }
 
-/// Nulls come first unless asked otherwise, whatever the direction.
-fn compare_keys(a: &Value, b: &Value, descending: bool, nulls_last: bool) -> Ordering {
+/// Nulls come first unless asked otherwise, whatever the direction. Text is compared without regard to case, ids with.
+fn compare_keys(a: &Value, b: &Value, fold: bool, descending: bool, nulls_last: bool) -> Ordering {
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
         (true, false) => {
@@ -221,7 +232,8 @@ fn compare_keys(a: &Value, b: &Value, descending: bool, nulls_last: bool) -> Ord
         }
         (false, false) => {
             let order = match (a, b) {
-                (Value::String(a), Value::String(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
+                (Value::String(a), Value::String(b)) if fold => a.to_lowercase().cmp(&b.to_lowercase()),
+                (Value::String(a), Value::String(b)) => a.cmp(b),
                 (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
                 (a, b) => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
             };
@@ -332,10 +344,7 @@ impl<'a> Context<'a> {
         operator: Operator,
         literal: &Literal,
     ) -> Result<ValueTest, ApiError> {
-        let kind = match path.end {
-            End::Field(field) => field.kind,
-            End::Type => Kind::Text(255),
-        };
+        let kind = path.kind();
         let wrong = |what: &str| {
             let message = format!(
                 "{}\nvalue of filter criterion for field '{}' must be of type {what}",
