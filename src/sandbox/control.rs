@@ -212,7 +212,7 @@ fn answer(result: Result<Value, EditError>) -> Response {
 }
 
 /// The control routes.
-pub(crate) fn router(exchange: Exchange) -> Router {
+pub(crate) fn router(exchange: &Exchange) -> Router {
     let counters = |State(c): State<Control>| async move { Json(c.counters()) };
     let mails = |State(c): State<Control>| async move { Json(c.mails()) };
     let users = |State(c): State<Control>| async move {
@@ -248,5 +248,5 @@ pub(crate) fn router(exchange: Exchange) -> Router {
         .route("/_sandbox/exchange/password", post(password))
         .route("/_sandbox/exchange/rights", post(rights))
         .route("/_sandbox/exchange/reset", post(reset))
-        .with_state(Control::new(&exchange))
+        .with_state(Control::new(exchange))
 }

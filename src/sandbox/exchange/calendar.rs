@@ -264,7 +264,7 @@ pub(super) fn mail_deleted(organisation: &mut Organisation, mailbox: usize, item
     let subject = item.text("item:Subject").unwrap_or_default();
     match &item.organizer {
         Some(organizer) => {
-            organisation.would_mail("response", &from, std::slice::from_ref(organizer), subject)
+            organisation.would_mail("response", &from, std::slice::from_ref(organizer), subject);
         }
         None => organisation.would_mail("cancellation", &from, &attendees(item), subject),
     }

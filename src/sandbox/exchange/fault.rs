@@ -32,10 +32,6 @@ impl Refusal {
         Self::new("ErrorFolderNotFound", "The specified folder could not be found in the store.")
     }
 
-    pub(super) fn access_denied() -> Self {
-        Self::new("ErrorAccessDenied", "Access is denied. Check credentials and try again.")
-    }
-
     pub(super) fn no_mailbox() -> Self {
         Self::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
     }

@@ -106,7 +106,7 @@ fn fill(organisation: &mut Organisation, account: usize, mailbox: usize, person:
                 organisation.mailboxes[mailbox].add_item(item);
             }
             Err(fault) => {
-                tracing::warn!(person = %person.address, ?fault, "an entry of the company file was refused")
+                tracing::warn!(person = %person.address, ?fault, "an entry of the company file was refused");
             }
         }
     }

@@ -53,7 +53,7 @@ impl Exchange {
     /// The routes, control routes included. `url` is where clients find this server, without a slash at the end: what
     /// autodiscover answers.
     pub fn router(&self, url: &str) -> Router {
-        router(Self { organisation: Arc::clone(&self.organisation), url: Some(url.into()) })
+        router(&Self { organisation: Arc::clone(&self.organisation), url: Some(url.into()) })
     }
 
     /// The organisation. A panic while it was locked leaves it as it was at that moment, which is good enough here.
@@ -64,7 +64,7 @@ impl Exchange {
 
 /// The routes of an organisation, control routes included (`/_sandbox/exchange/…`). Autodiscover answers with the host
 /// that it was asked at.
-pub fn router(exchange: Exchange) -> Router {
+pub fn router(exchange: &Exchange) -> Router {
     let ews = get(soap::get).post(soap::post);
     let autodiscover = get(autodiscover::get).post(autodiscover::post);
     Router::new()

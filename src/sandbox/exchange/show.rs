@@ -11,6 +11,7 @@ use super::shape::{BodyWanted, ItemShape, entry_key, index_uri};
 use super::time;
 use super::xml::Element;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::fmt::Write as _;
 
 /// FindItem cuts texts after this many characters.
 const FIND_TEXT: usize = 255;
@@ -172,10 +173,9 @@ impl<'a> View<'a> {
         let series = item.properties.contains_key("calendar:Recurrence");
         let shown_start = self.occurrence.map_or(start, |(_, at)| at);
         match property.element {
-            "Start" => text(time::format(shown_start)),
+            "Start" | "ReminderDueBy" => text(time::format(shown_start)),
             "End" => text(time::format(shown_start + (end - start))),
             "RecurrenceId" | "OriginalStart" => self.occurrence.and_then(|(_, at)| text(time::format(at))),
-            "ReminderDueBy" => text(time::format(shown_start)),
             "IsMeeting" => text(meeting.to_string()),
             "IsRecurring" => text(series.to_string()),
             "MeetingRequestWasSent" => text(item.request_sent.to_string()),
@@ -209,7 +209,6 @@ impl<'a> View<'a> {
             "AppointmentState" => {
                 text((if item.organizer.is_some() { 3 } else { i32::from(meeting) }).to_string())
             }
-            "AppointmentReplyTime" => None,
             "FirstOccurrence" | "LastOccurrence" if series && self.occurrence.is_none() => {
                 let recurrence = Recurrence::parse(&item.properties["calendar:Recurrence"]).ok()?;
                 let all: Vec<_> = recurrence.occurrences(start, calendar::zone(item)).collect();
@@ -272,9 +271,14 @@ impl<'a> View<'a> {
 fn default(class: Class, element: &str) -> Option<&'static str> {
     Some(match (class, element) {
         (_, "Sensitivity" | "Importance") => "Normal",
+        // Events made through EWS remind a quarter of an hour before.
+        (Class::CalendarItem, "ReminderIsSet" | "IsResponseRequested" | "AllowNewTimeProposal") => "true",
+        (Class::CalendarItem, "ReminderMinutesBeforeStart") => "15",
         (
             _,
-            "IsSubmitted"
+            "ReminderIsSet"
+            | "IsResponseRequested"
+            | "IsSubmitted"
             | "IsFromMe"
             | "IsResend"
             | "IsUnmodified"
@@ -290,10 +294,6 @@ fn default(class: Class, element: &str) -> Option<&'static str> {
             | "IsRead",
         ) => "false",
         (_, "Culture") => "en-US",
-        // Events made through EWS remind a quarter of an hour before.
-        (Class::CalendarItem, "ReminderIsSet" | "IsResponseRequested" | "AllowNewTimeProposal") => "true",
-        (Class::CalendarItem, "ReminderMinutesBeforeStart") => "15",
-        (Class::Message, "IsResponseRequested") | (_, "ReminderIsSet") => "false",
         (
             _,
             "ReminderMinutesBeforeStart" | "ConferenceType" | "AppointmentSequenceNumber" | "PercentComplete",
@@ -325,17 +325,18 @@ pub(super) fn rights() -> Element {
 fn duration(length: TimeDelta) -> String {
     let minutes = length.num_minutes();
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    // Writing to a String cannot fail.
     let mut out = String::from("P");
     if days > 0 {
-        out += &format!("{days}D");
+        let _ = write!(out, "{days}D");
     }
     if hours > 0 || minutes > 0 || days == 0 {
         out.push('T');
         if hours > 0 {
-            out += &format!("{hours}H");
+            let _ = write!(out, "{hours}H");
         }
         if minutes > 0 || hours == 0 {
-            out += &format!("{minutes}M");
+            let _ = write!(out, "{minutes}M");
         }
     }
     out

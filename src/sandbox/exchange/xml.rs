@@ -17,7 +17,6 @@ pub(super) const ERRORS: &str = "http://schemas.microsoft.com/exchange/services/
 pub(super) enum Space {
     Types,
     Messages,
-    Errors,
     /// Anything else; written without a namespace.
     None,
 }
@@ -45,11 +44,6 @@ impl Element {
     /// An element of the messages namespace.
     pub(super) fn m(name: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Space::Messages, name)
-    }
-
-    /// An element of the errors namespace.
-    pub(super) fn e(name: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Space::Errors, name)
     }
 
     pub(super) fn attr(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
@@ -92,7 +86,6 @@ impl Element {
         let space = match node.tag_name().namespace() {
             Some(TYPES) => Space::Types,
             Some(MESSAGES) => Space::Messages,
-            Some(ERRORS) => Space::Errors,
             _ => Space::None,
         };
         let children: Vec<_> =
@@ -114,12 +107,11 @@ impl Element {
         }
     }
 
-    /// Writes the element with the prefixes `t`, `m` and `e`, which the envelope declares.
+    /// Writes the element with the prefixes `t` and `m`, which the envelope declares.
     pub(super) fn write(&self, out: &mut String) {
         let prefix = match self.space {
             Space::Types => "t:",
             Space::Messages => "m:",
-            Space::Errors => "e:",
             Space::None => "",
         };
         // Writing to a String cannot fail.

@@ -35,7 +35,7 @@ pub(super) fn run(
         "CreateFolder" => folders::create_folder(organisation, caller, operation),
         "DeleteFolder" => folders::delete_folder(organisation, caller, operation),
         "ResolveNames" => names::resolve_names(organisation, caller, operation),
-        "GetServerTimeZones" => zones::get_server_time_zones(operation),
+        "GetServerTimeZones" => Ok(zones::get_server_time_zones(operation)),
         other => {
             Err(Refusal::new("ErrorInvalidRequest", format!("The sandbox has no operation {other}.")).into())
         }

@@ -164,12 +164,11 @@ fn hierarchy(
     operation: &Element,
     shape: &FolderShape,
 ) -> Result<Vec<Element>, Refusal> {
-    let top = match operation.child("SyncFolderId") {
-        Some(target) => organisation.find_target_folder(caller, target)?,
-        None => {
-            let id = Element::t("DistinguishedFolderId").attr("Id", "msgfolderroot");
-            organisation.find_folder(caller, &id)?
-        }
+    let top = if let Some(target) = operation.child("SyncFolderId") {
+        organisation.find_target_folder(caller, target)?
+    } else {
+        let id = Element::t("DistinguishedFolderId").attr("Id", "msgfolderroot");
+        organisation.find_folder(caller, &id)?
     };
     let state = State::of(operation, "folders", organisation.generation, top)?;
     let mailbox = &organisation.mailboxes[top.0];
