@@ -1,0 +1,54 @@
+//! The agent's own log: a file a day in `state/logs`, and standard error.
+
+use crate::AgentFault;
+use riva_core::documents::{LogSettings, Workspace};
+use std::path::Path;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// Writes what is still in memory when it is dropped: keep it until the end.
+#[derive(Debug)]
+pub struct LogGuard(#[expect(dead_code, reason = "dropping it flushes the log")] WorkerGuard);
+
+/// Starts the log of this process as the workspace's settings say. Once per process; `RUST_LOG` overrules the level.
+pub fn start_logging(workspace: &Path) -> Result<LogGuard, AgentFault> {
+    let settings = Workspace::new(workspace).load()?.settings.unwrap_or_default().log;
+    let folder = workspace.join("state/logs");
+    let doing = format!("write logs to {}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(AgentFault::io(doing.clone()))?;
+    let file = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("agent")
+        .filename_suffix("log")
+        .max_log_files(usize::try_from(settings.keep_files.max(1)).unwrap_or(usize::MAX))
+        .build(&folder)
+        .map_err(|e| AgentFault::Io { doing, source: std::io::Error::other(e) })?;
+    let (file, guard) = tracing_appender::non_blocking(file);
+    let started = tracing_subscriber::registry()
+        .with(filter(&settings))
+        .with(fmt::layer().with_writer(file).with_ansi(false))
+        .with(fmt::layer().with_writer(std::io::stderr))
+        .try_init();
+    if let Err(e) = started {
+        tracing::debug!("this process has a log already: {e}");
+    }
+    Ok(LogGuard(guard))
+}
+
+/// The settings' level for our own crates; others speak up from a warning on.
+fn filter(settings: &LogSettings) -> EnvFilter {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        return filter;
+    }
+    let level = settings.level.trim();
+    let ours = ["riva", "riva_agent", "riva_api", "riva_core", "riva_connectors", "riva_store", "riva_sync"];
+    let directives = if level.contains(['=', ',']) {
+        level.to_owned()
+    } else {
+        ours.iter().fold("warn".to_owned(), |all, name| format!("{all},{name}={level}"))
+    };
+    EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))
+}

@@ -1,0 +1,324 @@
+//! The agent as its clients see it, on systems in memory.
+
+use crate::fakes::Fakes;
+use crate::{AgentFault, run};
+use riva_api::{Address, Agent, AgentClient, AgentError, AgentFile, QueueRow, Selection};
+use riva_core::activity::{ActivityQuery, Level};
+use riva_core::fault::{Fault, FaultKind};
+use riva_core::ids::MemberId;
+use riva_core::license::sign;
+use riva_core::ports::SystemClock;
+use riva_core::queue::StateKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+const ANN: &str = "ann@example.com";
+const BOB: &str = "bob@example.com";
+
+/// A workspace with two connections, one policy of these users, and a licence for so many.
+fn workspace(users: &[&str], counts: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("riva.toml", "");
+    write(
+        "connections/mail.toml",
+        "system = \"exchange-ews\"\naddress = \"https://mail.example/EWS/Exchange.asmx\"\naccount = \"riva\"\n",
+    );
+    write(
+        "connections/crm.toml",
+        "system = \"odoo\"\naddress = \"https://crm.example\"\naccount = \"riva\"\n\
+          [options]\ndatabase = \"db\"\n",
+    );
+    write("policies/sales.toml", &policy(users));
+    write("licenses/test.license", &license(counts));
+    folder
+}
+
+fn policy(users: &[&str]) -> String {
+    let mut text = "enabled = true\nmail = \"mail\"\ncrm = \"crm\"\n\n[modules.contacts]\n".to_owned();
+    for (n, user) in users.iter().enumerate() {
+        text += &format!(
+            "\n[[user]]\naddress = \"{user}\"\nadded = {{ at = \"2026-01-01T00:00:{n:02}Z\", by = \"t\" }}\n"
+        );
+    }
+    text
+}
+
+fn license(counts: u32) -> String {
+    let text = format!(
+        "[license]\nid = \"T-1\"\nlicensee = \"Example\"\nmode = \"demo\"\nissued = \"2026-01-01\"\n\
+         expires = \"2999-12-31\"\n\n[license.counts]\nexchange-ews = {counts}\nodoo = {counts}\n"
+    );
+    sign(&text, &include_str!("../../config/demo/demo-issuer.key").to_owned().into()).unwrap()
+}
+
+/// An agent that runs in this process.
+struct Running {
+    workspace: PathBuf,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), AgentFault>>,
+    client: AgentClient,
+}
+
+impl Running {
+    async fn start(workspace: &Path, fakes: &Fakes) -> Self {
+        let shutdown = CancellationToken::new();
+        let (folder, systems, stop) = (workspace.to_owned(), Arc::new(fakes.clone()), shutdown.clone());
+        let task = tokio::spawn(async move { run(&folder, systems, Arc::new(SystemClock), stop).await });
+        let running =
+            Self { workspace: workspace.to_owned(), shutdown, task, client: AgentClient::new(workspace) };
+        until("the agent answers", async || running.client.status().await.is_ok()).await;
+        running
+    }
+
+    async fn row(&self, user: &str) -> QueueRow {
+        let queue = self.client.queue().await.unwrap();
+        queue.into_iter().find(|r| r.member.address.as_str() == user).unwrap()
+    }
+
+    async fn is(&self, user: &str, kind: StateKind) {
+        until(&format!("{user} is {kind:?}"), async || self.row(user).await.shown.kind == kind).await;
+    }
+
+    async fn initial_done(&self, user: &str) {
+        let done = async || self.row(user).await.member.state.initial_done_at.is_some();
+        until(&format!("the initial sync of {user} is done"), done).await;
+    }
+
+    async fn lines(&self, member: MemberId) -> Vec<(Level, String)> {
+        let query = ActivityQuery { member, after: 0, limit: 500 };
+        let lines = self.client.activity(&query).await.unwrap();
+        lines.into_iter().map(|l| (l.level, l.text)).collect()
+    }
+
+    async fn stop(self) {
+        self.client.stop().await.unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// Waits for a condition; fails with its name after half a minute.
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn users_are_synced_and_told_in_plain_words() {
+    let (folder, fakes) = (workspace(&[ANN, BOB], 2), Fakes::new());
+    fakes.mail().add(ANN, "Mia Mail");
+    fakes.crm().add(ANN, "Carl Crm");
+    fakes.crm().add(BOB, "Bea Crm");
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    agent.initial_done(BOB).await;
+    assert_eq!(fakes.mail().names(ANN), ["Carl Crm", "Mia Mail"]);
+    assert_eq!(fakes.crm().names(ANN), ["Carl Crm", "Mia Mail"]);
+    assert_eq!(fakes.mail().names(BOB), ["Bea Crm"]);
+
+    agent.is(ANN, StateKind::Waiting).await;
+    let ann = agent.row(ANN).await.member;
+    assert_eq!(ann.state.linked(), 2);
+    assert_eq!(ann.crm_user.as_ref().map(|u| u.as_str()), Some(ANN));
+    let lines = agent.lines(ann.id).await;
+    let said = |text: &str| lines.iter().any(|(level, line)| *level == Level::Info && line.contains(text));
+    for text in [
+        "Starting sync: mail and crm (initial sync).",
+        "Contacts: 1 created in the CRM, 1 created in the mailbox; 2 in step.",
+        "Full initial sync is completed: Contacts 2 in step.",
+        "Synchronization Completed in 1 sec.",
+        "Next scheduled full synchronization: ",
+    ] {
+        assert!(said(text), "{text:?} is not in {lines:#?}");
+    }
+
+    // "Sync now" brings what has changed in the CRM since, and nothing else.
+    fakes.crm().add(ANN, "Nina New");
+    assert_eq!(agent.client.sync_now(&Selection::User(ANN.into())).await, Ok(1));
+    until("the new contact arrives", async || fakes.mail().names(ANN).len() == 3).await;
+    agent.is(ANN, StateKind::Waiting).await;
+    assert_eq!(fakes.mail().names(BOB).len(), 1);
+    let status = agent.client.status().await.unwrap();
+    assert_eq!((status.members, status.complaints), (2, Vec::<String>::new()));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_stopped_agent_leaves_nothing_behind_and_goes_on_where_it_was() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    fakes.mail().add(ANN, "Mia Mail");
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    agent.is(ANN, StateKind::Waiting).await;
+    let cycle = agent.row(ANN).await.member.state.cycle;
+
+    // A second agent for the same workspace is refused, in words.
+    let second =
+        run(folder.path(), Arc::new(fakes.clone()), Arc::new(SystemClock), CancellationToken::new()).await;
+    let why = second.unwrap_err().to_string();
+    assert!(why.starts_with("an agent already runs for"), "{why}");
+
+    let client = AgentClient::new(&agent.workspace);
+    agent.stop().await;
+    assert_eq!(client.status().await, Err(AgentError::NotRunning));
+    for name in ["agent.json", "agent.token", "agent.sock"] {
+        assert!(!folder.path().join("state").join(name).exists(), "{name} was left behind");
+    }
+    let again = Running::start(folder.path(), &fakes).await;
+    assert_eq!(again.row(ANN).await.shown.kind, StateKind::Waiting);
+    assert_eq!(again.row(ANN).await.member.state.cycle, cycle);
+    assert_eq!(fakes.crm().names(ANN), ["Mia Mail"]);
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn who_gets_no_licence_count_is_told_why_and_others_go_on() {
+    let (folder, fakes) = (workspace(&[ANN, BOB], 1), Fakes::new());
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    agent.is(BOB, StateKind::LicenceRefused).await;
+    let bob = agent.row(BOB).await;
+    assert!(bob.shown.reason.contains("used up: 1 of 1"), "{}", bob.shown.reason);
+    until("it is in the activity", async || !agent.lines(bob.member.id).await.is_empty()).await;
+    let lines = agent.lines(bob.member.id).await;
+    assert!(lines[0].1.starts_with("Licence refused: The licence counts"), "{lines:?}");
+    assert_eq!(fakes.mail().opened, 1, "a refused user is not touched");
+
+    // A larger licence is installed.
+    std::fs::write(folder.path().join("licenses/test.license"), license(2)).unwrap();
+    agent.client.reload().await.unwrap();
+    agent.initial_done(BOB).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_is_shown_to_everyone_it_concerns_until_it_is_mended() {
+    let (folder, fakes) = (workspace(&[ANN, BOB], 2), Fakes::new());
+    fakes.crm().fault =
+        Some(Fault::new(FaultKind::GivenCredentials, "crm.example refused the login of riva."));
+    let agent = Running::start(folder.path(), &fakes).await;
+    for user in [ANN, BOB] {
+        agent.is(user, StateKind::Credentials).await;
+        let shown = agent.row(user).await.shown;
+        assert_eq!(shown.text, "Cannot Connect to the Target System with Given Credentials");
+        assert!(shown.reason.starts_with("CRM: crm.example refused the login of riva."), "{}", shown.reason);
+    }
+    // Nobody hammers a login that is refused.
+    assert!(fakes.mail().opened <= 2, "{} tries", fakes.mail().opened);
+
+    // The password is set anew: the document is touched by it, and all go on without a restart.
+    fakes.crm().fault = None;
+    let document = folder.path().join("connections/crm.toml");
+    let text = std::fs::read_to_string(&document).unwrap();
+    std::fs::write(&document, format!("{text}\n# password changed\n")).unwrap();
+    agent.initial_done(ANN).await;
+    agent.initial_done(BOB).await;
+    agent.is(BOB, StateKind::Waiting).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_one_user_stops_nobody_else() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    fakes.mail().fault = Some(Fault::new(FaultKind::MailboxNeverOpened, "Ann has never logged in."));
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.is(ANN, StateKind::Fault).await;
+    let row = agent.row(ANN).await;
+    assert_eq!(row.shown.text, "Mailbox Never Opened");
+    let minutes = (row.member.next_at - chrono::Utc::now()).num_minutes();
+    assert!((58..=60).contains(&minutes), "tried again in {minutes} minutes");
+    // "Sync now" after Ann has logged in.
+    fakes.mail().fault = None;
+    agent.client.sync_now(&Selection::All).await.unwrap();
+    agent.initial_done(ANN).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_broken_document_the_last_good_version_stays_in_force() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    agent.stop().await;
+    let path = folder.path().join("policies/sales.toml");
+    std::fs::write(&path, policy(&[ANN]).replace("enabled", "enabeld")).unwrap();
+    let agent = Running::start(folder.path(), &fakes).await;
+    let status = agent.client.status().await.unwrap();
+    assert_eq!(status.members, 1);
+    let complaints = status.complaints.join("\n");
+    assert!(complaints.contains("policies/sales.toml:1"), "{complaints}");
+    assert!(complaints.contains("The last good version stays in force."), "{complaints}");
+    assert!(agent.row(ANN).await.member.enabled);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn only_who_has_the_token_is_answered() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    std::fs::write(
+        folder.path().join("riva.toml"),
+        format!("[api]\nlisten = \"127.0.0.1:{}\"\n", free_port()),
+    )
+    .unwrap();
+    let agent = Running::start(folder.path(), &fakes).await;
+    let file = AgentFile::read(folder.path()).unwrap().unwrap();
+    let Address::Url(url) = &file.address else { panic!("a port was asked for") };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let status = async |token: Option<&str>| {
+        let request = client.get(format!("{url}/v1/queue"));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        request.send().await.unwrap().status().as_u16()
+    };
+    let token = file.token(folder.path()).unwrap();
+    let token = secrecy::ExposeSecret::expose_secret(&token);
+    assert_eq!(status(Some(token)).await, 200);
+    assert_eq!(status(None).await, 401);
+    assert_eq!(status(Some("")).await, 401);
+    assert_eq!(status(Some(&token[1..])).await, 401);
+    assert_eq!(status(Some(&format!("{}x", &token[..token.len() - 1]))).await, 401);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        for name in ["agent.token", "agent.json", "riva.db"] {
+            let mode =
+                std::fs::metadata(folder.path().join("state").join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+    agent.stop().await;
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_call_that_is_under_way() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    fakes.mail().add(ANN, "Mia Mail");
+    fakes.gate.send_replace(false);
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.is(ANN, StateKind::Running).await;
+    agent.shutdown.cancel();
+    fakes.gate.send_replace(true);
+    agent.task.await.unwrap().unwrap();
+    // What was under way is done and written down: the next agent makes nothing twice.
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    assert_eq!(fakes.crm().names(ANN), ["Mia Mail"]);
+    agent.stop().await;
+}

@@ -1,0 +1,411 @@
+//! One cycle of one member: licence, both sides, the CRM's feed, the engine; then what came of it.
+
+use crate::activity::Recorder;
+use crate::service::Service;
+use chrono::{DateTime, Local, TimeDelta, Utc};
+use riva_core::activity::Level;
+use riva_core::documents::{Connection, Policy, usage};
+use riva_core::fault::{Fault, FaultKind};
+use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
+use riva_core::item::Module;
+use riva_core::ports::{Claimed, QueueStore as _, SilentWriter, StoreError};
+use riva_core::queue::{MemberRow, MemberState, ModuleCounts};
+use riva_core::rows::Side;
+use riva_sync::{
+    CycleContext, CycleFault, CycleOutcome, FeedContext, RandomIds, StopSignal, run_cycle, run_feed,
+};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A feed that was read so recently is not read again for a cycle that is merely due. "Sync now" reads it in any case.
+const FEED_IS_FRESH: TimeDelta = TimeDelta::minutes(1);
+/// Cycles whose writes are shown.
+const SPARK: usize = 24;
+
+/// When the engine is to send nothing more.
+pub(crate) struct Stop {
+    pub shutdown: CancellationToken,
+    /// The lease was lost, or could not be held in time.
+    pub lost: CancellationToken,
+}
+
+impl StopSignal for Stop {
+    fn stopped(&self) -> bool {
+        self.shutdown.is_cancelled() || self.lost.is_cancelled()
+    }
+}
+
+/// A cycle that is under way.
+struct Cycle<'a> {
+    service: &'a Service,
+    member: &'a MemberRow,
+    fence: i64,
+    stop: &'a Stop,
+    begun: DateTime<Utc>,
+    recorder: Recorder,
+}
+
+/// Works on a claimed member and gives it back.
+pub(crate) async fn work(service: &Service, claimed: Claimed, stop: Stop) {
+    let Claimed { member, fence } = claimed;
+    let mut state = member.state.clone();
+    state.progress = None;
+    let done = async {
+        let next = cycle(service, &member, fence, &stop, &mut state).await?;
+        service.log.flush().await;
+        service.store.release(member.id, fence, &state, next).await
+    };
+    match done.await {
+        Ok(()) => {}
+        Err(StoreError::LeaseLost(_)) => {
+            tracing::warn!("{}: another agent has taken it over", member.address);
+        }
+        // The lease runs out, and then it is tried again.
+        Err(StoreError::Broken(why)) => {
+            tracing::error!("{}: the state database failed: {why}", member.address);
+        }
+    }
+}
+
+/// Runs a cycle if the user may be synced. Answers when the member is due again.
+async fn cycle(
+    service: &Service,
+    member: &MemberRow,
+    fence: i64,
+    stop: &Stop,
+    state: &mut MemberState,
+) -> Result<DateTime<Utc>, StoreError> {
+    let begun = service.clock.now();
+    let Some((policy, mail, crm)) = service.policy(&member.policy) else {
+        // The documents were read anew since it was claimed; the queue will follow.
+        return Ok(begun + TimeDelta::hours(1));
+    };
+    let refused = service.documents().refused(&policy.name, &member.address);
+    let news = refused.is_some() && refused != state.licence;
+    state.licence = refused;
+    state.cycle += u64::from(state.licence.is_none());
+    let (log, live, clock) = (service.log.clone(), service.live.clone(), Arc::clone(&service.clock));
+    let recorder = Recorder::new(member, state.cycle, log, live, clock);
+    if let Some(why) = &state.licence {
+        if news {
+            recorder.say(Level::Error, format!("Licence refused: {why}"));
+        }
+        return Ok(begun + interval(&policy));
+    }
+    let cycle = Cycle { service, member, fence, stop, begun, recorder };
+    cycle.run(&policy, &mail, &crm, state).await
+}
+
+fn interval(policy: &Policy) -> TimeDelta {
+    TimeDelta::minutes(i64::from(policy.schedule.interval_minutes.max(1)))
+}
+
+impl Cycle<'_> {
+    /// Runs it, and answers when the member is due again. Fails if the store does.
+    async fn run(
+        &self,
+        policy: &Policy,
+        mail: &Connection,
+        crm: &Connection,
+        state: &mut MemberState,
+    ) -> Result<DateTime<Utc>, StoreError> {
+        let initial = if state.initial_done_at.is_none() { " (initial sync)" } else { "" };
+        self.say(
+            Level::Info,
+            format!("Starting sync: {} and {}{initial}.", mail.shown_name(), crm.shown_name()),
+        );
+        self.service.store.update_state(self.member.id, self.fence, state).await?;
+        let outcome = match self.open(policy, mail, crm).await {
+            Ok((mail, crm)) => self.engine(policy, mail, crm).await,
+            Err(fault) => CycleOutcome { fault: Some(fault), ..CycleOutcome::default() },
+        };
+        self.count(state, &outcome);
+        let now = self.service.clock.now();
+        state.last_end = Some(now);
+        state.backing_off = None;
+        match outcome.fault {
+            None => Ok(self.went_well(policy, state, outcome.more_work, now).await),
+            Some(CycleFault::Store(e)) => Err(e),
+            Some(CycleFault::Stopped) => {
+                self.say(Level::Info, "The agent stops: this sync goes on when it is started again.");
+                Ok(now)
+            }
+            Some(CycleFault::Side { side, fault }) => Ok(self.went_wrong(state, side, fault, now).await),
+        }
+    }
+
+    /// Both sides of the user, with the CRM's feed read before.
+    async fn open(
+        &self,
+        policy: &Policy,
+        mail: &Connection,
+        crm: &Connection,
+    ) -> Result<(Arc<dyn SilentWriter>, Arc<dyn SilentWriter>), CycleFault> {
+        let on = |side| move |fault| CycleFault::Side { side, fault };
+        let mail_system = self.service.systems.mail(mail).await.map_err(on(Side::Mail))?;
+        let mailbox = mail_system.open(&self.member.address).await.map_err(on(Side::Mail))?;
+        let crm_system = self.service.systems.crm(crm).await.map_err(on(Side::Crm))?;
+        let user = crm_system.user(self.member.address.as_str()).await.map_err(on(Side::Crm))?;
+        if self.member.crm_user.as_ref() != Some(&user.id) {
+            self.service.store.set_crm_user(self.member.id, &user.id).await?;
+            self.say(Level::Info, format!("The CRM user is {} ({}).", user.name, user.user_name));
+        }
+        self.feed(policy, &crm.name, crm_system.as_ref(), &user.id).await?;
+        let records = crm_system.open(&user).await.map_err(on(Side::Crm))?;
+        let (folder, clock) = (&self.service.workspace, &self.service.clock);
+        if let Err(e) = usage::mark_used(folder, &policy.name, &[&mail.name, &crm.name], clock.now()) {
+            tracing::error!("it cannot be written down that the connections were used: {e}");
+        }
+        Ok((mailbox, records))
+    }
+
+    /// Reads what changed in the CRM, for all its members: one reader at a time, and not again what is fresh.
+    async fn feed(
+        &self,
+        policy: &Policy,
+        connection: &ConnectionName,
+        crm: &dyn riva_core::ports::CrmSystem,
+        own: &CrmUserId,
+    ) -> Result<(), CycleFault> {
+        let turn = self.service.feed_turn(connection);
+        let mut begun = turn.lock().await;
+        let enough = if self.member.urgent { self.begun } else { self.begun - FEED_IS_FRESH };
+        if begun.is_some_and(|at| at >= enough) {
+            return Ok(());
+        }
+        let now = self.service.clock.now();
+        let all = self.service.store.members().await?;
+        let mut members: Vec<(MemberId, CrmUserId)> = all
+            .into_iter()
+            .filter(|m| m.enabled && m.crm == *connection && m.id != self.member.id)
+            .filter_map(|m| Some((m.id, m.crm_user?)))
+            .collect();
+        members.push((self.member.id, own.clone()));
+        let modules = self.modules_on(connection, policy);
+        let context = FeedContext {
+            connection,
+            crm,
+            members: &members,
+            modules: &modules,
+            store: self.service.store.as_ref(),
+            stop: self.stop,
+        };
+        let read = run_feed(&context).await?;
+        *begun = Some(now);
+        tracing::debug!(
+            "{connection}: {} changes in the CRM, {} for members",
+            read.changes,
+            read.observations
+        );
+        Ok(())
+    }
+
+    /// What any enabled policy on a CRM syncs.
+    fn modules_on(&self, crm: &ConnectionName, own: &Policy) -> Vec<Module> {
+        let documents = self.service.documents();
+        let on_it = documents.policies.values().filter(|p| p.enabled && p.crm == *crm);
+        let mut modules: Vec<Module> = on_it.flat_map(|p| p.modules.enabled()).collect();
+        modules.extend(own.modules.enabled());
+        modules.sort_unstable();
+        modules.dedup();
+        modules
+    }
+
+    async fn engine(
+        &self,
+        policy: &Policy,
+        mail: Arc<dyn SilentWriter>,
+        crm: Arc<dyn SilentWriter>,
+    ) -> CycleOutcome {
+        let context = CycleContext {
+            member: self.member,
+            fence: self.fence,
+            policy,
+            mail,
+            crm,
+            store: self.service.store.as_ref(),
+            clock: self.service.clock.as_ref(),
+            ids: &RandomIds,
+            events: &self.recorder,
+            stop: self.stop,
+        };
+        run_cycle(&context).await
+    }
+
+    /// Adds what this cycle did to what was done before, and says it.
+    fn count(&self, state: &mut MemberState, outcome: &CycleOutcome) {
+        for (module, did) in &outcome.modules {
+            if let Some(text) = deeds(did) {
+                self.say_of(*module, format!("{module}: {text}."));
+            }
+            let sum = state.modules.entry(*module).or_default();
+            *sum = ModuleCounts {
+                initial_done: sum.initial_done || did.initial_done,
+                linked: did.linked,
+                held: did.held,
+                quarantined: did.quarantined,
+                created_mail: sum.created_mail + did.created_mail,
+                created_crm: sum.created_crm + did.created_crm,
+                updated_mail: sum.updated_mail + did.updated_mail,
+                updated_crm: sum.updated_crm + did.updated_crm,
+                deleted_mail: sum.deleted_mail + did.deleted_mail,
+                deleted_crm: sum.deleted_crm + did.deleted_crm,
+            };
+        }
+        state.recent_writes.push(outcome.writes);
+        let surplus = state.recent_writes.len().saturating_sub(SPARK);
+        state.recent_writes.drain(..surplus);
+    }
+
+    async fn went_well(
+        &self,
+        policy: &Policy,
+        state: &mut MemberState,
+        more_work: bool,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        state.mail_fault = None;
+        state.crm_fault = None;
+        state.last_success = Some(now);
+        self.works(&self.member.mail).await;
+        self.works(&self.member.crm).await;
+        self.service.health().well(self.member.id);
+        if more_work {
+            self.say(
+                Level::Info,
+                format!("{} So far; the rest follows at once.", self.duration("This part took", now)),
+            );
+            return now;
+        }
+        // A module that was switched off since leaves its counts behind: only those of the policy matter.
+        let done = |module: &Module| state.modules.get(module).is_some_and(|m| m.initial_done);
+        if state.initial_done_at.is_none() && policy.modules.enabled().iter().all(done) {
+            state.initial_done_at = Some(now);
+            let counts = state.modules.iter().map(|(m, c)| format!("{m} {} in step", c.linked));
+            let counts = counts.collect::<Vec<_>>().join(", ");
+            self.say(Level::Info, format!("Full initial sync is completed: {counts}."));
+        }
+        let next = now + interval(policy);
+        self.say(Level::Info, self.duration("Synchronization Completed in", now));
+        let clock = next.with_timezone(&Local).format("%H:%M:%S");
+        self.say(Level::Info, format!("Next scheduled full synchronization: {clock}"));
+        next
+    }
+
+    async fn went_wrong(
+        &self,
+        state: &mut MemberState,
+        side: Side,
+        fault: Fault,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let (connection, other) = match side {
+            Side::Mail => (&self.member.mail, &self.member.crm),
+            Side::Crm => (&self.member.crm, &self.member.mail),
+        };
+        let name = match side {
+            Side::Mail => "E-mail",
+            Side::Crm => "CRM",
+        };
+        self.say(Level::Error, format!("{name}: {fault} {}", fault.remedy));
+        let everyones = {
+            let all = self.service.documents().members();
+            let users =
+                all.iter().filter(|m| m.enabled && (m.mail == *connection || m.crm == *connection)).count();
+            self.service.health().fails(connection, Some(self.member.id), users, &fault, now)
+        };
+        if fault.kind == FaultKind::GivenCredentials {
+            self.service.systems.forget(connection);
+        }
+        let next = self.service.health().again(self.member.id, connection, &fault, now);
+        let clock = next.with_timezone(&Local).format("%H:%M:%S");
+        self.say(Level::Warning, format!("Tried again at {clock}."));
+        if fault.kind == FaultKind::Throttled {
+            state.backing_off = Some((next, format!("{name}: {} {}", fault.detail, fault.remedy)));
+            state.mail_fault = None;
+            state.crm_fault = None;
+            return next;
+        }
+        let (this, that) = match side {
+            Side::Mail => (&mut state.mail_fault, &mut state.crm_fault),
+            Side::Crm => (&mut state.crm_fault, &mut state.mail_fault),
+        };
+        *this = Some(fault);
+        // The mailbox opens first: a fault of the CRM tells that the mailbox works.
+        if side == Side::Crm {
+            *that = None;
+            self.works(other).await;
+        }
+        if everyones {
+            self.service.wake.notify_one();
+        }
+        next
+    }
+
+    async fn works(&self, connection: &ConnectionName) {
+        let was_down = {
+            let mut health = self.service.health();
+            let was_down = health.fault(connection).is_some();
+            health.works(connection);
+            was_down
+        };
+        if was_down {
+            self.service.recovered(connection).await;
+        }
+    }
+
+    fn duration(&self, what: &str, now: DateTime<Utc>) -> String {
+        // Rounded up: nothing takes no time.
+        let secs = ((now - self.begun).num_milliseconds().max(1) + 999) / 1000;
+        format!("{what} {secs} {}.", if secs == 1 { "sec" } else { "secs" })
+    }
+
+    fn say(&self, level: Level, text: impl Into<String>) {
+        self.recorder.say(level, text);
+    }
+
+    fn say_of(&self, module: Module, text: String) {
+        let event = riva_core::activity::SyncEvent::Line { level: Level::Info, module: Some(module), text };
+        riva_core::activity::EventSink::emit(&self.recorder, event);
+    }
+}
+
+/// What was done to a module's items, in words; `None` if nothing was.
+fn deeds(did: &ModuleCounts) -> Option<String> {
+    let deeds = [
+        (did.created_crm, "created in the CRM"),
+        (did.created_mail, "created in the mailbox"),
+        (did.updated_crm, "updated in the CRM"),
+        (did.updated_mail, "updated in the mailbox"),
+        (did.deleted_crm, "deleted in the CRM"),
+        (did.deleted_mail, "deleted in the mailbox"),
+    ];
+    let done: Vec<String> =
+        deeds.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if done.is_empty() {
+        return None;
+    }
+    let states = [(did.linked, "in step"), (did.held, "held"), (did.quarantined, "failed")];
+    let states = states.into_iter().enumerate().filter(|(place, (n, _))| *place == 0 || *n > 0);
+    let states: Vec<String> = states.map(|(_, (n, what))| format!("{n} {what}")).collect();
+    Some(format!("{}; {}", done.join(", "), states.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deeds_are_told_in_plain_words() {
+        assert_eq!(deeds(&ModuleCounts { linked: 7, ..ModuleCounts::default() }), None);
+        let did = ModuleCounts {
+            created_crm: 12,
+            updated_mail: 1,
+            linked: 40,
+            quarantined: 2,
+            ..ModuleCounts::default()
+        };
+        let text = "12 created in the CRM, 1 updated in the mailbox; 40 in step, 2 failed";
+        assert_eq!(deeds(&did).as_deref(), Some(text));
+    }
+}
