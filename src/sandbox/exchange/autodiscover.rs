@@ -67,7 +67,7 @@ pub(super) async fn post(
 }
 
 /// Where this server is, as the client sees it.
-fn base(exchange: &Exchange, uri: &Uri, host: &str) -> String {
+pub(super) fn base(exchange: &Exchange, uri: &Uri, host: &str) -> String {
     if let Some(url) = &exchange.url {
         return url.to_string();
     }

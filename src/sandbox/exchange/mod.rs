@@ -21,6 +21,7 @@ mod shape;
 mod show;
 mod soap;
 mod time;
+mod user_settings;
 mod write;
 mod xml;
 
@@ -73,6 +74,7 @@ pub fn router(exchange: &Exchange) -> Router {
         .route("/ews/Exchange.asmx", ews)
         .route("/autodiscover/autodiscover.xml", autodiscover.clone())
         .route("/Autodiscover/Autodiscover.xml", autodiscover)
+        .route("/autodiscover/autodiscover.svc", get(autodiscover::get).post(user_settings::post))
         .with_state(exchange.clone())
         .merge(crate::control::router(exchange))
         // A real server takes requests of up to 64 MB.
