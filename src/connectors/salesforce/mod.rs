@@ -1,1 +1,315 @@
-//! In the making.
+//! Salesforce, by its REST API.
+//!
+//! One connection account (an integration user with *View All* and *Modify All* on contacts and events) works with the
+//! records that a user owns; Salesforce's REST has no impersonation. What is needed besides: API Enabled, a connected
+//! app, and, strongly advised, an external id field (unique) for markers on Contact and Event, named by the option
+//! `sync_key_field`. Without it a create whose answer is lost cannot be found again by its marker.
+//!
+//! - Changes are polled by `SystemModstamp` ([`feed`]), for all users together.
+//! - Deleting moves to the recycle bin. Invitees are never written, so nobody is mailed.
+//! - `Sforce-Limit-Info` is read from every answer: polls stop at 80 % of the org's daily requests, writes at 95 %.
+
+mod api;
+mod contact;
+mod event;
+mod feed;
+mod layout;
+mod soql;
+mod token;
+mod user;
+
+use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
+use api::Api;
+use async_trait::async_trait;
+use layout::Layout;
+use riva_core::documents::{AuthMethod, Connection};
+use riva_core::fault::{CallError, Fault, FaultKind};
+use riva_core::ids::{CrmUserId, Cursor, EmailAddress};
+use riva_core::item::Module;
+use riva_core::ports::{
+    CrmSystem, CrmUser, Endpoint, FeedPage, Reader, SecretKey, SecretKind, SecretStore, SilentWriter,
+    StepSink, TestStep,
+};
+use secrecy::SecretString;
+use serde_json::Value as Json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use token::{Grant, Tokens};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use user::{Layouts, User};
+
+/// The version of the API unless the connection says otherwise.
+const API_VERSION: &str = "60.0";
+/// How long the objects' metadata is taken as it was read.
+const METADATA_HOLDS: Duration = Duration::from_hours(24);
+
+/// The Salesforce of a connection. Reads secrets; sends nothing.
+pub fn system(
+    connection: &Connection,
+    secrets: &Arc<dyn SecretStore>,
+    workspace: &Path,
+) -> Result<Arc<dyn CrmSystem>, Fault> {
+    let secret = |kind: SecretKind, what: &str| -> Result<SecretString, Fault> {
+        let key = SecretKey { connection: connection.name.clone(), kind };
+        secrets
+            .get(&key)
+            .map_err(|e| {
+                Fault::new(FaultKind::GivenCredentials, format!("the {what} cannot be read: {}", e.what))
+                    .remedy(e.remedy)
+            })?
+            .ok_or_else(|| {
+                Fault::new(
+                    FaultKind::GivenCredentials,
+                    format!("no {what} is stored for {}", connection.account),
+                )
+                .remedy(format!("Set the {what} on this connection."))
+            })
+    };
+    let (client_id, grant) = match &connection.auth {
+        AuthMethod::OauthPassword { client_id } => (
+            client_id,
+            Grant::Password {
+                client_secret: secret(SecretKind::ClientSecret, "consumer secret")?,
+                password: secret(SecretKind::Password, "password")?,
+            },
+        ),
+        AuthMethod::OauthJwt { client_id } => {
+            (client_id, Grant::Jwt { key: secret(SecretKind::PrivateKey, "private key")? })
+        }
+        AuthMethod::Password => {
+            return Err(Fault::new(
+                FaultKind::GivenCredentials,
+                "Salesforce does not take a user name and password alone",
+            )
+            .remedy(
+                "Set the method of this connection to oauth-password or oauth-jwt, with the consumer key of a \
+                 connected app.",
+            ));
+        }
+    };
+    let version = connection.option("api_version").unwrap_or(API_VERSION).trim_start_matches('v');
+    if version.is_empty() || !version.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(Fault::new(FaultKind::UnexpectedAnswer, format!("api_version is no version: {version}"))
+            .remedy("Write it as in 60.0, or leave it out."));
+    }
+    let sync_key = connection.option("sync_key_field").filter(|f| !f.is_empty());
+    if sync_key.is_some_and(|f| !f.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
+        return Err(Fault::new(FaultKind::UnexpectedAnswer, "sync_key_field is no field name")
+            .remedy("Write the API name of the field, as in Riva_Sync_Key__c."));
+    }
+    let options = HttpOptions::of(connection, workspace, Auth::None);
+    let tokens =
+        Tokens::new(HttpClient::new(options.clone())?, client_id.clone(), connection.account.clone(), grant);
+    let api = Api::new(options, Arc::new(tokens), version.to_owned())?;
+    Ok(Arc::new(Salesforce {
+        api: Arc::new(api),
+        sync_key: sync_key.map(str::to_owned),
+        layouts: Mutex::default(),
+    }))
+}
+
+struct Salesforce {
+    api: Arc<Api>,
+    sync_key: Option<String>,
+    layouts: Mutex<Option<(Arc<Layouts>, Instant)>>,
+}
+
+/// For calls whose answer can only be a fault.
+fn fault(error: CallError) -> Fault {
+    match error {
+        CallError::Fault(fault) => fault,
+        other => Fault::new(FaultKind::SystemNotAvailable, other.to_string()),
+    }
+}
+
+impl Salesforce {
+    /// The objects' metadata: read once a day, for what an administrator changes in it.
+    async fn layouts(&self) -> Result<Arc<Layouts>, CallError> {
+        let mut known = self.layouts.lock().await;
+        if let Some((layouts, at)) = &*known
+            && at.elapsed() < METADATA_HOLDS
+        {
+            return Ok(Arc::clone(layouts));
+        }
+        let contact = Layout::read(&self.api.get("sobjects/Contact/describe").await?);
+        let event = Layout::read(&self.api.get("sobjects/Event/describe").await?);
+        if let Some(key) = &self.sync_key {
+            for (object, layout) in [("Contact", &contact), ("Event", &event)] {
+                if !layout.writes(key) {
+                    let what = if layout.has(key) { "may not be written" } else { "is not there, or hidden" };
+                    return Err(Fault::new(FaultKind::MissingPermission, format!("the field {key} of {object} {what}"))
+                        .remedy(
+                            "Make the field in Salesforce (Text 60, External ID, Unique, case-insensitive) on Contact and \
+                             on Activity, and let the connection account's profile edit it; or take the option \
+                             sync_key_field out of this connection.",
+                        )
+                        .into());
+                }
+            }
+        }
+        let layouts = Arc::new(Layouts { contact, event, sync_key: self.sync_key.clone() });
+        *known = Some((Arc::clone(&layouts), Instant::now()));
+        Ok(layouts)
+    }
+
+    async fn users_with(&self, column: &str, value: &str) -> Result<Vec<(bool, CrmUser)>, CallError> {
+        let query = format!(
+            "SELECT Id,Name,Username,Email,IsActive,UserType FROM User WHERE {column} = {} LIMIT 20",
+            soql::text(value)
+        );
+        let records = self.api.query(&query, false).await?;
+        Ok(records
+            .iter()
+            // Portal and community users, and the robots of Salesforce, own nothing that is synced.
+            .filter(|r| r.get("UserType").and_then(Json::as_str).is_none_or(|t| t == "Standard"))
+            .filter_map(|r| {
+                let text = |name: &str| r.get(name).and_then(Json::as_str).unwrap_or_default();
+                let user = CrmUser {
+                    id: CrmUserId::new(r.get("Id")?.as_str()?),
+                    name: text("Name").to_owned(),
+                    user_name: text("Username").to_owned(),
+                    address: EmailAddress::new(text("Email")),
+                };
+                Some((r.get("IsActive").and_then(Json::as_bool).unwrap_or(false), user))
+            })
+            .collect())
+    }
+
+    async fn open_user(&self, user: &CrmUser) -> Result<User, Fault> {
+        if !soql::is_id(user.id.as_str()) {
+            return Err(Fault::new(
+                FaultKind::UserNotFound,
+                format!("this is no user id of Salesforce: {}", user.id),
+            ));
+        }
+        let layouts = self.layouts().await.map_err(fault)?;
+        Ok(User::new(Arc::clone(&self.api), user.id.as_str().to_owned(), layouts))
+    }
+
+    /// What a two-way sync lacks.
+    fn missing_rights(layouts: &Layouts) -> Vec<String> {
+        [("Contact", &layouts.contact), ("Event", &layouts.event)]
+            .into_iter()
+            .flat_map(|(object, l)| {
+                [("create", l.createable), ("edit", l.updateable), ("delete", l.deletable)]
+                    .into_iter()
+                    .filter(|(_, may)| !may)
+                    .map(move |(right, _)| format!("{right} {object}"))
+            })
+            .collect()
+    }
+}
+
+/// The one active user among those found; else why not, in Riva's words first.
+fn exactly_one(found: Vec<(bool, CrmUser)>, address: &str) -> Result<CrmUser, Fault> {
+    let all = found.len();
+    let mut active: Vec<CrmUser> =
+        found.into_iter().filter(|(active, _)| *active).map(|(_, user)| user).collect();
+    let why = match (active.len(), all) {
+        (1, _) => return Ok(active.remove(0)),
+        (0, 0) => "no user of Salesforce has it as e-mail address or user name".to_owned(),
+        (0, _) => "the only user of Salesforce who has it is inactive".to_owned(),
+        (several, _) => {
+            let names: Vec<&str> = active.iter().map(|u| u.user_name.as_str()).collect();
+            format!("{several} active users of Salesforce have it ({})", names.join(", "))
+        }
+    };
+    Err(Fault::new(
+        FaultKind::UserNotFound,
+        format!("Unable to match a user to impersonate by email address: {why}: {address}"),
+    ))
+}
+
+#[async_trait]
+impl Endpoint for Salesforce {
+    async fn test(&self, target: Option<&str>, steps: &dyn StepSink) -> Result<(), Fault> {
+        let options = self.api.http().options();
+        probe_endpoint(&options.base, options.ca_file.as_deref(), steps).await?;
+        run_step(TestStep::SignIn, steps, async {
+            self.api.tokens().forget().await;
+            let signed_in = self.api.tokens().signed_in().await?;
+            let place = signed_in.instance.host_str().unwrap_or_default().to_owned();
+            Ok(((), format!("{} at {place}", self.api.tokens().account())))
+        })
+        .await?;
+        let user = match target {
+            Some(target) => Some(
+                run_step(TestStep::FindUser, steps, async {
+                    let user = self.user(target).await?;
+                    let seen = format!("{} ({})", user.name, user.user_name);
+                    Ok((user, seen))
+                })
+                .await?,
+            ),
+            None => None,
+        };
+        for (step, object) in [(TestStep::OpenCalendar, "Event"), (TestStep::OpenContacts, "Contact")] {
+            run_step(step, steps, async {
+                let owner = user
+                    .as_ref()
+                    .map(|u| format!(" WHERE OwnerId = {}", soql::text(u.id.as_str())))
+                    .unwrap_or_default();
+                let query = format!("SELECT Id FROM {object}{owner} LIMIT 1");
+                let found = self.api.query(&query, false).await.map_err(fault)?;
+                let seen = if found.is_empty() { "there are no records yet" } else { "records can be read" };
+                Ok(((), format!("{object}: {seen}")))
+            })
+            .await?;
+        }
+        run_step(TestStep::MayWrite, steps, async {
+            // The rights may have been mended just now.
+            *self.layouts.lock().await = None;
+            let layouts = self.layouts().await.map_err(fault)?;
+            let missing = Self::missing_rights(&layouts);
+            if !missing.is_empty() {
+                return Err(Fault::new(
+                    FaultKind::MissingPermission,
+                    format!("{} lacks rights in Salesforce: {}", self.api.tokens().account(), missing.join(", ")),
+                )
+                .remedy(
+                    "Give the account's profile or permission set Create, Edit, Delete, View All and Modify All on \
+                     contacts, and Edit Events.",
+                ));
+            }
+            let usage = self.api.usage().map(|(used, limit)| format!("; {used} of {limit} API requests used today"));
+            let key = if layouts.sync_key.is_some() { "" } else { "; no external id field for markers (option sync_key_field)" };
+            Ok(((), format!("contacts and events may be created, changed and deleted{}{key}", usage.unwrap_or_default())))
+        })
+        .await
+    }
+
+    async fn fingerprint(&self) -> Result<String, CallError> {
+        let organization = self.api.query("SELECT Id FROM Organization LIMIT 1", false).await?;
+        let id = organization.first().and_then(|o| o.get("Id")).and_then(Json::as_str);
+        id.map(str::to_owned).ok_or_else(|| {
+            Fault::new(FaultKind::MissingPermission, "the connection account may not see the Organization")
+                .into()
+        })
+    }
+}
+
+#[async_trait]
+impl CrmSystem for Salesforce {
+    async fn user(&self, address: &str) -> Result<CrmUser, Fault> {
+        let address = address.trim();
+        let mut found = self.users_with("Email", address).await.map_err(fault)?;
+        if found.is_empty() {
+            found = self.users_with("Username", address).await.map_err(fault)?;
+        }
+        exactly_one(found, address)
+    }
+
+    async fn feed(&self, module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {
+        feed::page(&self.api, &*self.layouts().await?, module, cursor).await
+    }
+
+    async fn open(&self, user: &CrmUser) -> Result<Arc<dyn SilentWriter>, Fault> {
+        Ok(Arc::new(self.open_user(user).await?))
+    }
+
+    async fn reader(&self, user: &CrmUser) -> Result<Arc<dyn Reader>, Fault> {
+        Ok(Arc::new(self.open_user(user).await?))
+    }
+}

@@ -1,0 +1,501 @@
+//! One user's contacts and events: the records that the user owns.
+
+use super::api::{Api, Refusal};
+use super::layout::Layout;
+use super::soql;
+use super::{contact, event};
+use async_trait::async_trait;
+use http::Method;
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use riva_core::ids::{Cursor, Marker, RemoteId, Version};
+use riva_core::item::{Field, Module, Value};
+use riva_core::ports::{
+    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Precision, Reader,
+    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+};
+use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Most records in one request.
+pub const BATCH: usize = 200;
+/// Records on a page of a listing.
+const PAGE: usize = 2000;
+
+/// The objects that are synced, as the connection account sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layouts {
+    /// Contact.
+    pub contact: Layout,
+    /// Event.
+    pub event: Layout,
+    /// The external id field for markers, if the org has one.
+    pub sync_key: Option<String>,
+}
+
+impl Layouts {
+    /// The object of a module.
+    pub fn of(&self, module: Module) -> Result<(&'static str, &Layout), Fault> {
+        match module {
+            Module::Contacts => Ok(("Contact", &self.contact)),
+            Module::Calendar => Ok(("Event", &self.event)),
+            other => Err(Fault::new(
+                FaultKind::UnexpectedAnswer,
+                format!("{other} are not synced with Salesforce"),
+            )),
+        }
+    }
+}
+
+/// One user's records.
+pub struct User {
+    api: Arc<Api>,
+    user: String,
+    layouts: Arc<Layouts>,
+    capabilities: Capabilities,
+}
+
+impl User {
+    /// The records that a user with this id owns.
+    pub fn new(api: Arc<Api>, user: String, layouts: Arc<Layouts>) -> Self {
+        let capabilities = capabilities(&layouts);
+        Self { api, user, layouts, capabilities }
+    }
+
+    fn map(&self, module: Module, set: &BTreeMap<Field, Value>) -> Map<String, Json> {
+        match module {
+            Module::Contacts => contact::map(set, &self.layouts.contact),
+            _ => event::map(set, &self.layouts.event),
+        }
+    }
+
+    /// Records by id, the recycle bin's among them.
+    async fn records(
+        &self,
+        module: Module,
+        ids: &[&str],
+        columns: &[&str],
+    ) -> Result<BTreeMap<String, Json>, CallError> {
+        let (object, layout) = self.layouts.of(module)?;
+        let ids: Vec<&str> = ids.iter().copied().filter(|id| soql::is_id(id)).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut wanted = vec!["Id", "SystemModstamp", "OwnerId", "IsDeleted"];
+        wanted.extend(
+            ["MasterRecordId", "IsChild"].into_iter().filter(|c| layout.has(c) && !columns.contains(c)),
+        );
+        wanted.extend(columns);
+        let query = format!("SELECT {} FROM {object} WHERE Id IN {}", wanted.join(","), soql::list(ids));
+        let records = self.api.query(&query, true).await?;
+        Ok(records.into_iter().filter_map(|r| Some((key_of(r.get("Id")?.as_str()?).to_owned(), r))).collect())
+    }
+
+    fn show(&self, module: Module, record: &Json) -> Fetched {
+        let is = |name: &str| record.get(name).and_then(Json::as_bool).unwrap_or(false);
+        let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
+        // A contact that was merged into another is no deletion.
+        if is("IsDeleted") && text("MasterRecordId").is_empty() {
+            return Fetched::Gone;
+        }
+        // An invitee's copy of an event is not the event.
+        if is("IsDeleted") || is("IsChild") || key_of(text("OwnerId")) != key_of(&self.user) {
+            return Fetched::OutOfScope;
+        }
+        let item = match module {
+            Module::Contacts => Ok(contact::project(record, &self.layouts.contact)),
+            _ => event::project(record, &self.layouts.event),
+        };
+        match item {
+            Ok(item) => Fetched::Present {
+                version: Version::new(text("SystemModstamp")),
+                marker: self.layouts.sync_key.as_ref().and_then(|key| text(key).parse().ok()),
+                item: Box::new(item),
+            },
+            Err(reason) => Fetched::Unreadable { reason },
+        }
+    }
+
+    /// The deletions that Salesforce still knows of, among these ids: those whose recycle bin was emptied too.
+    async fn known_deleted(&self, object: &str, ids: &BTreeSet<&str>) -> Result<BTreeSet<String>, CallError> {
+        let now = self.api.server_time().unwrap_or_else(chrono::Utc::now);
+        let from = now - chrono::Duration::days(14);
+        let gone = deleted(&self.api, object, from, now).await?.0;
+        Ok(gone.into_iter().filter(|id| ids.contains(key_of(id))).collect())
+    }
+
+    /// Looks at versions before a write; the places that may go on, and what the others answer.
+    async fn unmoved(
+        &self,
+        module: Module,
+        wanted: &[(&RemoteId, &Version)],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        let ids: Vec<&str> = wanted.iter().map(|(id, _)| id.as_str()).collect();
+        let now = self.records(module, &ids, &[]).await?;
+        Ok(wanted
+            .iter()
+            .map(|(id, version)| {
+                let record = now.get(key_of(id.as_str())).ok_or(ItemError::Gone)?;
+                if record.get("IsDeleted").and_then(Json::as_bool).unwrap_or(false) {
+                    return Err(ItemError::Gone);
+                }
+                let stamp = record.get("SystemModstamp").and_then(Json::as_str).unwrap_or_default();
+                if stamp == version.as_str() { Ok(()) } else { Err(ItemError::VersionMoved) }
+            })
+            .collect())
+    }
+
+    /// Sends records to a collection and sorts its answers; one for each record.
+    async fn send(
+        &self,
+        method: Method,
+        resource: &str,
+        records: Vec<Json>,
+    ) -> Result<Vec<Result<String, ItemError>>, CallError> {
+        let count = records.len();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let body = json!({"allOrNone": false, "records": records});
+        let answer = self.api.write(method, resource, Some(&body)).await?;
+        Ok(sort(&answer, count))
+    }
+
+    /// Reads back what was written, in the places of the writes.
+    async fn written(
+        &self,
+        module: Module,
+        done: Vec<Result<String, ItemError>>,
+    ) -> Vec<Result<Written, ItemError>> {
+        let ids: Vec<RemoteId> =
+            done.iter().filter_map(|d| d.as_ref().ok().map(|id| RemoteId::new(id.clone()))).collect();
+        let shown = self.fetch(module, &ids).await.unwrap_or_default();
+        let mut by_id: BTreeMap<String, Written> = BTreeMap::new();
+        for (id, fetched) in ids.into_iter().zip(shown) {
+            if let Fetched::Present { version, item, .. } = fetched {
+                by_id.insert(
+                    id.as_str().to_owned(),
+                    Written { at: RemoteRef { id, version }, item: Some(item) },
+                );
+            }
+        }
+        done.into_iter()
+            .map(|d| {
+                let id = d?;
+                by_id.remove(&id).ok_or_else(|| {
+                    ItemError::InDoubt(format!("written, but it could not be read back: {id}"))
+                })
+            })
+            .collect()
+    }
+}
+
+/// Salesforce's ids are equal by their first 15 characters; the last three are for systems that ignore case.
+pub fn key_of(id: &str) -> &str {
+    id.get(..15).unwrap_or(id)
+}
+
+/// The answers of a collection, one for each record that was sent.
+fn sort(answer: &Json, count: usize) -> Vec<Result<String, ItemError>> {
+    let answers = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+    (0..count)
+        .map(|at| {
+            let Some(one) = answers.get(at) else {
+                return Err(ItemError::InDoubt("no answer for this record".into()));
+            };
+            let id = one.get("id").and_then(Json::as_str);
+            match (one.get("success").and_then(Json::as_bool), id) {
+                (Some(true), Some(id)) => Ok(id.to_owned()),
+                _ => {
+                    let refusal = one.get("errors").and_then(Refusal::read).unwrap_or_default();
+                    Err(refusal.item())
+                }
+            }
+        })
+        .collect()
+}
+
+/// Ids that were deleted between two instants (to the minute), and up to when that is complete.
+pub async fn deleted(
+    api: &Api,
+    object: &str,
+    from: chrono::DateTime<chrono::Utc>,
+    to: chrono::DateTime<chrono::Utc>,
+) -> Result<(Vec<String>, Option<chrono::DateTime<chrono::Utc>>), CallError> {
+    let at = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let answer = api.get(&format!("sobjects/{object}/deleted/?start={}&end={}", at(from), at(to))).await?;
+    let gone = answer.get("deletedRecords").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    let ids = gone.iter().filter_map(|r| Some(r.get("id")?.as_str()?.to_owned())).collect();
+    Ok((ids, answer.get("latestDateCovered").and_then(Json::as_str).and_then(soql::read_instant)))
+}
+
+/// What the org can hold and do with the connection account's rights.
+pub fn capabilities(layouts: &Layouts) -> Capabilities {
+    let keys = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<BTreeSet<_>>();
+    let module = |reads, writes, required: &[Field]| ModuleCapabilities {
+        reads,
+        writes,
+        required: required.iter().copied().collect(),
+        max_len: BTreeMap::new(),
+        set_keys: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        precision: Precision { minutes_only: true, utc_only: true },
+        deletions_by_listing: false,
+        cool_down_secs: 0,
+        batch: BATCH,
+        can_tag: layouts.sync_key.is_some(),
+        create_is_idempotent: layouts.sync_key.is_some(),
+    };
+    let lengths = |layout: &Layout, pairs: &[(Field, &str)]| -> BTreeMap<Field, usize> {
+        pairs.iter().filter_map(|(field, column)| Some((*field, layout.length(column)?))).collect()
+    };
+    let mut contacts = module(
+        contact::fields(&layouts.contact, false),
+        contact::fields(&layouts.contact, true),
+        &[Field::Name],
+    );
+    contacts.set_keys =
+        [(Field::Emails, keys(&["1"])), (Field::Phones, contact::phone_labels(&layouts.contact))].into();
+    contacts.parts = contact::parts(&layouts.contact);
+    contacts.max_len = lengths(
+        &layouts.contact,
+        &[
+            (Field::Emails, "Email"),
+            (Field::Phones, "Phone"),
+            (Field::Notes, "Description"),
+            (Field::Assistant, "AssistantName"),
+        ],
+    );
+    let mut events =
+        module(event::fields(&layouts.event, false), event::fields(&layouts.event, true), &[Field::When]);
+    events.max_len = lengths(
+        &layouts.event,
+        &[(Field::Summary, "Subject"), (Field::Location, "Location"), (Field::Body, "Description")],
+    );
+    Capabilities { modules: [(Module::Contacts, contacts), (Module::Calendar, events)].into() }
+}
+
+#[async_trait]
+impl Reader for User {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn changes(&self, _module: Module, _cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
+        Err(CallError::CursorLost("a CRM is read by its feed, not by user".into()))
+    }
+
+    async fn list(
+        &self,
+        module: Module,
+        window: Option<Window>,
+        after: Option<&Cursor>,
+    ) -> Result<ListPage, CallError> {
+        self.api.may_poll()?;
+        let (object, layout) = self.layouts.of(module)?;
+        let mut query =
+            format!("SELECT Id,SystemModstamp FROM {object} WHERE OwnerId = {}", soql::text(&self.user));
+        if layout.has("IsChild") {
+            query.push_str(" AND IsChild = false");
+        }
+        if let (Module::Calendar, Some(Window { from, to })) = (module, window) {
+            let (first, last) = (from.date_naive(), to.date_naive());
+            let midnight = first.and_time(chrono::NaiveTime::MIN).and_utc();
+            query.push_str(&format!(
+                " AND ((IsAllDayEvent = false AND EndDateTime >= {} AND StartDateTime <= {}) OR \
+                 (IsAllDayEvent = true AND EndDateTime >= {} AND ActivityDate <= {}))",
+                soql::instant(from),
+                soql::instant(to),
+                soql::instant(midnight),
+                soql::day(last),
+            ));
+        }
+        if let Some(after) = after {
+            query.push_str(&format!(" AND Id > {}", soql::text(after.as_str())));
+        }
+        query.push_str(&format!(" ORDER BY Id LIMIT {PAGE}"));
+        let records = self.api.query(&query, false).await?;
+        let items: Vec<Listed> = records
+            .iter()
+            .filter_map(|r| {
+                let text = |name: &str| r.get(name).and_then(Json::as_str);
+                Some(Listed {
+                    id: RemoteId::new(text("Id")?),
+                    version: Version::new(text("SystemModstamp")?),
+                })
+            })
+            .collect();
+        let next = items.last().filter(|_| items.len() == PAGE).map(|last| Cursor::new(last.id.as_str()));
+        Ok(ListPage { items, next })
+    }
+
+    async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+        let (object, layout) = self.layouts.of(module)?;
+        let mut columns =
+            if module == Module::Contacts { contact::columns(layout) } else { event::columns(layout) };
+        columns.extend(self.layouts.sync_key.as_deref());
+        let asked: Vec<&str> = ids.iter().map(RemoteId::as_str).collect();
+        let records = self.records(module, &asked, &columns).await?;
+        let missing: BTreeSet<&str> =
+            asked.iter().copied().map(key_of).filter(|key| !records.contains_key(*key)).collect();
+        // Out of sight is not deleted: only a tombstone says so.
+        let gone =
+            if missing.is_empty() { BTreeSet::new() } else { self.known_deleted(object, &missing).await? };
+        let gone: BTreeSet<&str> = gone.iter().map(|id| key_of(id)).collect();
+        Ok(asked
+            .iter()
+            .map(|id| match records.get(key_of(id)) {
+                Some(record) => self.show(module, record),
+                None if gone.contains(key_of(id)) || !soql::is_id(id) => Fetched::Gone,
+                None => Fetched::OutOfScope,
+            })
+            .collect())
+    }
+
+    /// Without an external id field there is nothing to look a marker up by: the answer is empty.
+    async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
+        let (object, _) = self.layouts.of(module)?;
+        let Some(key) = &self.layouts.sync_key else { return Ok(vec![Vec::new(); markers.len()]) };
+        if markers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let texts: Vec<String> = markers.iter().map(ToString::to_string).collect();
+        let query = format!(
+            "SELECT Id,SystemModstamp,{key} FROM {object} WHERE {key} IN {}",
+            soql::list(texts.iter().map(String::as_str))
+        );
+        let mut found: BTreeMap<String, Vec<RemoteRef>> = BTreeMap::new();
+        for record in self.api.query(&query, false).await? {
+            let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
+            let at =
+                RemoteRef { id: RemoteId::new(text("Id")), version: Version::new(text("SystemModstamp")) };
+            found.entry(text(key).to_owned()).or_default().push(at);
+        }
+        Ok(texts.iter().map(|text| found.remove(text).unwrap_or_default()).collect())
+    }
+}
+
+#[async_trait]
+impl SilentWriter for User {
+    fn silence(&self) -> Silence {
+        // Events without invitees; invitees (EventRelation) are never written.
+        Silence::ByNature
+    }
+
+    async fn create(
+        &self,
+        module: Module,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        let (object, _) = self.layouts.of(module)?;
+        let record = |draft: &Draft| {
+            let mut record = self.map(module, &draft.item.fields);
+            record.insert("attributes".into(), json!({"type": object}));
+            record.insert("OwnerId".into(), self.user.clone().into());
+            if let Some(key) = &self.layouts.sync_key {
+                record.insert(key.clone(), draft.marker.to_string().into());
+            }
+            Json::Object(record)
+        };
+        let records = drafts.iter().map(record).collect();
+        let done = match &self.layouts.sync_key {
+            Some(key) => {
+                self.send(Method::PATCH, &format!("composite/sobjects/{object}/{key}"), records).await?
+            }
+            None => self.send(Method::POST, "composite/sobjects", records).await?,
+        };
+        Ok(self.written(module, done).await)
+    }
+
+    async fn update(
+        &self,
+        module: Module,
+        patches: &[Patch],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        let (object, _) = self.layouts.of(module)?;
+        let wanted: Vec<_> = patches.iter().map(|p| (&p.id, &p.version)).collect();
+        let mut may = self.unmoved(module, &wanted).await?;
+        let going: Vec<usize> = (0..patches.len()).filter(|at| may[*at].is_ok()).collect();
+        let records = going
+            .iter()
+            .map(|at| {
+                let mut record = self.map(module, &patches[*at].set);
+                record.insert("attributes".into(), json!({"type": object}));
+                record.insert("Id".into(), patches[*at].id.as_str().into());
+                Json::Object(record)
+            })
+            .collect();
+        let sent = self.send(Method::PATCH, "composite/sobjects", records).await?;
+        let mut sent = going.into_iter().zip(sent).collect::<BTreeMap<_, _>>();
+        let done = may
+            .drain(..)
+            .enumerate()
+            .map(|(at, may)| {
+                may.and_then(|()| sent.remove(&at).unwrap_or(Err(ItemError::NotNow("not sent".into()))))
+            })
+            .collect();
+        Ok(self.written(module, done).await)
+    }
+
+    async fn delete(
+        &self,
+        module: Module,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        let wanted: Vec<_> = removals.iter().map(|r| (&r.id, &r.version)).collect();
+        let may = self.unmoved(module, &wanted).await?;
+        let going: Vec<usize> = (0..removals.len()).filter(|at| may[*at].is_ok()).collect();
+        let mut sent = BTreeMap::new();
+        if !going.is_empty() {
+            let ids: Vec<&str> = going.iter().map(|at| removals[*at].id.as_str()).collect();
+            let resource = format!("composite/sobjects?ids={}&allOrNone=false", ids.join(","));
+            let answer = self.api.write(Method::DELETE, &resource, None).await?;
+            sent = going.iter().copied().zip(sort(&answer, going.len())).collect();
+        }
+        Ok(may
+            .into_iter()
+            .enumerate()
+            .map(|(at, may)| {
+                may.and_then(|()| {
+                    sent.remove(&at).unwrap_or(Err(ItemError::NotNow("not sent".into()))).map(|_| ())
+                })
+            })
+            .collect())
+    }
+
+    async fn tag(
+        &self,
+        module: Module,
+        tags: &[(RemoteRef, Marker)],
+    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
+        let (object, _) = self.layouts.of(module)?;
+        let Some(key) = &self.layouts.sync_key else {
+            return Ok(tags.iter().map(|(at, _)| Ok(at.clone())).collect());
+        };
+        let record = |(at, marker): &(RemoteRef, Marker)| json!({"attributes": {"type": object}, "Id": at.id.as_str(), key.as_str(): marker.to_string()});
+        let done = self.send(Method::PATCH, "composite/sobjects", tags.iter().map(record).collect()).await?;
+        // The old version is answered, although the tag has made a new one: the next poll then reads the record again,
+        // and sees what somebody may have changed at the same moment.
+        Ok(done.into_iter().zip(tags).map(|(done, (at, _))| done.map(|_| at.clone())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_answer_is_in_doubt_not_refused() {
+        let answer = json!([{"id": "003", "success": true, "errors": []},
+            {"success": false, "errors": [{"statusCode": "REQUIRED_FIELD_MISSING", "message": "LastName", "fields": ["LastName"]}]}]);
+        let sorted = sort(&answer, 3);
+        assert_eq!(sorted[0], Ok("003".into()));
+        assert!(matches!(&sorted[1], Err(ItemError::Invalid { reason }) if reason.contains("LastName")));
+        assert!(matches!(sorted[2], Err(ItemError::InDoubt(_))));
+    }
+
+    #[test]
+    fn ids_of_15_and_18_characters_are_the_same() {
+        assert_eq!(key_of("003A000001abcDEIAY"), key_of("003A000001abcDE"));
+    }
+}
