@@ -12,8 +12,13 @@ pub mod exchange;
 pub mod http;
 pub mod icalendar;
 pub mod odoo;
+mod registry;
 pub mod salesforce;
 pub mod vcard;
 
+pub use registry::registry;
+
 #[cfg(test)]
 mod test_corpus;
+#[cfg(test)]
+mod crm_contract;
