@@ -1,6 +1,15 @@
 //! What a test or a person may ask of the org from behind: faults, counters, changes as a user makes them, a dump.
 //!
-//! The same over HTTP under `/_sandbox/salesforce/` on the org's own listener, and as methods of [`Salesforce`].
+//! The same over HTTP under `/_sandbox/salesforce/` on the org's own listener, as JSON, and as methods of [`Salesforce`]:
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET counters` | API requests, mails that would have been sent, records and deleted records by object |
+//! | `GET mails` | each of these mails |
+//! | `GET dump` | all contacts and events by their owner's address |
+//! | `POST settings` | any of `down`, `latency_ms`, `lose_replies`, `page_size` (0: as asked), `used`, `limit`, `expire_tokens`, `password`, `security_token`, `public_key_pem`, `multi_day_events` |
+//! | `POST edit/USER` | an [`Edit`], as the user with this address or user name |
+//! | `POST active/USER/true` | activates (or with `false` deactivates) a user |
 
 use super::Salesforce;
 use super::api::ApiError;
@@ -194,6 +203,11 @@ impl Salesforce {
                 org.undelete(&object, id, &by)?;
                 Ok(id.clone())
             }
+            Edit::Merge { object, id, loser } => {
+                let object = writable(&org, object)?;
+                org.merge(&object, id, loser, &by)?;
+                Ok(id.clone())
+            }
         }
     }
 }
@@ -231,6 +245,15 @@ pub enum Edit {
         object: String,
         /// Record id.
         id: String,
+    },
+    /// Merges a duplicate into another record.
+    Merge {
+        /// Object name.
+        object: String,
+        /// Id of the record that stays.
+        id: String,
+        /// Id of the one that goes.
+        loser: String,
     },
 }
 

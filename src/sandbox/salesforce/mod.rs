@@ -23,6 +23,9 @@ mod soap;
 pub mod soql;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 use crate::seed::{Company, SalesforceOrg};
 use axum::Router;
 use axum::routing::{get, post};
@@ -35,6 +38,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub const NEWEST: u32 = 66;
 /// The oldest one.
 pub const OLDEST: u32 = 31;
+
+/// Largest body of a request, as the vendor's limit for REST.
+const BODY: usize = 50 << 20;
 
 /// The organisation, shared between its HTTP side and the process that runs it. Clones are the same organisation.
 #[derive(Clone)]
@@ -127,6 +133,7 @@ impl Salesforce {
             .route("/services/Soap/c/{version}", post(soap::call))
             .fallback(rows::nowhere)
             .layer(axum::middleware::from_fn_with_state(self.clone(), gate::gate))
+            .layer(axum::extract::DefaultBodyLimit::max(BODY))
             .merge(control::router())
             .with_state(self.clone())
     }

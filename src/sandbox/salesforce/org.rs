@@ -119,7 +119,7 @@ impl Org {
         let mut found: Vec<String> = self
             .rows(object)
             .filter(|(_, r)| r.deleted_at.is_none())
-            .filter(|(_, r)| r.text(field.name).is_some_and(|t| t.to_lowercase() == value.to_lowercase()))
+            .filter(|(_, r)| r.text(field.name).is_some_and(|t| same_text(t, value)))
             .map(|(id, _)| id.clone())
             .collect();
         match found.len() {
@@ -270,6 +270,17 @@ impl Org {
         Ok(())
     }
 
+    /// Merges two records as a user does: the loser goes to the recycle bin and points at the winner.
+    pub fn merge(&mut self, object: &Object, winner: &str, loser: &str, by: &str) -> Result<(), ApiError> {
+        let (winner, _) = self.live(object, winner)?;
+        let (loser, _) = self.live(object, loser)?;
+        if winner == loser || object.field("MasterRecordId").is_none() {
+            return Err(ApiError::bad("INVALID_OPERATION", "these records cannot be merged"));
+        }
+        self.overwrite(object, &loser, Values::from([("MasterRecordId", winner.into())]));
+        self.delete(object, &loser, by)
+    }
+
     /// Everything as it is now, for a later [`Org::restore`].
     pub fn snapshot(&self, object_names: &[&'static str]) -> Vec<(&'static str, BTreeMap<String, Record>)> {
         object_names.iter().map(|name| (*name, self.tables.get(name).cloned().unwrap_or_default())).collect()
@@ -348,6 +359,11 @@ impl Org {
             self.mails.extend(invitees.into_iter().map(|to| format!("event {event} {what}: notice to {to}")));
         }
     }
+}
+
+/// Equal in any case of letters.
+fn same_text(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 /// Checks names, rights and types of what a client gave for an object.

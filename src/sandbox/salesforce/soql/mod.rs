@@ -1,9 +1,11 @@
 //! SOQL, the part that syncs use: select with relation paths, where, order, limit, offset and count.
 
 mod ast;
+mod filter;
 mod lexer;
 mod literal;
 mod parser;
+mod path;
 mod run;
 
 pub use ast::{Query, Select};
