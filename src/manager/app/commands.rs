@@ -257,9 +257,12 @@ impl Verb {
             Self::EditConnection | Self::TestConnection | Self::DeleteConnection => {
                 manager.or((!s.connection).then_some("choose a connection first"))
             }
-            Self::EditPolicy | Self::DuplicatePolicy | Self::RemovePolicy | Self::LicensingDetails => {
+            Self::EditPolicy | Self::DuplicatePolicy | Self::LicensingDetails => {
                 manager.or((!s.policy).then_some("choose a policy first"))
             }
+            Self::RemovePolicy => manager
+                .or((!s.policy).then_some("choose a policy first"))
+                .or(s.policy_enabled.then_some("disable it first")),
             Self::EnablePolicy => manager
                 .or((!s.policy).then_some("choose a policy first"))
                 .or(s.policy_enabled.then_some("it is enabled")),

@@ -15,7 +15,6 @@ use crate::widgets::dialog::Question;
 use crate::{Open, Opened};
 use riva_api::{Agent, AgentError, Selection};
 use riva_core::admin::{Admin, AdminError, ChangeEntry};
-use riva_core::documents::Stamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -447,20 +446,9 @@ impl App {
             (PolicyAction::EnterName, Some(browser), Some(policy)) => browser.enter(&desk, &policy),
             (PolicyAction::AddName, Some(browser), _) => browser.add(),
             (PolicyAction::RemoveName, Some(browser), _) => browser.remove(),
-            (PolicyAction::Ok, Some(_), _) => editor.take_browsed(Some(&Stamp { at: desk.now(), by: who() })),
+            (PolicyAction::Ok, Some(_), _) => editor.take_browsed(),
             (PolicyAction::CloseBrowser, ..) => editor.browser = None,
             _ => {}
         }
-    }
-}
-
-/// Whoever sits here, for the *added* stamp of a user. The desk stamps the document itself.
-fn who() -> String {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("USERNAME"))
-        .unwrap_or_else(|_| "administrator".into());
-    match std::fs::read_to_string("/etc/hostname") {
-        Ok(host) if !host.trim().is_empty() => format!("{user}@{}", host.trim()),
-        _ => user,
     }
 }

@@ -1,1 +1,48 @@
-fn main() {}
+//! The Manager on a made-up company, to look at: `cargo run -p riva-manager --features testing --example gallery`.
+//! Options: `--monitor` the Service Monitor alone, `--rows N` users in the queue (as after weeks of work),
+//! `--welcome`, `--broken` a document with a typo.
+
+use riva_manager::testing::fakes::Company;
+use riva_manager::{Office, Open, Opened, WorkspaceChoice, Workspaces, run};
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Demo(Opened);
+
+#[async_trait::async_trait]
+impl Workspaces for Demo {
+    async fn open(&self, choice: WorkspaceChoice) -> Result<Opened, String> {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        match choice {
+            WorkspaceChoice::Demo => Ok(self.0.clone()),
+            WorkspaceChoice::Create(folder) | WorkspaceChoice::Open(folder) => {
+                Err(format!("The gallery opens nothing but the demo, not {}", folder.display()))
+            }
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let has = |name: &str| arguments.iter().any(|a| a == name);
+    let value = |name: &str| {
+        let at = arguments.iter().position(|a| a == name)?;
+        arguments.get(at + 1)?.parse::<usize>().ok()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let company = Company::new(25, 18, Duration::from_millis(350));
+    if let Some(rows) = value("--rows") {
+        company.agent.set_weeks_of_work(rows);
+    }
+    if has("--broken") {
+        let broken = "system = \"odoo\"\nadress = \"https://odoo.northwind.example\"\naccount = \"riva\"\n";
+        std::fs::write(company.admin.workspace().join("connections/odoo.toml"), broken)?;
+    }
+    let mut office = company.office(runtime.handle());
+    if has("--welcome") {
+        let opened = Opened { admin: company.admin.clone(), agent: company.agent.clone() };
+        office = Office { admin: None, workspaces: Some(Arc::new(Demo(opened))), ..office };
+    }
+    run(office, if has("--monitor") { Open::Monitor } else { Open::Manager })?;
+    Ok(())
+}

@@ -5,7 +5,7 @@ use crate::desk::Desk;
 use crate::requested::Requested;
 use riva_core::admin::{AdminError, ChangeEntry, DocumentKind, Revision};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule, Stamp, SystemKind,
+    CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule, SystemKind,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,15 +162,15 @@ impl PolicyEditor {
         self.browser = Some(Browser::new(system));
     }
 
-    /// *Ok >>* in the Exchange Browser: its users become users of the policy.
-    pub fn take_browsed(&mut self, stamp: Option<&Stamp>) {
+    /// *Ok >>* in the Exchange Browser: its users become users of the policy. The desk stamps them when they are saved.
+    pub fn take_browsed(&mut self) {
         let (Some(browser), Some(policy)) = (self.browser.take(), self.policy.as_mut()) else { return };
         for candidate in browser.pending {
             if !policy.users.iter().any(|u| u.address == candidate.user.address) {
                 policy.users.push(PolicyUser {
                     address: candidate.user.address,
                     name: Some(candidate.user.display_name).filter(|n| !n.is_empty()),
-                    added: stamp.cloned(),
+                    added: None,
                 });
             }
         }
@@ -296,7 +296,7 @@ mod tests {
             let user = ResolvedName { display_name: address.into(), address: address.into() };
             browser.pending.push(Candidate { user, obstacle: None });
         }
-        editor.take_browsed(None);
+        editor.take_browsed();
         assert!(editor.browser.is_none());
         assert_eq!(editor.policy.as_ref().unwrap().users.len(), 4);
         assert_eq!(editor.changes(), "1 user to add");

@@ -118,7 +118,7 @@ fn holders_ui(ui: &mut Ui, details: &LicensingDetails, search: &mut String, now:
         });
     });
     if details.holders.is_empty() {
-        let text = "Nobody yet. A user takes a count of each system when the agent first syncs it.";
+        let text = "Nobody yet. Every user of an enabled policy takes one count of each system.";
         ui.label(RichText::new(text).color(tokens(ui).weak));
         return;
     }

@@ -72,9 +72,9 @@ fn table_ui(ui: &mut Ui, policies: &mut Policies, rows: &[PolicyRow], actions: &
             crate::app::menu_verb(ui, Verb::EnablePolicy, Some(!enabled), actions);
             crate::app::menu_verb(ui, Verb::DisablePolicy, Some(enabled), actions);
             ui.separator();
-            for verb in [Verb::EditPolicy, Verb::DuplicatePolicy, Verb::RemovePolicy] {
-                crate::app::menu_verb(ui, verb, None, actions);
-            }
+            crate::app::menu_verb(ui, Verb::EditPolicy, None, actions);
+            crate::app::menu_verb(ui, Verb::DuplicatePolicy, None, actions);
+            crate::app::menu_verb(ui, Verb::RemovePolicy, Some(!enabled), actions);
             ui.separator();
             crate::app::menu_verb(ui, Verb::LicensingDetails, None, actions);
         },

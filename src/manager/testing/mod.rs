@@ -1,6 +1,11 @@
 //! For tests: the whole app on a harness without a window, and verbs to work it with.
 
-//pub mod fakes;
+pub mod agent;
+pub mod fakes;
+#[cfg(test)]
+mod journey;
+#[cfg(test)]
+mod shell;
 
 use crate::{App, Office, Open};
 use egui_kittest::Harness;
