@@ -342,16 +342,31 @@ pub async fn collections(
     scope: &Scope,
     home: &Home,
 ) -> Result<Collections, Fault> {
-    let mut answers: Vec<Answer> = Vec::new();
-    let mut all: Vec<&String> = home.calendars.iter().chain(&home.address_books).collect();
+    let mut all: Vec<String> = home.calendars.iter().chain(&home.address_books).cloned().collect();
     all.sort();
     all.dedup();
-    for place in all {
-        let found = dav
-            .propfind(scope, place, Depth::One, COLLECTION)
-            .await
-            .map_err(|refusal| refused_home(&path::last(&home.path), place, refusal))?;
-        answers.extend(found.answers);
+    let mut answers: Vec<Answer> = Vec::new();
+    // A home that the pattern names may hold the homes of calendars and of address books: one more level.
+    for _ in 0..2 {
+        let mut below = Vec::new();
+        for place in &all {
+            let found = dav
+                .propfind(scope, place, Depth::One, COLLECTION)
+                .await
+                .map_err(|refusal| refused_home(&path::last(&home.path), place, refusal))?
+                .answers;
+            let plain =
+                |a: &&Answer| a.prop("d:resourcetype").is_some_and(|t| t.elements == ["d:collection"]);
+            below.extend(
+                found.iter().filter(plain).map(|a| path::collection(&a.path)).filter(|p| !all.contains(p)),
+            );
+            answers.extend(found);
+        }
+        if below.is_empty() || answers.iter().any(|a| a.is_a("c:calendar") || a.is_a("r:addressbook")) {
+            break;
+        }
+        below.truncate(8);
+        all = below;
     }
     // The first by name: the order of a listing is no property of the server's.
     answers.sort_by(|a, b| a.path.cmp(&b.path));

@@ -200,6 +200,31 @@ impl Mailbox {
         Ok(found)
     }
 
+    /// Tells of each resource that was written what the server keeps of it. Where that cannot be read, or is another
+    /// version by now, nothing is told: the next poll will.
+    async fn read_back(
+        &self,
+        module: Module,
+        collection: &Collection,
+        mut answers: Vec<Result<Written, ItemError>>,
+    ) -> Vec<Result<Written, ItemError>> {
+        let ids: Vec<RemoteId> =
+            answers.iter().flatten().filter(|w| w.item.is_none()).map(|w| w.at.id.clone()).collect();
+        let mut kept = BTreeMap::new();
+        for batch in ids.chunks(BATCH) {
+            let paths: Vec<&str> = batch.iter().map(RemoteId::as_str).collect();
+            kept.extend(self.multiget(module, collection, &paths).await.unwrap_or_default());
+        }
+        for written in answers.iter_mut().flatten() {
+            if let Some(Fetched::Present { version, item, .. }) = kept.remove(written.at.id.as_str())
+                && version == written.at.version
+            {
+                written.item = Some(item);
+            }
+        }
+        answers
+    }
+
     /// Paths of resources that carry a marker, by query.
     async fn query_marker(
         &self,
@@ -412,7 +437,7 @@ impl SilentWriter for Mailbox {
                 all.add(self.create_one(module, collection, draft).await)?;
             }
         }
-        Ok(all.done())
+        Ok(self.read_back(module, collection, all.done()).await)
     }
 
     async fn update(
@@ -427,7 +452,7 @@ impl SilentWriter for Mailbox {
                 all.add(self.update_one(module, collection, patch).await)?;
             }
         }
-        Ok(all.done())
+        Ok(self.read_back(module, collection, all.done()).await)
     }
 
     async fn delete(
