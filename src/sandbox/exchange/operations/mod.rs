@@ -1,5 +1,6 @@
 //! The operations of the EWS service description (services.wsdl), one file for each family.
 
+mod convert;
 mod create;
 mod delete;
 mod find;
@@ -35,6 +36,7 @@ pub(super) fn run(
         "CreateFolder" => folders::create_folder(organisation, caller, operation),
         "DeleteFolder" => folders::delete_folder(organisation, caller, operation),
         "ResolveNames" => names::resolve_names(organisation, caller, operation),
+        "ConvertId" => convert::convert_id(organisation, operation),
         "GetServerTimeZones" => Ok(zones::get_server_time_zones(operation)),
         other => {
             Err(Refusal::new("ErrorInvalidRequest", format!("The sandbox has no operation {other}.")).into())

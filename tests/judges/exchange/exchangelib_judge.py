@@ -1,0 +1,395 @@
+"""exchangelib against the sandbox's Exchange: one line for each check, "ok …" or "FAILED …"."""
+
+import datetime as dt
+import json
+import os
+import sys
+import tomllib
+import traceback
+import urllib.request
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from exchangelib import (DELEGATE, IMPERSONATION, Account, Attendee, Body, CalendarItem, Configuration, Contact,
+                         Credentials, EWSDate, EWSDateTime, EWSTimeZone, ExtendedProperty, FolderCollection, HTMLBody,
+                         Mailbox, Message, Q, Task)
+from exchangelib.autodiscover import Autodiscovery, clear_cache
+from exchangelib.errors import (AutoDiscoverFailed, ErrorFolderNotFound, ErrorImpersonateUserDenied,
+                                ErrorItemNotFound, ErrorNameResolutionNoResults, ErrorNonExistentMailbox,
+                                ErrorServerBusy, ErrorIrresolvableConflict, UnauthorizedError)
+from exchangelib.indexed_properties import EmailAddress, PhoneNumber, PhysicalAddress
+from exchangelib.recurrence import Recurrence, WeeklyPattern
+from exchangelib.transport import BASIC
+
+URL = os.environ["EXCHANGE_URL"]
+with open(os.environ["COMPANY"], "rb") as file:
+    COMPANY = tomllib.load(file)
+PEOPLE = {p["name"]: p for p in COMPANY["person"]}
+ANN = COMPANY["person"][0]
+SERVICE = Credentials(COMPANY["exchange"]["account"], COMPANY["exchange"]["password"])
+BERLIN = EWSTimeZone("Europe/Berlin")
+failed = 0
+
+
+class SyncMarker(ExtendedProperty):
+    property_set_id = "6d2f4c8e-8b1c-4f6e-9a57-0c3d5c7f1a20"
+    property_name = "JudgeMarker"
+    property_type = "String"
+
+
+for kind in (Contact, CalendarItem, Task):
+    kind.register("judge_marker", SyncMarker)
+
+
+def control(path, body=None):
+    request = urllib.request.Request(f"{URL}/_sandbox/exchange/{path}")
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request) as reply:
+        return json.load(reply)
+
+
+def contact_in(folder, **fields):
+    """A contact; exchangelib asks for a display name, Exchange does not."""
+    fields.setdefault("display_name", fields.get("given_name"))
+    return Contact(folder=folder, **fields)
+
+
+def account(person, access=IMPERSONATION, credentials=SERVICE):
+    config = Configuration(service_endpoint=f"{URL}/EWS/Exchange.asmx", credentials=credentials, auth_type=BASIC)
+    return Account(person["address"], config=config, access_type=access, autodiscover=False, default_timezone=BERLIN)
+
+
+def check(name):
+    def run(work):
+        global failed
+        try:
+            work()
+            print(f"ok {name}")
+        except Exception as error:  # every failure is a finding
+            failed += 1
+            print(f"FAILED {name}: {type(error).__name__}: {error}")
+            traceback.print_exc(file=sys.stderr)
+    return run
+
+
+def equal(left, right):
+    assert left == right, f"{left!r} is not {right!r}"
+
+
+def refuses(error, work):
+    try:
+        work()
+    except error:
+        return
+    raise AssertionError(f"{error.__name__} was expected")
+
+
+def autodiscovery():
+    """exchangelib's own discovery, with its first step sent to the sandbox instead of to https://DOMAIN/."""
+    Autodiscovery._ensure_valid_hostname = lambda self, url: None
+
+    def step_1(self, hostname):
+        valid, answer = self._attempt_response(url=f"{URL}/{self.URL_PATH}")
+        return self._step_5(ad=answer) if valid else self._step_6()
+
+    Autodiscovery._step_1 = step_1
+
+
+@check("autodiscover finds the EWS URL of an impersonated account")
+def _():
+    autodiscovery()
+    found = Account(ANN["address"], credentials=SERVICE, autodiscover=True, access_type=IMPERSONATION)
+    equal(found.protocol.service_endpoint, f"{URL}/EWS/Exchange.asmx")
+    equal(found.primary_smtp_address, ANN["address"])
+    assert found.contacts.total_count >= 0
+
+
+@check("autodiscover refuses an address that nobody has")
+def _():
+    clear_cache()
+    refuses((ErrorNonExistentMailbox, AutoDiscoverFailed),
+            lambda: Account("nobody@northwind-demo.example", credentials=SERVICE, autodiscover=True))
+
+
+ann = account(ANN)
+
+
+@check("contacts of the company file are all there, with their values")
+def _():
+    expect = {(c.get("given", ""), c.get("family", "")): c for c in ANN["contact"] if c.get("in_mail", True)}
+    seen = {(c.given_name or "", c.surname or ""): c for c in ann.contacts.all()}
+    equal(sorted(seen), sorted(expect))
+    for key, wanted in expect.items():
+        got = seen[key]
+        equal(got.company_name or "", wanted.get("company", ""))
+        equal([e.email for e in got.email_addresses or []], wanted.get("emails", [])[:3])
+        # Lines in a mailbox end with CR LF.
+        equal((got.body or "").strip().replace("\r\n", "\n"), wanted.get("notes", "").strip())
+
+
+@check("a contact is created, read, changed in part, and deleted")
+def _():
+    contact = contact_in(ann.contacts, given_name="Märta", surname="Öberg <& Söner>", company_name="Öberg AB",
+                      email_addresses=[EmailAddress(label="EmailAddress1", email="marta@oberg.example")],
+                      phone_numbers=[PhoneNumber(label="MobilePhone", phone_number="+46 70 1")],
+                      physical_addresses=[PhysicalAddress(label="Business", street="Storgatan 1\n2 tr", city="Umeå",
+                                                          state="AC", country="Sweden", zipcode="903 26")],
+                      body=Body("Line one\nLine two"), categories=["Red", "Blue"], birthday=EWSDate(1980, 5, 17),
+                      judge_marker="marker-1")
+    contact.save()
+    got = ann.contacts.get(id=contact.id)
+    for field in ("given_name", "surname", "company_name", "categories", "birthday", "judge_marker"):
+        equal(getattr(got, field), getattr(contact, field))
+    equal(got.body.replace("\r\n", "\n"), "Line one\nLine two")
+    equal((got.physical_addresses[0].city, got.physical_addresses[0].zipcode), ("Umeå", "903 26"))
+    before = got.changekey
+    got.given_name = "Maria"
+    got.phone_numbers = [PhoneNumber(label="BusinessPhone", phone_number="+46 8 2")]
+    got.save(update_fields=["given_name", "phone_numbers"])
+    assert got.changekey != before
+    again = ann.contacts.get(id=contact.id)
+    equal(again.given_name, "Maria")
+    equal([(p.label, p.phone_number) for p in again.phone_numbers], [("BusinessPhone", "+46 8 2")])
+    equal(again.surname, "Öberg <& Söner>")
+    again.move_to_trash()
+    refuses(ErrorItemNotFound, lambda: ann.contacts.get(id=contact.id) and ann.fetch([(contact.id, None)]).__next__().id)
+    in_bin = [i for i in ann.trash.all() if getattr(i, "given_name", None) == "Maria"]
+    equal(len(in_bin), 1)
+    assert in_bin[0].id != contact.id
+    in_bin[0].delete()
+
+
+@check("items are found by an extended property, in contacts and in Deleted Items")
+def _():
+    made = [contact_in(ann.contacts, given_name=f"M{n}", judge_marker=f"find-{n}").save() for n in range(3)]
+    equal([c.given_name for c in ann.contacts.filter(judge_marker="find-1")], ["M1"])
+    either = ann.contacts.filter(Q(judge_marker="find-0") | Q(judge_marker="find-2")).order_by("given_name")
+    equal([c.given_name for c in either], ["M0", "M2"])
+    made[0].move_to_trash()
+    both = FolderCollection(account=ann, folders=[ann.contacts, ann.trash]).filter(judge_marker="find-0")
+    equal(len(list(both)), 1)
+    ann.bulk_delete(ids=[made[1], made[2]])
+    equal(ann.contacts.filter(judge_marker__startswith="find-").count(), 0)
+
+
+@check("a conflict is refused where the client says NeverOverwrite")
+def _():
+    contact = contact_in(ann.contacts, given_name="Conflict").save()
+    control("edit", {"do": "update", "user": ANN["address"], "id": contact.id, "fields": {"GivenName": "Theirs"}})
+    contact.given_name = "Ours"
+    results = ann.bulk_update(items=[(contact, ["given_name"])], conflict_resolution="AutoResolve")
+    equal(len(results), 1)
+    control("edit", {"do": "update", "user": ANN["address"], "id": contact.id, "fields": {"GivenName": "Theirs"}})
+    contact.given_name = "Ours again"
+    refuses(ErrorIrresolvableConflict,
+            lambda: ann.bulk_update(items=[(contact, ["given_name"])], conflict_resolution="NeverOverwrite"))
+    equal(ann.contacts.get(id=contact.id).given_name, "Theirs")
+    ann.contacts.get(id=contact.id).delete()
+
+
+@check("an event keeps instant, zone, attendees and text, and mails nobody with SendToNone")
+def _():
+    control("reset", {})
+    start = EWSDateTime(2026, 12, 1, 9, 30, tzinfo=BERLIN)
+    event = CalendarItem(folder=ann.calendar, subject="Judge", start=start, end=start + dt.timedelta(minutes=45),
+                         location="Room 1", body=Body("Agenda\nTwo"), legacy_free_busy_status="Tentative",
+                         reminder_is_set=True, reminder_minutes_before_start=30, judge_marker="event-1",
+                         required_attendees=[Attendee(mailbox=Mailbox(email_address="carl@ek.example"))])
+    event.save(send_meeting_invitations="SendToNone")
+    got = ann.calendar.get(id=event.id)
+    equal((got.start, got.end), (start, start + dt.timedelta(minutes=45)))
+    equal((got._start_timezone, got.location, got.legacy_free_busy_status), (BERLIN, "Room 1", "Tentative"))
+    equal([a.mailbox.email_address for a in got.required_attendees], ["carl@ek.example"])
+    equal(got.organizer.email_address, ANN["address"])
+    equal((got.is_meeting, got.meeting_request_was_sent, got.reminder_minutes_before_start), (True, False, 30))
+    assert got.uid
+    got.subject = "Judge 2"
+    got.save(update_fields=["subject"], send_meeting_invitations="SendToNone")
+    got.delete(send_meeting_cancellations="SendToNone")
+    equal(control("counters")["mails"], {})
+
+
+@check("mails that would go out are counted: invitation, update, cancellation")
+def _():
+    control("reset", {})
+    start = EWSDateTime(2026, 12, 2, 9, 30, tzinfo=BERLIN)
+    event = CalendarItem(folder=ann.calendar, subject="Loud", start=start, end=start + dt.timedelta(hours=1),
+                         required_attendees=["a@x.example", "b@x.example"])
+    event.save(send_meeting_invitations="SendToAllAndSaveCopy")
+    event.location = "Elsewhere"
+    event.save(update_fields=["location"], send_meeting_invitations="SendToAllAndSaveCopy")
+    event.delete(send_meeting_cancellations="SendToAllAndSaveCopy")
+    equal(control("counters")["mails"], {"cancellation": 2, "invitation": 2, "update": 2})
+    Message(account=ann, subject="Hi", body="x", to_recipients=["c@x.example"]).send()
+    equal(control("counters")["mails"]["message"], 1)
+
+
+@check("whole days come back as the same days")
+def _():
+    day = EWSDate(2026, 12, 24)
+    event = CalendarItem(folder=ann.calendar, subject="Eve", start=day, end=day, is_all_day=True)
+    event.save(send_meeting_invitations="SendToNone")
+    got = ann.calendar.get(id=event.id)
+    equal((got.is_all_day, got.start, got.end), (True, day, day))
+    got.delete(send_meeting_cancellations="SendToNone")
+
+
+@check("a series is one master in a search and its occurrences in a view, over the change of clocks")
+def _():
+    start = EWSDateTime(2027, 3, 22, 8, 0, tzinfo=BERLIN)
+    series = CalendarItem(folder=ann.calendar, subject="Series", start=start, end=start + dt.timedelta(hours=1),
+                          recurrence=Recurrence(pattern=WeeklyPattern(interval=1, weekdays=["Monday"]),
+                                                start=EWSDate(2027, 3, 22), number=3))
+    series.save(send_meeting_invitations="SendToNone")
+    masters = list(ann.calendar.filter(subject="Series"))
+    equal([m.type for m in masters], ["RecurringMaster"])
+    equal(masters[0].last_occurrence.start.astimezone(ZoneInfo("UTC")).isoformat(), "2027-04-05T06:00:00+00:00")
+    view = [e for e in ann.calendar.view(start=EWSDateTime(2027, 3, 1, tzinfo=BERLIN),
+                                         end=EWSDateTime(2027, 4, 30, tzinfo=BERLIN)) if e.subject == "Series"]
+    equal([e.start.astimezone(BERLIN).hour for e in view], [8, 8, 8])
+    equal({e.type for e in view}, {"Occurrence"})
+    masters[0].delete(send_meeting_cancellations="SendToNone")
+
+
+@check("events of the company file are seen in a view")
+def _():
+    today = EWSDateTime.now(BERLIN)
+    view = ann.calendar.view(start=today - dt.timedelta(days=60), end=today + dt.timedelta(days=420))
+    subjects = {e.subject for e in view}
+    wanted = {e["subject"] for e in ANN["event"] if e.get("in_mail", True) and -50 < e["day"] < 400}
+    assert wanted <= subjects, wanted - subjects
+
+
+@check("sync_items tells of what is new, changed and deleted, and of nothing twice")
+def _():
+    list(ann.calendar.sync_items())
+    state = ann.calendar.item_sync_state
+    start = EWSDateTime(2026, 12, 3, 9, 30, tzinfo=BERLIN)
+    event = CalendarItem(folder=ann.calendar, subject="Synced", start=start, end=start + dt.timedelta(hours=1))
+    event.save(send_meeting_invitations="SendToNone")
+    changes = list(ann.calendar.sync_items(sync_state=state))
+    equal([(kind, item.id) for kind, item in changes], [("create", event.id)])
+    state = ann.calendar.item_sync_state
+    equal(list(ann.calendar.sync_items(sync_state=state)), [])
+    event.subject = "Synced 2"
+    event.save(update_fields=["subject"], send_meeting_invitations="SendToNone")
+    changes = list(ann.calendar.sync_items(sync_state=state))
+    equal([(kind, item.subject) for kind, item in changes], [("update", "Synced 2")])
+    state, gone = ann.calendar.item_sync_state, event.id
+    event.delete(send_meeting_cancellations="SendToNone")
+    changes = list(ann.calendar.sync_items(sync_state=state))
+    equal([(kind, item.id) for kind, item in changes], [("delete", gone)])
+
+
+@check("a sync in pages of one is complete")
+def _():
+    total = ann.contacts.total_count
+    control("faults", {"page_size": 1})
+    try:
+        seen = [item.id for kind, item in account(ANN).contacts.sync_items()]
+    finally:
+        control("faults", {"page_size": 0})
+    equal((len(seen), len(set(seen))), (total, total))
+
+
+@check("folders are found, made, synced and deleted")
+def _():
+    names = {f.name for f in ann.msg_folder_root.walk()}
+    assert {"Calendar", "Contacts", "Tasks", "Inbox", "Deleted Items"} <= names, names
+    assert ann.contacts.effective_rights.create_contents
+    from exchangelib.folders import Contacts
+    folder = Contacts(parent=ann.contacts, name="Judge's folder")
+    folder.save()
+    contact_in(folder, given_name="Inside").save()
+    equal(folder.all().count(), 1)
+    folder.delete()
+    assert list(ann.root.sync_hierarchy())
+
+
+@check("tasks are created, completed and deleted")
+def _():
+    task = Task(folder=ann.tasks, subject="Do it", due_date=EWSDate(2026, 12, 5), start_date=EWSDate(2026, 12, 1),
+                status="InProgress", percent_complete=Decimal(50))
+    task.save()
+    got = ann.tasks.get(id=task.id)
+    equal((got.subject, got.due_date, got.status, got.percent_complete), ("Do it", EWSDate(2026, 12, 5), "InProgress", Decimal(50)))
+    got.complete()
+    again = ann.tasks.get(id=task.id)
+    equal((again.status, again.is_complete), ("Completed", True))
+    again.delete()
+
+
+@check("HTML is kept, and shown as text where text is asked for")
+def _():
+    start = EWSDateTime(2026, 12, 4, 9, 30, tzinfo=BERLIN)
+    event = CalendarItem(folder=ann.calendar, subject="Html", start=start, end=start + dt.timedelta(hours=1),
+                         body=HTMLBody("<html><body><p>Hello <b>you</b></p></body></html>"))
+    event.save(send_meeting_invitations="SendToNone")
+    got = ann.calendar.get(id=event.id)
+    assert isinstance(got.body, HTMLBody) and "<b>you</b>" in got.body, got.body
+    equal(got.text_body.strip(), "Hello you")
+    got.delete(send_meeting_cancellations="SendToNone")
+
+
+@check("names are resolved: one, several, none")
+def _():
+    names = ann.protocol.resolve_names([ANN["address"]], return_full_contact_data=True)
+    equal(names[0][0].email_address, ANN["address"])
+    equal(names[0][1].given_name, ANN["given"])
+    jones = ann.protocol.resolve_names(["Jones"])
+    equal({m.name for m in jones}, {"David Jones", "Dai Jones"})
+    none = ann.protocol.resolve_names(["zzz-nobody"])
+    assert isinstance(none[0], ErrorNameResolutionNoResults), none
+
+
+@check("time zones of the server are known to exchangelib")
+def _():
+    zones = {z.id for z in ann.protocol.get_timezones(return_full_timezone_data=True)}
+    assert {"W. Europe Standard Time", "UTC", "Tokyo Standard Time"} <= zones
+
+
+@check("a wrong password is refused")
+def _():
+    refuses(UnauthorizedError,
+            lambda: account(ANN, credentials=Credentials(SERVICE.username, "wrong")).contacts.total_count)
+
+
+@check("a user signs in with the own password, and a changed one is asked for")
+def _():
+    own = Credentials(ANN["address"], ANN["password"])
+    assert account(ANN, access=DELEGATE, credentials=own).contacts.total_count > 0
+    control("password", {"user": ANN["address"], "password": "another"})
+    try:
+        refuses(UnauthorizedError, lambda: account(ANN, access=DELEGATE, credentials=own).inbox.total_count)
+    finally:
+        control("password", {"user": ANN["address"], "password": ANN["password"]})
+
+
+@check("no impersonation right, no mailbox, nobody, never opened: each its own refusal")
+def _():
+    refuses(ErrorImpersonateUserDenied, lambda: account(PEOPLE["Peter Novak"]).contacts)
+    refuses(ErrorNonExistentMailbox, lambda: account(PEOPLE["Viktor Petrov"]).contacts)
+    refuses(ErrorNonExistentMailbox, lambda: account({"address": "nobody@northwind-demo.example"}).contacts)
+    refuses((ErrorItemNotFound, ErrorFolderNotFound), lambda: account(PEOPLE["Nora Lindqvist"]).contacts)
+
+
+@check("delegate full access opens the one mailbox and not the other")
+def _():
+    assert account(PEOPLE["Hannah Fischer"], access=DELEGATE).contacts.total_count >= 0
+    refuses((ErrorFolderNotFound, ErrorItemNotFound), lambda: account(PEOPLE["Peter Novak"], access=DELEGATE).contacts)
+
+
+@check("a busy server says for how long")
+def _():
+    control("faults", {"throttle": 1, "back_off_ms": 4200})
+    try:
+        next(iter(ann.protocol.get_timezones()))
+    except ErrorServerBusy as error:
+        equal(error.back_off, 4.2)
+    else:
+        raise AssertionError("ErrorServerBusy was expected")
+
+
+sys.exit(1 if failed else 0)
