@@ -3,7 +3,6 @@
 
 use crate::AgentFault;
 use crate::service::Service;
-use crate::systems::Revision;
 use crate::worker::{Stop, work};
 use chrono::{DateTime, TimeDelta, Utc};
 use riva_core::documents::Policy;
@@ -47,8 +46,6 @@ struct Scheduler {
     held: BTreeMap<Id, Held>,
     /// The policy that was served last: the next one comes first.
     last_served: Option<PolicyName>,
-    /// Documents and secrets of connections whose login was refused, as they were then.
-    refused: BTreeMap<ConnectionName, Revision>,
 }
 
 /// Works until the service is asked to stop.
@@ -58,7 +55,6 @@ pub(crate) async fn run(service: &Arc<Service>) -> Result<(), AgentFault> {
         tasks: JoinSet::new(),
         held: BTreeMap::new(),
         last_served: None,
-        refused: BTreeMap::new(),
     };
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,7 +73,7 @@ pub(crate) async fn run(service: &Arc<Service>) -> Result<(), AgentFault> {
                 prune(service, &mut pruned).await;
             }
         }
-        scheduler.resume_changed();
+        service.resume_changed().await;
     }
     scheduler.finish(heartbeat).await;
     Ok(())
@@ -187,22 +183,6 @@ impl Scheduler {
                 for held in self.held.values().filter(|h| h.until - MARGIN <= now) {
                     held.lost.cancel();
                 }
-            }
-        }
-    }
-
-    /// A connection whose login was refused may be tried again when its document or the secrets have changed.
-    fn resume_changed(&mut self) {
-        let refused = self.service.health().refused();
-        self.refused.retain(|name, _| refused.contains(name));
-        for name in refused {
-            let revision = Revision::of(&self.service.workspace, &name);
-            let before = *self.refused.entry(name.clone()).or_insert(revision);
-            if before != revision {
-                tracing::info!("the connection {name} was changed: its login is tried again");
-                self.service.health().may_probe(&name, self.service.clock.now());
-                self.refused.insert(name, revision);
-                self.service.wake.notify_one();
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::AgentFault;
 use crate::activity::{ActivityLog, Live};
 use crate::documents::Documents;
 use crate::health::Health;
-use crate::systems::Kept;
+use crate::systems::{Kept, Revision};
 use chrono::{DateTime, Utc};
 use riva_api::{AgentStatus, QueueRow, Selection};
 use riva_core::documents::{Connection, Policy};
@@ -43,6 +43,8 @@ pub(crate) struct Service {
     documents: Mutex<Arc<Documents>>,
     health: Mutex<Health>,
     feeds: Mutex<BTreeMap<ConnectionName, FeedTurn>>,
+    /// What document and secrets were when a login was refused.
+    refused: Mutex<BTreeMap<ConnectionName, Revision>>,
     started: DateTime<Utc>,
 }
 
@@ -68,6 +70,7 @@ impl Service {
             documents: Mutex::new(Arc::new(documents)),
             health: Mutex::default(),
             feeds: Mutex::default(),
+            refused: Mutex::default(),
             started: clock.now(),
             clock,
             store,
@@ -205,8 +208,28 @@ impl Service {
         Ok(ids.len())
     }
 
-    /// A connection works again: whoever waits because of it is due.
-    pub async fn recovered(&self, connection: &ConnectionName) {
+    /// The login of a connection was refused: it is made anew, from what is stored then.
+    pub fn login_refused(&self, connection: &ConnectionName) {
+        let revision = self.systems.forget(connection);
+        locked(&self.refused).insert(connection.clone(), revision);
+    }
+
+    /// A connection whose login was refused is tried again when its document or the secrets have changed.
+    pub async fn resume_changed(&self) {
+        let refused = self.health().refused();
+        for name in refused {
+            let now = Revision::of(&self.workspace, &name);
+            let before = locked(&self.refused).insert(name.clone(), now);
+            if before.is_some_and(|before| before != now) {
+                tracing::info!("the connection {name} was changed: its login is tried again");
+                self.health().may_probe(&name, self.clock.now());
+                self.wake_stopped(&name).await;
+            }
+        }
+    }
+
+    /// A connection works again, or may: whoever waits because of it is due.
+    pub async fn wake_stopped(&self, connection: &ConnectionName) {
         let now = self.clock.now();
         let woken = async {
             let members = self.store.members().await?;

@@ -322,3 +322,54 @@ async fn a_stop_waits_for_the_call_that_is_under_way() {
     assert_eq!(fakes.crm().names(ANN), ["Mia Mail"]);
     agent.stop().await;
 }
+
+/// Names the workspace of the agent that is to be killed.
+const VICTIM: &str = "RIVA_AGENT_TEST_WORKSPACE";
+
+/// Not a test of its own: the process that `what_a_killed_agent_held_is_taken_up_at_once` starts and kills.
+#[tokio::test]
+#[ignore = "is started, and killed, by what_a_killed_agent_held_is_taken_up_at_once"]
+async fn works_until_killed() {
+    let fakes = Fakes::new();
+    fakes.mail().add(ANN, "Mia Mail");
+    fakes.gate.send_replace(false);
+    let workspace = std::env::var(VICTIM).unwrap();
+    let agent = Running::start(Path::new(&workspace), &fakes).await;
+    agent.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_a_killed_agent_held_is_taken_up_at_once() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::works_until_killed", "--ignored"])
+        .env(VICTIM, folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let client = AgentClient::new(folder.path());
+    let store = folder.path().join("state/riva.db");
+    let intents = async || {
+        let Ok(store) = riva_store::SqlStore::open(&store).await else { return 0 };
+        let open = riva_core::ports::SyncStore::open_intents(&store, MemberId(1)).await;
+        store.close().await;
+        open.map_or(0, |intents| intents.len())
+    };
+    // In the middle of a create: the intent is written down, the answer has not come.
+    until("a create is under way", async || client.status().await.is_ok() && intents().await == 1).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(client.status().await, Err(AgentError::NotRunning));
+
+    // The systems are as before: the request never arrived. The lease would have run for another minute and a half.
+    fakes.mail().add(ANN, "Mia Mail");
+    let begun = Instant::now();
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    assert_eq!(fakes.crm().names(ANN), ["Mia Mail"]);
+    assert_eq!(fakes.mail().names(ANN), ["Mia Mail"]);
+    assert_eq!(agent.row(ANN).await.member.state.linked(), 1);
+    agent.stop().await;
+}

@@ -315,7 +315,7 @@ impl Cycle<'_> {
             self.service.health().fails(connection, Some(self.member.id), users, &fault, now)
         };
         if fault.kind == FaultKind::GivenCredentials {
-            self.service.systems.forget(connection);
+            self.service.login_refused(connection);
         }
         let next = self.service.health().again(self.member.id, connection, &fault, now);
         let clock = next.with_timezone(&Local).format("%H:%M:%S");
@@ -350,7 +350,7 @@ impl Cycle<'_> {
             was_down
         };
         if was_down {
-            self.service.recovered(connection).await;
+            self.service.wake_stopped(connection).await;
         }
     }
 

@@ -103,7 +103,8 @@ async fn migrate(connection: &mut Connection) -> Result<(), sqlx::migrate::Migra
         step(1, "start", include_str!("schema/0001_start.sql")),
         step(2, "statistics", include_str!("schema/0002_statistics.sql")),
     ];
-    Migrator::with_migrations(steps).run(connection).await
+    // `run` says the same for any kind of connection, and makes a future that cannot go from thread to thread.
+    Migrator::with_migrations(steps).run_direct(None, connection, false).await
 }
 
 /// Titles of items and addresses of users are in the file: its owner alone reads it.
