@@ -279,3 +279,6 @@ impl CrmSystem for Odoo {
         Ok(Arc::new(self.open_user(user).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;
