@@ -206,8 +206,8 @@ impl CrmSystem for System {
 
     async fn feed(&self, _module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {
         let world = self.world.lock().unwrap();
-        let changed = if cursor.is_some() { world.since(cursor) } else { Vec::new() };
-        let changes = changed.into_iter().map(|(id, user)| {
+        let news = if cursor.is_some() { world.since(cursor) } else { Vec::new() };
+        let changes = news.into_iter().map(|(id, user)| {
             let change = world.change(id);
             let gone = matches!(change, Change::Deleted { .. });
             let concerns = (!gone).then(|| CrmUserId::new(user)).into_iter().collect();
@@ -251,8 +251,8 @@ impl Reader for Side {
 
     async fn changes(&self, _module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
         let world = self.world()?;
-        let changed = world.since(cursor).into_iter().filter(|(_, user)| *user == self.user);
-        let changes = changed.map(|(id, _)| world.change(id)).collect();
+        let news = world.since(cursor).into_iter().filter(|(_, user)| *user == self.user);
+        let changes = news.map(|(id, _)| world.change(id)).collect();
         Ok(ChangePage { changes, cursor: world.cursor(), more: false })
     }
 

@@ -189,7 +189,7 @@ mod tests {
             }
         }
         assert_eq!(tries, 2);
-        assert_eq!(health.refused(), [mail.clone()]);
+        assert_eq!(health.refused(), [ConnectionName::from("mail")]);
         health.may_probe(&mail, at(1800));
         assert_eq!(health.allows([&mail, &crm], at(1800)), 1);
     }

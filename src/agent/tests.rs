@@ -5,7 +5,7 @@ use crate::{AgentFault, run};
 use riva_api::{Address, Agent, AgentClient, AgentError, AgentFile, QueueRow, Selection};
 use riva_core::activity::{ActivityQuery, Level};
 use riva_core::fault::{Fault, FaultKind};
-use riva_core::ids::MemberId;
+use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::license::sign;
 use riva_core::ports::SystemClock;
 use riva_core::queue::StateKind;
@@ -45,9 +45,8 @@ fn workspace(users: &[&str], counts: u32) -> tempfile::TempDir {
 fn policy(users: &[&str]) -> String {
     let mut text = "enabled = true\nmail = \"mail\"\ncrm = \"crm\"\n\n[modules.contacts]\n".to_owned();
     for (n, user) in users.iter().enumerate() {
-        text += &format!(
-            "\n[[user]]\naddress = \"{user}\"\nadded = {{ at = \"2026-01-01T00:00:{n:02}Z\", by = \"t\" }}\n"
-        );
+        let added = format!("{{ at = \"2026-01-01T00:00:{n:02}Z\", by = \"t\" }}");
+        text.extend(["\n[[user]]\naddress = \"", user, "\"\nadded = ", &added, "\n"]);
     }
     text
 }
@@ -130,7 +129,7 @@ async fn users_are_synced_and_told_in_plain_words() {
     agent.is(ANN, StateKind::Waiting).await;
     let ann = agent.row(ANN).await.member;
     assert_eq!(ann.state.linked(), 2);
-    assert_eq!(ann.crm_user.as_ref().map(|u| u.as_str()), Some(ANN));
+    assert_eq!(ann.crm_user.as_ref().map(CrmUserId::as_str), Some(ANN));
     let lines = agent.lines(ann.id).await;
     let said = |text: &str| lines.iter().any(|(level, line)| *level == Level::Info && line.contains(text));
     for text in [
