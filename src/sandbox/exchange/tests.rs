@@ -427,3 +427,147 @@ async fn autodiscover_tells_the_url() {
     assert_eq!(text(&ask("nobody@x.example", schema).await, "ErrorCode"), "500");
     assert_eq!(text(&ask("ann@northwind.example", "other").await, "ErrorCode"), "601");
 }
+
+/// A real listener, as the sandbox serves it: connections that are cut are seen as such by a client.
+#[tokio::test]
+async fn on_the_wire_replies_get_lost_and_servers_go_down() {
+    let company = Company::parse(COMPANY).unwrap();
+    let exchange = Exchange::new(&company, NaiveDate::from_ymd_opt(2026, 11, 23).unwrap());
+    let bound = crate::serve::Bound::new(0, None).await.unwrap();
+    let url = bound.url();
+    let serving = bound.serve(exchange.router(&url));
+    let control = Control::new(&exchange);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let create = |name: &str| {
+        let body = format!(
+            r#"<s:Envelope xmlns:s="{}" xmlns:t="{}" xmlns:m="{}"><s:Body><m:CreateItem><m:Items><t:Contact><t:GivenName>{name}</t:GivenName></t:Contact></m:Items></m:CreateItem></s:Body></s:Envelope>"#,
+            xml::SOAP,
+            xml::TYPES,
+            xml::MESSAGES
+        );
+        client
+            .post(format!("{url}/ews/exchange.asmx"))
+            .basic_auth("ann@northwind.example", Some("ann-pw"))
+            .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
+            .body(body)
+            .send()
+    };
+    let there = |name: &str| {
+        let items = control.items("ann@northwind.example").unwrap();
+        items.iter().filter(|i| i["fields"]["GivenName"] == name).count()
+    };
+    assert_eq!(create("First").await.unwrap().status().as_u16(), 200);
+    control.lose_replies(1, None);
+    let lost = create("Second").await;
+    assert!(lost.is_err(), "{lost:?}");
+    assert_eq!(there("Second"), 1, "the work was done, once");
+    assert_eq!(create("Third").await.unwrap().status().as_u16(), 200);
+    control.set_down(Some(Down::Closed));
+    assert!(create("Fourth").await.is_err());
+    control.set_down(Some(Down::Unavailable));
+    assert_eq!(create("Fourth").await.unwrap().status().as_u16(), 503);
+    control.set_down(None);
+    assert_eq!(there("Fourth"), 0);
+    let get = client.get(format!("{url}/EWS/Exchange.asmx"));
+    assert_eq!(get.try_clone().unwrap().send().await.unwrap().status().as_u16(), 401);
+    let signed_in = get.basic_auth("ann@northwind.example", Some("ann-pw")).send().await.unwrap();
+    assert_eq!(signed_in.status().as_u16(), 200);
+    let counters: serde_json::Value =
+        client.get(format!("{url}/_sandbox/exchange/counters")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(counters["requests"]["CreateItem"], 3);
+    drop(client);
+    serving.stop().await;
+}
+
+mod any_request {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Elements that operations look at, in any order and depth.
+    fn element() -> impl Strategy<Value = String> {
+        let names = [
+            "ItemShape",
+            "BaseShape",
+            "ItemIds",
+            "ItemId",
+            "Items",
+            "Contact",
+            "CalendarItem",
+            "Task",
+            "Start",
+            "End",
+            "Recurrence",
+            "DailyRecurrence",
+            "NumberedRecurrence",
+            "Interval",
+            "StartDate",
+            "NumberOfOccurrences",
+            "Restriction",
+            "IsEqualTo",
+            "Not",
+            "FieldURI",
+            "FieldURIOrConstant",
+            "Constant",
+            "ParentFolderIds",
+            "DistinguishedFolderId",
+            "CalendarView",
+            "SyncState",
+            "MaxChangesReturned",
+            "ItemChanges",
+            "ItemChange",
+            "Updates",
+            "SetItemField",
+            "DeleteItemField",
+            "EmailAddresses",
+            "Entry",
+            "Body",
+            "IsAllDayEvent",
+        ];
+        let attributes = [
+            "",
+            "Id=\"calendar\"",
+            "Id=\"contacts\"",
+            "FieldURI=\"calendar:Start\"",
+            "FieldURI=\"item:Body\"",
+            "Key=\"EmailAddress1\"",
+            "BodyType=\"HTML\"",
+            "StartDate=\"2026-01-01T00:00:00Z\" EndDate=\"4400-01-01T00:00:00Z\"",
+            "Value=\"x\"",
+        ];
+        let texts =
+            ["", "IdOnly", "AllProperties", "1", "999", "true", "4500-12-31T23:59:59Z", "1601-01-01", "x"];
+        let name = proptest::sample::select(names.to_vec());
+        let attribute = proptest::sample::select(attributes.to_vec());
+        let text = proptest::sample::select(texts.to_vec());
+        let leaf =
+            (name.clone(), attribute.clone(), text).prop_map(|(n, a, t)| format!("<t:{n} {a}>{t}</t:{n}>"));
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            (name.clone(), attribute.clone(), proptest::collection::vec(inner, 0..5), any::<bool>()).prop_map(
+                |(n, a, c, m)| {
+                    let p = if m { 'm' } else { 't' };
+                    format!("<{p}:{n} {a}>{}</{p}:{n}>", c.concat())
+                },
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn is_answered(
+            operation in proptest::sample::select(vec![
+                "GetItem", "CreateItem", "UpdateItem", "DeleteItem", "FindItem", "SyncFolderItems", "GetFolder", "FindFolder",
+            ]),
+            children in proptest::collection::vec(element(), 0..5),
+        ) {
+            let ann = Client::service("ann@northwind.example");
+            let body = format!(
+                r#"<m:{operation} Traversal="Shallow" DeleteType="HardDelete" ConflictResolution="AlwaysOverwrite" SendMeetingInvitations="SendToNone">{}</m:{operation}>"#,
+                children.concat()
+            );
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (status, reply) = runtime.block_on(ann.raw(&body));
+            prop_assert!(status == StatusCode::OK || status == StatusCode::INTERNAL_SERVER_ERROR);
+            prop_assert!(roxmltree::Document::parse(&reply).is_ok());
+        }
+    }
+}

@@ -1,14 +1,18 @@
 //! Dates and times: `xs:dateTime` without fractions, Windows time zones.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use windows_timezones::WindowsTimezone;
 
 /// Reads `xs:dateTime` (or a date). Without an offset it is wall time in `zone`. Fractions of a second are cut off.
+/// Years that the store cannot hold (before 1601 or after 4500) are refused.
 pub(super) fn parse(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    let text = text.trim();
+    read(text.trim(), zone).filter(|at| (1601..=4500).contains(&at.year()))
+}
+
+fn read(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     if let Ok(with_offset) = DateTime::parse_from_rfc3339(text) {
-        return with_offset.with_timezone(&Utc).with_timezone(&Utc).into();
+        return Some(with_offset.with_timezone(&Utc));
     }
     let wall = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().or_else(|| {
         let day = text.trim_end_matches('Z');
@@ -74,6 +78,8 @@ mod tests {
         assert_eq!(format(parse("2026-11-23T10:00:00-02:00", berlin).unwrap()), "2026-11-23T12:00:00Z");
         assert_eq!(format(parse("2026-11-23", berlin).unwrap()), "2026-11-22T23:00:00Z");
         assert!(parse("soon", berlin).is_none());
+        assert!(parse("+262142-12-31T23:59:59Z", berlin).is_none());
+        assert!(parse("9999-12-31T23:59:59Z", berlin).is_none());
     }
 
     #[test]
