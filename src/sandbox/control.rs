@@ -14,7 +14,7 @@
 //! | `POST rights` | `{"user": …, "impersonation": …, "full_access": …}` |
 //! | `POST reset` | ends all faults, sets the counters to zero |
 
-use crate::exchange::{Down, Edit, EditError, Exchange, Mail};
+use crate::exchange::{Down, Edit, EditError, Exchange, Mail, REFUSALS};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -60,6 +60,10 @@ pub struct FaultSettings {
     pub lose_replies: Option<u32>,
     /// Only replies of this operation get lost.
     pub lose_operation: Option<String>,
+    /// The next n items that are created, changed or deleted are refused, each for itself; 0 ends it.
+    pub refuse_items: Option<u32>,
+    /// With which code: a transient one, ErrorInternalServerTransientError, if not given.
+    pub refuse_code: Option<String>,
     /// Every reply takes so many milliseconds longer.
     pub latency_ms: Option<u64>,
     /// Largest page of FindItem and SyncFolderItems; 0 ends it.
@@ -107,6 +111,15 @@ impl Control {
     /// The next `replies` replies (of one operation only, if named) get lost after the work is done.
     pub fn lose_replies(&self, replies: u32, operation: Option<&str>) {
         self.exchange.lock().faults.lose = (replies > 0).then(|| (replies, operation.map(str::to_owned)));
+    }
+
+    /// The next `items` items that are created, changed or deleted are refused with a response code, each for itself.
+    pub fn refuse_items(&self, items: u32, code: &str) -> Result<(), EditError> {
+        let code = REFUSALS.iter().find(|c| **c == code).ok_or_else(|| {
+            EditError::new(format!("items can be refused with {}, not with {code}", REFUSALS.join(", ")))
+        })?;
+        self.exchange.lock().faults.refuse = (items > 0).then_some((items, *code));
+        Ok(())
     }
 
     /// Every reply takes so much longer.
@@ -170,6 +183,10 @@ impl Control {
         }
         if let Some(replies) = settings.lose_replies {
             self.lose_replies(replies, settings.lose_operation.as_deref());
+        }
+        if let Some(items) = settings.refuse_items {
+            let code = settings.refuse_code.as_deref().unwrap_or("ErrorInternalServerTransientError");
+            self.refuse_items(items, code)?;
         }
         if let Some(milliseconds) = settings.latency_ms {
             self.set_latency(milliseconds);

@@ -21,6 +21,30 @@ pub(super) fn lines(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
 }
 
+/// HTML as Exchange keeps what a client sent: a whole document that names its character set.
+pub(super) fn rewritten(html: &str) -> String {
+    const META: &str = "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">";
+    let lower = html.to_ascii_lowercase();
+    if lower.contains("http-equiv=\"content-type\"") {
+        return html.to_owned();
+    }
+    let after = |tag: &str| {
+        let at = lower.find(tag)?;
+        lower[at..].find('>').map(|end| at + end + 1)
+    };
+    if let Some(at) = after("<head") {
+        return format!("{}\r\n{META}{}", &html[..at], &html[at..]);
+    }
+    let head = format!("<head>\r\n{META}\r\n</head>\r\n");
+    if let Some(at) = after("<html") {
+        return format!("{}\r\n{head}{}", &html[..at], &html[at..]);
+    }
+    if lower.contains("<body") {
+        return format!("<html>\r\n{head}{html}\r\n</html>\r\n");
+    }
+    format!("<html>\r\n{head}<body>\r\n{html}\r\n</body>\r\n</html>\r\n")
+}
+
 /// HTML around plain text, in the manner of Exchange's converter.
 pub(super) fn html_of(text: &str) -> String {
     let mut out = String::from(
@@ -158,7 +182,22 @@ mod tests {
         assert_eq!(text_of(html), "Hello\u{A0}you\r\na < b\r\nc");
     }
 
+    #[test]
+    fn html_is_made_a_document_once() {
+        let first = rewritten("<p>a</p>");
+        assert!(first.starts_with("<html>") && first.contains("charset=utf-8"));
+        assert_eq!(rewritten(&first), first);
+        assert!(rewritten("<HTML><Head></Head><body>x</body></HTML>").contains("<Head>\r\n<meta"));
+        assert_eq!(text_of(&first), "a");
+    }
+
     proptest! {
+        #[test]
+        fn rewriting_twice_is_rewriting_once(html in ".*") {
+            let once = rewritten(&html);
+            prop_assert_eq!(rewritten(&once), once.clone());
+        }
+
         #[test]
         fn words_survive_the_way_to_html_and_back(words in proptest::collection::vec("[a-zA-Zäöü<>&\"]{1,9}", 1..20)) {
             let text = words.join(" ");

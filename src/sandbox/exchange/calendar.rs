@@ -157,6 +157,28 @@ fn new_uid() -> String {
     uid
 }
 
+/// PidLidGlobalObjectId of an event, base64: its UID's bytes, or (for a UID from elsewhere) the UID wrapped as `vCal-Uid`
+/// ([MS-OXOCAL] 2.2.1.27).
+pub(super) fn global_object_id(item: &Item) -> Option<String> {
+    use base64::Engine as _;
+    let uid = item.text("calendar:UID")?;
+    let native = uid.len() % 2 == 0 && uid.starts_with("040000008200E00074C5B7101A82E008");
+    let pair = |at: usize| uid.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+    let bytes: Option<Vec<u8>> = if native { (0..uid.len()).step_by(2).map(pair).collect() } else { None };
+    let bytes = bytes.unwrap_or_else(|| {
+        const CLASS: [u8; 16] = [4, 0, 0, 0, 0x82, 0, 0xE0, 0, 0x74, 0xC5, 0xB7, 0x10, 0x1A, 0x82, 0xE0, 8];
+        let mut data = b"vCal-Uid\x01\0\0\0".to_vec();
+        data.extend(uid.as_bytes());
+        data.push(0);
+        let mut id = CLASS.to_vec();
+        id.extend([0; 20]);
+        id.extend(u32::try_from(data.len()).unwrap_or(u32::MAX).to_le_bytes());
+        id.extend(data);
+        id
+    });
+    Some(base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
 fn finish_task(item: &mut Item) -> Result<(), Fault> {
     let (start, due) = (instant(item, "task:StartDate"), instant(item, "task:DueDate"));
     if let (Some(start), Some(due)) = (start, due)

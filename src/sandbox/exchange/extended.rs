@@ -116,6 +116,11 @@ impl Key {
         path.attr("PropertyType", self.kind.clone())
     }
 
+    /// PidLidGlobalObjectId and PidLidCleanGlobalObjectId (set Meeting, 0x0003 and 0x0023).
+    pub(super) fn is_global_object_id(&self) -> bool {
+        self.kind == "Binary" && matches!(&self.name, Name::Id(set, 0x03 | 0x23) if SETS[0].1 == set)
+    }
+
     fn takes(&self, value: &str) -> bool {
         use base64::Engine as _;
         match self.kind.strip_suffix("Array").unwrap_or(&self.kind) {

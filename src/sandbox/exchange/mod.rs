@@ -29,6 +29,7 @@ mod xml;
 mod tests;
 
 pub use edit::{Edit, EditError};
+pub(crate) use organisation::REFUSALS;
 pub use organisation::{Down, Mail};
 
 use crate::seed::Company;

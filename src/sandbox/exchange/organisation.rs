@@ -54,6 +54,8 @@ pub(crate) struct Faults {
     pub(crate) throttle: Option<(u32, u64)>,
     /// Replies still to be lost after the work is done; for one operation only, if named.
     pub(crate) lose: Option<(u32, Option<String>)>,
+    /// Items whose writing is still to be refused, and the code.
+    pub(crate) refuse: Option<(u32, &'static str)>,
     pub(crate) latency_ms: u64,
     /// Largest page of FindItem and SyncFolderItems.
     pub(crate) page_size: Option<usize>,
@@ -93,6 +95,26 @@ pub(super) struct Caller {
     pub(super) version: u32,
     /// Wall times without an offset are in this zone (`TimeZoneContext`).
     pub(super) zone: Tz,
+}
+
+/// Codes with which writing an item can be made to fail.
+pub(crate) const REFUSALS: &[&str] = &[
+    "ErrorInternalServerTransientError",
+    "ErrorTimeoutExpired",
+    "ErrorMailboxStoreUnavailable",
+    "ErrorQuotaExceeded",
+    "ErrorItemCorrupt",
+    "ErrorAccessDenied",
+    "ErrorIrresolvableConflict",
+];
+
+impl Faults {
+    /// Refuses the writing of an item, if one is to be refused.
+    pub(super) fn refuse_write(&mut self) -> Result<(), Refusal> {
+        let Some((left, code)) = self.refuse else { return Ok(()) };
+        self.refuse = (left > 1).then_some((left - 1, code));
+        Err(Refusal::new(code, "The sandbox refuses this on purpose."))
+    }
 }
 
 impl Organisation {

@@ -2,6 +2,7 @@
 
 use super::body;
 use super::calendar;
+use super::extended::{Extended, Key};
 use super::ids::{self, Target};
 use super::mailbox::Item;
 use super::organisation::{Caller, Organisation};
@@ -89,8 +90,17 @@ impl<'a> View<'a> {
         (!all.children.is_empty()).then_some(all)
     }
 
-    fn extended(&self, key: &super::extended::Key) -> Option<Element> {
-        self.item.extended.iter().find(|e| e.key == *key).map(super::extended::Extended::element)
+    fn extended(&self, key: &Key) -> Option<Element> {
+        let values = self.extended_values(key)?;
+        Some(Extended { key: key.clone(), values }.element())
+    }
+
+    /// The values of an extended property: one that was set, or one that the server keeps.
+    pub(super) fn extended_values(&self, key: &Key) -> Option<Vec<String>> {
+        if key.is_global_object_id() && self.item.class == Class::CalendarItem {
+            return calendar::global_object_id(self.item).map(|id| vec![id]);
+        }
+        self.item.extended.iter().find(|e| e.key == *key).map(|e| e.values.clone())
     }
 
     /// A property's element, if it has a value.

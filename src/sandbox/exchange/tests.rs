@@ -405,6 +405,37 @@ async fn faults_come_and_go() {
 }
 
 #[tokio::test]
+async fn one_item_of_a_batch_can_be_refused() {
+    let ann = Client::service("ann@northwind.example");
+    ann.control.refuse_items(1, "ErrorQuotaExceeded").unwrap();
+    assert!(ann.control.refuse_items(1, "ErrorOfMyOwn").is_err());
+    let reply = ann.ask("<m:CreateItem><m:Items><t:Contact><t:GivenName>A</t:GivenName></t:Contact><t:Contact><t:GivenName>B</t:GivenName></t:Contact></m:Items></m:CreateItem>").await;
+    assert_eq!(code(&reply), "ErrorQuotaExceeded");
+    assert_eq!(count(&reply, "CreateItemResponseMessage"), 2);
+    assert_eq!(count(&reply, "Contact"), 1);
+}
+
+#[tokio::test]
+async fn an_event_is_found_by_its_global_object_id() {
+    let ann = Client::service("ann@northwind.example");
+    let made = ann.ask(r#"<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items><t:CalendarItem><t:Subject>U</t:Subject><t:UID>abc@x.example</t:UID></t:CalendarItem></m:Items></m:CreateItem>"#).await;
+    let path =
+        r#"<t:ExtendedFieldURI DistinguishedPropertySetId="Meeting" PropertyId="3" PropertyType="Binary"/>"#;
+    let find = |id: &str| {
+        format!(
+            r#"<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{path}</t:AdditionalProperties></m:ItemShape><m:Restriction><t:IsEqualTo>{path}<t:FieldURIOrConstant><t:Constant Value="{id}"/></t:FieldURIOrConstant></t:IsEqualTo></m:Restriction><m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds></m:FindItem>"#
+        )
+    };
+    // [MS-OXOCAL] 2.2.1.27: class, date, creation time, zeros, size, `vCal-Uid`, 1, the UID, 0.
+    let mut bytes = vec![4, 0, 0, 0, 0x82, 0, 0xE0, 0, 0x74, 0xC5, 0xB7, 0x10, 0x1A, 0x82, 0xE0, 8];
+    bytes.extend([0; 20]);
+    bytes.extend([26, 0, 0, 0]);
+    bytes.extend(b"vCal-Uid\x01\0\0\0abc@x.example\0");
+    let found = ann.ask(&find(&base64::engine::general_purpose::STANDARD.encode(bytes))).await;
+    assert_eq!(attribute(&found, "Id"), attribute(&made, "Id"));
+}
+
+#[tokio::test]
 async fn autodiscover_tells_the_url() {
     let ann = Client::service("ann@northwind.example");
     let ask = async |address: &str, schema: &str| {

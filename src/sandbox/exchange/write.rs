@@ -103,7 +103,8 @@ pub(super) fn set(
         Kind::Body => {
             let kind = element.attribute("BodyType").filter(|k| matches!(*k, "HTML" | "Text"));
             let kind = kind.ok_or_else(|| Fault::schema("The required attribute 'BodyType' is missing."))?;
-            plain(&body::lines(&element.text)).attr("BodyType", kind)
+            let text = body::lines(&element.text);
+            plain(&if kind == "HTML" { body::rewritten(&text) } else { text }).attr("BodyType", kind)
         }
         Kind::Dictionary(keys) => return set_entries(item, property, keys, element),
         Kind::Addresses => return set_addresses(item, element),

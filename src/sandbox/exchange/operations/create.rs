@@ -23,6 +23,7 @@ pub(super) fn create_item(
     let invitations = word(operation, "SendMeetingInvitations", INVITATIONS)?;
     let saved = operation.child("SavedItemFolderId");
     each(&required(operation, "Items")?.children, "CreateItem", &["Items"], |element| {
+        organisation.faults.refuse_write()?;
         let class = Class::from_element(&element.name).ok_or_else(|| {
             Refusal::new(
                 "ErrorInvalidRequest",

@@ -24,6 +24,7 @@ pub(super) fn delete_item(
     let cancellations = word(operation, "SendMeetingCancellations", CANCELLATIONS)?;
     let tasks = word(operation, "AffectedTaskOccurrences", TASKS)?;
     each(&required(operation, "ItemIds")?.children, "DeleteItem", &[], |id| {
+        organisation.faults.refuse_write()?;
         let (mailbox, number, occurrence) = organisation.find_item(caller, id)?;
         let item = organisation.item(mailbox, number)?.clone();
         let missing = |code| Refusal::new(code, "Required attribute is missing from the request.");

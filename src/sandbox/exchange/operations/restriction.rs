@@ -245,7 +245,7 @@ pub(super) fn values(view: &View<'_>, path: &Path) -> Result<Vec<String>, Refusa
 }
 
 fn extended(view: &View<'_>, key: &Key) -> Vec<String> {
-    view.item.extended.iter().find(|e| e.key == *key).map(|e| e.values.clone()).unwrap_or_default()
+    view.extended_values(key).unwrap_or_default()
 }
 
 fn texts(element: &Element) -> Vec<String> {

@@ -23,6 +23,7 @@ pub(super) fn update_item(
     let disposition = word(operation, "MessageDisposition", create::DISPOSITIONS)?;
     let updates = word(operation, "SendMeetingInvitationsOrCancellations", UPDATES)?;
     each(&required(operation, "ItemChanges")?.children, "UpdateItem", &["Items"], |change| {
+        organisation.faults.refuse_write()?;
         let id = change.child("ItemId").ok_or_else(|| {
             Refusal::new("ErrorInvalidOperation", "The sandbox changes whole items only, not occurrences.")
         })?;
