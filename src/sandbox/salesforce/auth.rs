@@ -163,7 +163,7 @@ pub async fn token(State(salesforce): State<Salesforce>, headers: HeaderMap, bod
     let user = match user {
         Ok(user) => user,
         Err(SignInError::Failed) => return refuse("invalid_grant", "authentication failure"),
-        Err(SignInError::Inactive) => return refuse("inactive_user", "user is inactive"),
+        Err(SignInError::Inactive) => return refuse("invalid_grant", "inactive user"),
     };
     let base = salesforce.base_url().to_owned();
     let identity = format!("{base}/id/{}/{user}", salesforce.org().id);
@@ -217,9 +217,6 @@ fn assertion(
     let claims = jsonwebtoken::decode::<Claims>(token, &key, &rules)
         .map_err(|error| match error.kind() {
             jsonwebtoken::errors::ErrorKind::InvalidAudience => ("invalid_grant", "audience is invalid"),
-            jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
-                ("invalid_grant", "expired authorization code")
-            }
             _ => invalid,
         })?
         .claims;

@@ -46,9 +46,7 @@ fn limit(count: usize, most: usize) -> Result<(), ApiError> {
         return Err(ApiError::bad("INVALID_INPUT", "The request has no records"));
     }
     if count > most {
-        let message = format!(
-            "record limit reached. cannot submit more than {most} records into this operation, got {count}"
-        );
+        let message = format!("record limit reached. cannot submit more than {most} records into this call");
         return Err(ApiError::bad("EXCEEDED_ID_LIMIT", message));
     }
     Ok(())

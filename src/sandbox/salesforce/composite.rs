@@ -28,7 +28,7 @@ pub async fn run(
     let all_or_none = fields.get("allOrNone").and_then(Value::as_bool).unwrap_or(false);
     let parts = fields.get("compositeRequest").and_then(Value::as_array).cloned().unwrap_or_default();
     if parts.is_empty() || parts.len() > MOST {
-        let message = format!("a composite request has 1 to {MOST} parts, not {}", parts.len());
+        let message = format!("The request can't contain more than {MOST} operations, and not none.");
         return Err(ApiError::bad("LIMIT_EXCEEDED", message));
     }
     let before = all_or_none.then(|| {

@@ -47,6 +47,13 @@ pub fn settle(had: &Values, given: &Values, multi_day: bool) -> Result<Values, A
             ApiError::bad("REQUIRED_FIELD_MISSING", message).about([missing])
         })?;
     let start = if all_day { midnight(start) } else { start };
+    // They name the same instant; one of them may be left out, but they must not differ.
+    let rivals = [time(given, "ActivityDateTime"), if all_day { from_day } else { None }];
+    if given.contains_key("StartDateTime")
+        && rivals.into_iter().flatten().any(|t| start != if all_day { midnight(t) } else { t })
+    {
+        return Err(mismatch("The due date and the start of the event must match", "StartDateTime"));
+    }
 
     let given_minutes = given.get("DurationInMinutes").and_then(Value::as_i64);
     let given_end = time(given, "EndDateTime").map(|end| if all_day { midnight(end) } else { end });
@@ -63,7 +70,7 @@ pub fn settle(had: &Values, given: &Values, multi_day: bool) -> Result<Values, A
         (was_all_day == all_day).then_some(minutes)
     };
     let minutes = match (given_end.map(span), given_minutes) {
-        (Some(span), Some(minutes)) if span != minutes && !all_day => {
+        (Some(span), Some(minutes)) if span != minutes => {
             return Err(mismatch(
                 "Duration does not match the start and end of the event",
                 "DurationInMinutes",
@@ -160,6 +167,12 @@ mod tests {
             ])
         };
         assert!(settle(&Values::new(), &given("2026-11-23T10:00:00.000+0000", 60), false).is_ok());
+        let rival = values([
+            ("StartDateTime", json!("2026-11-23T00:00:00.000+0000")),
+            ("ActivityDate", json!("2026-11-24")),
+            ("IsAllDayEvent", json!(true)),
+        ]);
+        assert_eq!(settle(&Values::new(), &rival, false).unwrap_err().code, "FIELD_INTEGRITY_EXCEPTION");
         for (end, minutes) in [("2026-11-23T10:00:00.000+0000", 30), ("2026-11-23T08:00:00.000+0000", -60)] {
             let refused = settle(&Values::new(), &given(end, minutes), false).unwrap_err();
             assert_eq!(refused.code, "FIELD_INTEGRITY_EXCEPTION");

@@ -144,6 +144,8 @@ impl Org {
         if object.name == "Event" {
             let times = event_time::settle(&Values::new(), &values, self.multi_day_events)?;
             values.extend(times);
+            let account = self.account_of(&values, &Values::new());
+            values.insert("AccountId", account);
         }
         let missing: Vec<&str> = object
             .fields()
@@ -206,6 +208,8 @@ impl Org {
         if object.name == "Event" {
             let times = event_time::settle(&before, &values, self.multi_day_events)?;
             values.extend(times);
+            let account = self.account_of(&values, &before);
+            values.insert("AccountId", account);
         }
         let emptied: Vec<&str> = object
             .fields()
@@ -324,6 +328,17 @@ impl Org {
             }
         }
         Ok(())
+    }
+
+    /// The account of an event: that which it is about, else its contact's.
+    fn account_of(&self, values: &Values, before: &Values) -> Value {
+        let id = |field: &str| values.get(field).or_else(|| before.get(field)).and_then(Value::as_str);
+        if let Some(what) = id("WhatId") {
+            return what.into();
+        }
+        let contact =
+            self.schema.object("Contact").zip(id("WhoId")).and_then(|(object, who)| self.any(&object, who));
+        contact.map_or(Value::Null, |c| c.get("AccountId").clone())
     }
 
     /// Notes the mail that goes to a new invitee, and marks the event as a meeting.

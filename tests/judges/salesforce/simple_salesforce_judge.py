@@ -127,7 +127,7 @@ def _():
     assert grant(aud="https://elsewhere.example")["error"] == "invalid_grant"
     assert grant(exp=dt.datetime.now(dt.timezone.utc) - dt.timedelta(minutes=1))["error"] == "invalid_grant"
     assert grant(sub="nobody@northwind-demo.example")["error"] == "invalid_grant"
-    assert grant(sub="zoe.martin@northwind-demo.example")["error"] == "inactive_user"
+    assert grant(sub="zoe.martin@northwind-demo.example")["error_description"] == "inactive user"
     assert grant(iss="another")["error"] == "invalid_client_id"
 
 
