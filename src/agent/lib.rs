@@ -24,7 +24,7 @@ pub use logging::{LogGuard, start_logging};
 
 use documents::Documents;
 use riva_api::AgentLock;
-use riva_core::ports::{Clock, SystemClock, Systems};
+use riva_core::ports::{Clock, Systems};
 use riva_store::SqlStore;
 use service::Service;
 use std::path::Path;
@@ -62,45 +62,6 @@ impl AgentFault {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
     }
-}
-
-/// Runs the agent as a service does: with its log, until the system or a person asks it to stop (Ctrl+C, SIGTERM).
-pub async fn serve(workspace: &Path, systems: Arc<dyn Systems>) -> Result<(), AgentFault> {
-    let _log = start_logging(workspace)?;
-    let shutdown = CancellationToken::new();
-    let asked = shutdown.clone();
-    let listener = tokio::spawn(async move {
-        match asked_to_stop().await {
-            Ok(signal) => {
-                tracing::info!("{signal}: the agent stops");
-                asked.cancel();
-            }
-            Err(e) => tracing::error!("the agent cannot hear the system's signals: {e}"),
-        }
-    });
-    let ended = run(workspace, systems, Arc::new(SystemClock), shutdown).await;
-    listener.abort();
-    if let Err(e) = &ended {
-        tracing::error!("{e}");
-    }
-    ended
-}
-
-#[cfg(unix)]
-async fn asked_to_stop() -> std::io::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.map(|()| "Ctrl+C"),
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = hang_up.recv() => Ok("SIGHUP"),
-    }
-}
-
-#[cfg(not(unix))]
-async fn asked_to_stop() -> std::io::Result<&'static str> {
-    tokio::signal::ctrl_c().await.map(|()| "Ctrl+C")
 }
 
 /// Runs the agent of a workspace until `shutdown` is cancelled or it is asked to stop. Running calls are finished

@@ -1,7 +1,8 @@
-//! The agent's own log: a file a day in `state/logs`, and standard error.
+//! The agent's own log: a file a day in `state/logs`, and standard error where somebody reads that.
 
 use crate::AgentFault;
 use riva_core::documents::{LogSettings, Workspace};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -27,10 +28,14 @@ pub fn start_logging(workspace: &Path) -> Result<LogGuard, AgentFault> {
         .build(&folder)
         .map_err(|e| AgentFault::Io { doing, source: std::io::Error::other(e) })?;
     let (file, guard) = tracing_appender::non_blocking(file);
+    // Started by a client, its standard error is a file that nobody rolls.
+    let heard = std::env::var_os(riva_api::DETACHED).is_none();
+    let colours = std::io::stderr().is_terminal();
+    let stderr = heard.then(|| fmt::layer().with_writer(std::io::stderr).with_ansi(colours));
     let started = tracing_subscriber::registry()
         .with(filter(&settings))
         .with(fmt::layer().with_writer(file).with_ansi(false))
-        .with(fmt::layer().with_writer(std::io::stderr))
+        .with(stderr)
         .try_init();
     if let Err(e) = started {
         tracing::debug!("this process has a log already: {e}");

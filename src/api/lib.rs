@@ -9,6 +9,7 @@ mod process;
 
 pub use agent_file::{API_VERSION, Address, AgentFile, AgentLock, new_token};
 pub use client::{AgentClient, connect};
+pub use process::DETACHED;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

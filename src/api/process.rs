@@ -8,6 +8,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
+/// Set in the environment of an agent that was started by a client: its standard error is kept for its last words
+/// alone.
+pub const DETACHED: &str = "RIVA_AGENT_DETACHED";
+
 /// Until a started agent must answer.
 const TO_START: Duration = Duration::from_secs(20);
 /// Until an agent that was asked to stop must have gone: it finishes the calls that are under way.
@@ -29,7 +33,7 @@ pub(crate) async fn start(agent: &AgentClient) -> Result<(), AgentError> {
     let words = logs.join("agent.start.log");
     let mut command = Command::new(program);
     command.args(["agent", "run", "--workspace"]).arg(&agent.workspace);
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.env(DETACHED, "1").stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(File::create(&words).map_err(unreachable)?);
     // A group of its own: Ctrl+C in the terminal of whoever started it is not meant for the service.
     #[cfg(unix)]
