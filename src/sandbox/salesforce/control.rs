@@ -4,7 +4,7 @@
 //!
 //! | request | what it does |
 //! |---|---|
-//! | `GET counters` | API requests, mails that would have been sent, records and deleted records by object |
+//! | `GET counters` | API requests, sign-ins, mails that would have been sent, records and deleted records by object |
 //! | `GET mails` | each of these mails |
 //! | `GET dump` | all contacts and events by their owner's address |
 //! | `POST settings` | any of `down`, `latency_ms`, `lose_replies`, `page_size` (0: as asked), `used`, `limit`, `expire_tokens`, `password`, `security_token`, `public_key_pem`, `multi_day_events` |
@@ -39,12 +39,25 @@ pub struct Faults {
     pub used: u64,
     /// API requests allowed.
     pub limit: u64,
+    /// Sign-ins that succeeded.
+    pub sign_ins: u64,
+    /// Sign-ins that were refused.
+    pub refused_sign_ins: u64,
 }
 
 impl Faults {
     /// In good health.
     pub fn new(limit: u64) -> Self {
-        Self { down: false, latency: Duration::ZERO, lose_replies: 0, page_size: None, used: 0, limit }
+        Self {
+            down: false,
+            latency: Duration::ZERO,
+            lose_replies: 0,
+            page_size: None,
+            used: 0,
+            limit,
+            sign_ins: 0,
+            refused_sign_ins: 0,
+        }
     }
 
     /// Counts a request; `false` if the limit is used up.
@@ -67,6 +80,10 @@ impl Faults {
 pub struct Counters {
     /// API requests used.
     pub requests: u64,
+    /// Sign-ins that succeeded.
+    pub sign_ins: u64,
+    /// Sign-ins that were refused: a good client stops at once, because the real org locks the user out.
+    pub refused_sign_ins: u64,
     /// Mails that the org would have sent.
     pub mails: usize,
     /// Records in use, by object.
@@ -78,10 +95,16 @@ pub struct Counters {
 impl Salesforce {
     /// What was asked so far.
     pub fn counters(&self) -> Counters {
-        let requests = self.faults().used;
+        let faults = self.faults().clone();
         let org = self.org();
-        let mut counters =
-            Counters { requests, mails: org.mails.len(), records: BTreeMap::new(), deleted: BTreeMap::new() };
+        let mut counters = Counters {
+            requests: faults.used,
+            sign_ins: faults.sign_ins,
+            refused_sign_ins: faults.refused_sign_ins,
+            mails: org.mails.len(),
+            records: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+        };
         for object in org.schema.objects() {
             let gone = org.rows(object).filter(|(_, r)| r.deleted_at.is_some()).count();
             counters.records.insert(object.name.to_owned(), org.rows(object).count() - gone);

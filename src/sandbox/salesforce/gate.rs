@@ -41,6 +41,14 @@ pub async fn gate(State(salesforce): State<Salesforce>, mut request: Request, ne
         };
     }
     let response = next.run(request).await;
+    if path == "/services/oauth2/token" || path.starts_with("/services/Soap/") {
+        let mut faults = salesforce.faults();
+        if response.status().is_success() {
+            faults.sign_ins += 1;
+        } else {
+            faults.refused_sign_ins += 1;
+        }
+    }
     if is_data && writes && salesforce.faults().take_lost_reply() {
         if let Some(cut) = cut {
             cut.cut();

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 const DEMO: &str = include_str!("../../../config/demo/company.toml");
 const DATA: &str = "/services/data/v60.0";
@@ -17,9 +18,13 @@ struct Visitor {
 
 impl Visitor {
     async fn new() -> Self {
+        Self::dumping(None).await
+    }
+
+    async fn dumping(wire_dump: Option<PathBuf>) -> Self {
         let company = Company::parse(DEMO).unwrap();
         let today = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
-        let options = SandboxOptions { tls: false, today, ..SandboxOptions::new(company) };
+        let options = SandboxOptions { tls: false, today, wire_dump, ..SandboxOptions::new(company) };
         let sandbox = Sandbox::start(options).await.unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
         let mut visitor = Self { sandbox, client, token: String::new() };
@@ -75,6 +80,8 @@ async fn sign_in_wants_password_and_token() {
     assert_eq!(refused["error"], "invalid_grant");
     assert_eq!(refused["error_description"], "authentication failure");
     assert_eq!(visitor.sandbox.salesforce().expire_tokens(), 1);
+    let counters = visitor.sandbox.salesforce().counters();
+    assert_eq!((counters.sign_ins, counters.refused_sign_ins), (1, 1));
     let (status, body) = visitor.call(Method::GET, "/limits", None).await;
     assert_eq!((status, &body[0]["errorCode"]), (StatusCode::UNAUTHORIZED, &json!("INVALID_SESSION_ID")));
     visitor.sandbox.stop().await;
@@ -227,6 +234,28 @@ async fn every_person_has_what_the_company_file_says() {
         assert_eq!(count("Event"), person.events.iter().filter(|e| e.in_crm).count(), "{}", person.name);
     }
     visitor.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_wire_dump_holds_bodies_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let visitor = Visitor::dumping(Some(folder.path().to_owned())).await;
+    let (_, made) =
+        visitor.call(Method::POST, "/composite/sobjects", Some(json!({"records": [named("Seen")]}))).await;
+    assert_eq!(made[0]["success"], true);
+    let token = visitor.token.clone();
+    visitor.sandbox.stop().await;
+    let bodies: Vec<(String, String)> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    let holds =
+        |end: &str, text: &str| bodies.iter().any(|(name, body)| name.ends_with(end) && body.contains(text));
+    assert!(holds("-request.json", "Seen") && holds("-reply.json", "\"success\":true"));
+    for secret in [token.as_str(), "Sandbox-Salesforce-1", "kT7wQ2mZ9", "5A0ND80XC0N5UM3R53CR37"] {
+        assert!(!bodies.iter().any(|(_, body)| body.contains(secret)));
+    }
 }
 
 #[tokio::test]
