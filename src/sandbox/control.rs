@@ -32,6 +32,8 @@ pub struct Counters {
     /// Mails that would have been sent by kind (`invitation`, `update`, `cancellation`, `response`, `message`), one for
     /// each recipient.
     pub mails: BTreeMap<String, u64>,
+    /// The most requests that were under way at a time for one mailbox.
+    pub peak_concurrency: u32,
 }
 
 impl Counters {
@@ -66,6 +68,8 @@ pub struct FaultSettings {
     pub refuse_code: Option<String>,
     /// Every reply takes so many milliseconds longer.
     pub latency_ms: Option<u64>,
+    /// More concurrent requests than this for one mailbox are refused; 0 ends it.
+    pub max_concurrency: Option<u32>,
     /// Largest page of FindItem and SyncFolderItems; 0 ends it.
     pub page_size: Option<usize>,
     /// All sync states given out so far become invalid.
@@ -90,7 +94,11 @@ impl Control {
         for mail in self.mails() {
             *mails.entry(mail.kind.to_owned()).or_default() += 1;
         }
-        Counters { requests: self.exchange.requests(), mails }
+        Counters {
+            requests: self.exchange.requests(),
+            mails,
+            peak_concurrency: self.exchange.peak_concurrency(),
+        }
     }
 
     /// Every mail that would have been sent.
@@ -125,6 +133,11 @@ impl Control {
     /// Every reply takes so much longer.
     pub fn set_latency(&self, milliseconds: u64) {
         self.exchange.lock().faults.latency_ms = milliseconds;
+    }
+
+    /// More concurrent requests than this for one mailbox are refused with ErrorExceededConnectionCount.
+    pub fn set_max_concurrency(&self, requests: Option<u32>) {
+        self.exchange.lock().faults.max_concurrency = requests;
     }
 
     /// Largest page of FindItem and SyncFolderItems.
@@ -190,6 +203,9 @@ impl Control {
         }
         if let Some(milliseconds) = settings.latency_ms {
             self.set_latency(milliseconds);
+        }
+        if let Some(requests) = settings.max_concurrency {
+            self.set_max_concurrency((requests > 0).then_some(requests));
         }
         if let Some(items) = settings.page_size {
             self.set_page_size((items > 0).then_some(items));

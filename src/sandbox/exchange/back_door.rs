@@ -9,6 +9,11 @@ impl Exchange {
         self.lock().requests.clone()
     }
 
+    /// The most requests that were under way at a time for one mailbox.
+    pub(crate) fn peak_concurrency(&self) -> u32 {
+        self.lock().peak_concurrency
+    }
+
     /// Mails that would have been sent so far.
     pub(crate) fn mails(&self) -> Vec<Mail> {
         self.lock().outbox.clone()
@@ -49,6 +54,7 @@ impl Exchange {
         organisation.faults = super::organisation::Faults::default();
         organisation.outbox.clear();
         organisation.requests.clear();
+        organisation.peak_concurrency = 0;
     }
 }
 

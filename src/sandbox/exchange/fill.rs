@@ -29,6 +29,8 @@ pub(super) fn organisation(company: &Company, today: NaiveDate) -> Organisation 
         mailboxes: Vec::new(),
         outbox: Vec::new(),
         requests: BTreeMap::new(),
+        in_flight: BTreeMap::new(),
+        peak_concurrency: 0,
         generation: 1,
         faults: Faults::default(),
     };

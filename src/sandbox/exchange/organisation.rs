@@ -57,6 +57,8 @@ pub(crate) struct Faults {
     /// Items whose writing is still to be refused, and the code.
     pub(crate) refuse: Option<(u32, &'static str)>,
     pub(crate) latency_ms: u64,
+    /// Concurrent requests of one mailbox.
+    pub(crate) max_concurrency: Option<u32>,
     /// Largest page of FindItem and SyncFolderItems.
     pub(crate) page_size: Option<usize>,
 }
@@ -79,6 +81,10 @@ pub(crate) struct Organisation {
     pub(super) outbox: Vec<Mail>,
     /// Requests by operation.
     pub(super) requests: BTreeMap<String, u64>,
+    /// Requests that are being answered, by the mailbox that they work for.
+    pub(super) in_flight: BTreeMap<String, u32>,
+    /// The most that there were at a time for one mailbox.
+    pub(super) peak_concurrency: u32,
     /// Part of every sync state: raised to make all of them invalid.
     pub(super) generation: u32,
     pub(crate) faults: Faults,

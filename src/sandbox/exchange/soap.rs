@@ -117,31 +117,76 @@ pub(super) async fn post(
     else {
         return unauthorized();
     };
-    let latency = exchange.lock().faults.latency_ms;
-    if latency > 0 {
-        tokio::time::sleep(Duration::from_millis(latency)).await;
-    }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("text/xml") {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    let (status, reply, lose) = answer(&exchange, account, &body);
+    let request = match Request::parse(&body) {
+        Ok(request) => request,
+        Err(fault) => return failed(&fault),
+    };
+    // The budget is the impersonated mailbox's, not the account's.
+    let budget = request.impersonated().map_or_else(|| format!("account {account}"), str::to_lowercase);
+    let _in_flight = match InFlight::enter(&exchange, budget) {
+        Ok(in_flight) => in_flight,
+        Err(fault) => return failed(&fault),
+    };
+    let latency = exchange.lock().faults.latency_ms;
+    if latency > 0 {
+        tokio::time::sleep(Duration::from_millis(latency)).await;
+    }
+    let (status, reply, lose) = answer(&exchange, account, &request);
     if lose {
         return lost(connection);
     }
     xml(status, reply)
 }
 
-/// Answers a request; the last of the three says whether the reply shall get lost.
-fn answer(exchange: &Exchange, account: usize, body: &[u8]) -> (StatusCode, String, bool) {
-    let failed = |fault: &Fault| (StatusCode::INTERNAL_SERVER_ERROR, envelope(|out| fault.write(out)));
-    let request = match Request::parse(body) {
-        Ok(request) => request,
-        Err(fault) => {
-            let (status, reply) = failed(&fault);
-            return (status, reply, false);
+fn failed(fault: &Fault) -> Response {
+    xml(StatusCode::INTERNAL_SERVER_ERROR, envelope(|out| fault.write(out)))
+}
+
+/// A request that is being answered: counts against its mailbox's concurrent connections (EWSMaxConcurrency).
+struct InFlight {
+    exchange: Exchange,
+    budget: String,
+}
+
+impl InFlight {
+    fn enter(exchange: &Exchange, budget: String) -> Result<Self, Fault> {
+        let mut organisation = exchange.lock();
+        let most = organisation.faults.max_concurrency;
+        let now = organisation.in_flight.entry(budget.clone()).or_default();
+        if most.is_some_and(|most| *now >= most) {
+            return Err(Refusal::new(
+                "ErrorExceededConnectionCount",
+                "You have exceeded the available concurrent connections for your account.  Try again once your other \
+                 requests have completed.",
+            )
+            .into());
         }
-    };
+        *now += 1;
+        let now = *now;
+        organisation.peak_concurrency = organisation.peak_concurrency.max(now);
+        Ok(Self { exchange: exchange.clone(), budget })
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut organisation = self.exchange.lock();
+        if let Some(now) = organisation.in_flight.get_mut(&self.budget) {
+            *now -= 1;
+            if *now == 0 {
+                organisation.in_flight.remove(&self.budget);
+            }
+        }
+    }
+}
+
+/// Answers a request; the last of the three says whether the reply shall get lost.
+fn answer(exchange: &Exchange, account: usize, request: &Request) -> (StatusCode, String, bool) {
+    let failed = |fault: &Fault| (StatusCode::INTERNAL_SERVER_ERROR, envelope(|out| fault.write(out)));
     let mut organisation = exchange.lock();
     *organisation.requests.entry(request.operation.name.clone().into_owned()).or_default() += 1;
     if let Some((left, back_off)) = organisation.faults.throttle {
@@ -207,6 +252,12 @@ impl Request {
             header: inside("Header").map(Element::from_node),
             operation: Element::from_node(operation),
         })
+    }
+
+    /// The address in the impersonation header.
+    fn impersonated(&self) -> Option<&str> {
+        let sid = self.header.as_ref()?.child("ExchangeImpersonation")?.child("ConnectingSID")?;
+        sid.children.first().map(|who| who.text.trim())
     }
 
     /// Works out from the headers for whom the request works.

@@ -405,6 +405,19 @@ async fn faults_come_and_go() {
 }
 
 #[tokio::test]
+async fn concurrent_requests_of_a_mailbox_are_limited() {
+    let ann = Client::service("ann@northwind.example");
+    ann.control.set_latency(20);
+    ann.control.set_max_concurrency(Some(2));
+    let ask = r#"<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>ann</m:UnresolvedEntry></m:ResolveNames>"#;
+    let (a, b, c) = tokio::join!(ann.raw(ask), ann.raw(ask), ann.raw(ask));
+    assert_eq!((a.0, b.0), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(code(&c.1), "ErrorExceededConnectionCount");
+    assert_eq!(ann.control.counters().peak_concurrency, 2);
+    ann.ask(ask).await;
+}
+
+#[tokio::test]
 async fn one_item_of_a_batch_can_be_refused() {
     let ann = Client::service("ann@northwind.example");
     ann.control.refuse_items(1, "ErrorQuotaExceeded").unwrap();
