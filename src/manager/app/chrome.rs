@@ -9,6 +9,11 @@ use egui::{
     UiBuilder, WidgetInfo, vec2,
 };
 
+/// The ground of a pane.
+pub fn pane_frame(ui: &Ui) -> Frame {
+    Frame::new().fill(tokens(ui).page).inner_margin(Margin::same(16))
+}
+
 /// A pane's heading, with its tools at the right (the first one outermost).
 pub fn heading(ui: &mut Ui, title: &str, tools: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
@@ -120,6 +125,7 @@ fn frame_of<'a>(ctx: &Context, id: Id, title: &str, size: [f32; 2], step: f32) -
     let corner = (room.center() - size / 2.0 + vec2(step, step * 0.8)).clamp(room.min, room.max - size);
     egui::Window::new(RichText::new(title).family(strong_family()).size(14.0))
         .id(id)
+        .title_frame(Frame::window(&ctx.global_style()).inner_margin(Margin::symmetric(14, 7)))
         .collapsible(false)
         .resizable(true)
         .min_size(vec2(360.0, 280.0).min(size))

@@ -9,7 +9,7 @@ mod logic;
 mod open;
 mod ui;
 
-pub use chrome::{card, child_window, footer, heading, inset, menu_verb, tabs, tool, window};
+pub use chrome::{card, child_window, footer, heading, inset, menu_verb, pane_frame, tabs, tool, window};
 pub use commands::{Situation, Verb};
 
 use crate::desk::Desk;

@@ -139,7 +139,7 @@ impl App {
     fn nav_ui(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let t = tokens(ui);
         let wide = ui.ctx().content_rect().width() >= 1000.0;
-        let width = if wide { 184.0 } else { 54.0 };
+        let width = if wide { 184.0 } else { 66.0 };
         let frame = Frame::new().fill(t.nav).inner_margin(Margin::symmetric(8, 12));
         let panel = Panel::left("nav").resizable(false).exact_size(width).frame(frame);
         panel.show(ui, |ui| {
@@ -278,7 +278,7 @@ fn theme_ui(ui: &mut Ui, upright: bool, actions: &mut Vec<Action>) {
         (ThemePreference::System, Verb::ThemeSystem),
     ];
     let mut each = |ui: &mut Ui| {
-        for (preference, verb) in choices {
+        for (preference, verb) in if upright { [choices[2], choices[1], choices[0]] } else { choices } {
             let chosen = now == preference;
             let ink = if chosen { t.accent } else { t.weak };
             let mut button = Button::new(icon(verb.symbol()).color(ink).size(15.0))

@@ -235,6 +235,17 @@ fn compare(a: &QueueRow, b: &QueueRow, column: usize) -> Ordering {
     }
 }
 
+/// A row's state in the table: times as they are where this computer stands; the next time has its own column.
+pub fn state_words(row: &QueueRow) -> String {
+    match (row.shown.kind, &row.member.state.backing_off) {
+        (StateKind::Waiting, _) => "Waiting".into(),
+        (StateKind::BackingOff, Some((until, _))) => {
+            format!("Backing off until {}", age::time_of_day(*until))
+        }
+        _ => row.shown.text.clone(),
+    }
+}
+
 /// When the next sync of a row is, in words.
 pub fn next_words(row: &QueueRow, now: DateTime<Utc>) -> String {
     match row.shown.kind {

@@ -1,20 +1,20 @@
 //! Draws the Service Monitor.
 
-use super::model::{AgentState, Monitor, kind_title, kind_tone, next_words, success_words};
+use super::model::{AgentState, Monitor, kind_title, kind_tone, next_words, state_words, success_words};
 use crate::age;
 use crate::app::{Action, Verb};
 use crate::theme::{Tone, icon, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{chip, spark, trouble};
 use chrono::{DateTime, Utc};
-use egui::{Align, Frame, Layout, Margin, RichText, TextEdit, Ui};
+use egui::{Align, Layout, Margin, RichText, TextEdit, Ui};
 use lucide_icons::Icon;
 use riva_api::QueueRow;
 
 const COLUMNS: [Column; 8] = [
-    Column::text("User", 180.0, 1.6),
-    Column::text("Policy", 84.0, 0.7),
-    Column::text("State", 190.0, 1.6),
+    Column::text("User", 190.0, 2.4),
+    Column::text("Policy", 80.0, 0.5),
+    Column::text("State", 184.0, 1.0),
     Column::text("Next sync", 88.0, 0.2),
     Column::text("Last success", 104.0, 0.2),
     Column::number("Items", 62.0),
@@ -30,7 +30,7 @@ pub fn monitor_ui(
     now: DateTime<Utc>,
     actions: &mut Vec<Action>,
 ) {
-    let frame = Frame::new().inner_margin(Margin::same(16));
+    let frame = crate::app::pane_frame(ui);
     egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
         crate::app::heading(ui, "Service Monitor", |ui| {
             let member = monitor.chosen().is_some();
@@ -199,9 +199,10 @@ fn cell_ui(ui: &mut Ui, row: &QueueRow, column: usize, now: DateTime<Utc>) {
         0 => drop(cell_text(ui, row.member.address.as_str())),
         1 => drop(cell_weak(ui, row.member.policy.as_str())),
         2 => {
-            let cell = chip::chip(ui, kind_tone(row.shown.kind), &row.shown.text);
+            let words = state_words(row);
+            let cell = chip::chip(ui, kind_tone(row.shown.kind), &words);
             if !row.shown.reason.is_empty() {
-                cell.on_hover_text(format!("{}\n{}", row.shown.text, row.shown.reason));
+                cell.on_hover_text(format!("{words}\n{}", row.shown.reason));
             }
         }
         3 => drop(cell_weak(ui, &next_words(row, now)).on_hover_text(age::exact(row.member.next_at))),

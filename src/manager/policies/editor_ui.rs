@@ -59,6 +59,9 @@ pub fn window_ui(
     let title = editor.title();
     crate::app::window(ctx, id, &title, [760.0, 600.0], actions, |ui, actions| {
         let mut act = |action| actions.push(Action::Policy(id, action));
+        if editor.browser.is_some() {
+            ui.disable();
+        }
         let pages = Page::ALL.map(|(page, title)| (page, title, page != Page::About || !editor.is_new()));
         crate::app::tabs(ui, &mut editor.page, &pages);
         let footer = 58.0;

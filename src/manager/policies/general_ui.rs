@@ -62,11 +62,18 @@ fn users_ui(ui: &mut Ui, editor: &mut PolicyEditor, now: DateTime<Utc>, act: &mu
         ui.label(RichText::new("Users").family(strong_family()));
         ui.label(RichText::new(total.to_string()).color(tokens(ui).weak));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if buttons::plain(ui, "remove >>", !editor.selected.is_empty()).clicked() {
+            // While the browser is open its own buttons have these names.
+            let name = |verb: &str| match &editor.browser {
+                None => verb.to_owned(),
+                Some(_) => format!("{verb} (General)"),
+            };
+            let remove = buttons::plain(ui, "remove >>", !editor.selected.is_empty());
+            if remove.accessible_name(name("remove >>")).clicked() {
                 act(PolicyAction::Remove);
             }
             let can_browse = editor.policy.as_ref().is_some_and(|p| !p.mail.as_str().is_empty());
             let add = buttons::primary(ui, "add >>", can_browse);
+            let add = add.accessible_name(name("add >>"));
             if add.on_disabled_hover_text("Choose the e-mail connection first").clicked() {
                 act(PolicyAction::Browse);
             }
@@ -91,7 +98,7 @@ fn users_ui(ui: &mut Ui, editor: &mut PolicyEditor, now: DateTime<Utc>, act: &mu
     let table =
         Table { name: "Users", columns: &COLUMNS, rows: users.len(), selected, sort: None, row_height: 30.0 };
     let mut removed = None;
-    let height = (ui.available_height() - 48.0).max(150.0);
+    let height = (ui.available_height() - 78.0).max(150.0);
     let output = crate::app::inset(ui, |ui| {
         ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
             ui.set_min_height(height);

@@ -122,7 +122,7 @@ fn holders_ui(ui: &mut Ui, details: &LicensingDetails, search: &mut String, now:
         ui.label(RichText::new(text).color(tokens(ui).weak));
         return;
     }
-    let height = (ui.available_height() - 16.0).max(190.0);
+    let height = (ui.available_height() - 26.0).max(190.0);
     crate::app::inset(ui, |ui| {
         ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
             ui.set_min_height(height);

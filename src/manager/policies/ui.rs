@@ -7,7 +7,7 @@ use crate::theme::{Tone, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{chip, trouble};
 use chrono::{DateTime, Utc};
-use egui::{Frame, Margin, RichText, Ui};
+use egui::{RichText, Ui};
 use lucide_icons::Icon;
 
 const COLUMNS: [Column; 6] = [
@@ -21,7 +21,7 @@ const COLUMNS: [Column; 6] = [
 
 /// The pane.
 pub fn policies_ui(ui: &mut Ui, policies: &mut Policies, now: DateTime<Utc>, actions: &mut Vec<Action>) {
-    let frame = Frame::new().inner_margin(Margin::same(16));
+    let frame = crate::app::pane_frame(ui);
     egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
         let chosen = policies.chosen().map(|p| p.enabled);
         crate::app::heading(ui, "Policies", |ui| {

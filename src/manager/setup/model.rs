@@ -90,10 +90,10 @@ fn row(c: &ConnectionSummary, now: DateTime<Utc>) -> ConnectionRow {
         name: c.name.clone(),
         shown_name: if c.shown_name.is_empty() { c.name.to_string() } else { c.shown_name.clone() },
         system: c.system,
-        system_title: c.system.map_or("Broken document", SystemKind::title),
+        system_title: c.system.map_or("Unknown", SystemKind::title),
         address: c.address.clone(),
         account: c.account.clone(),
-        test: if c.broken.is_empty() { test } else { (Tone::Bad, "Document is broken".into()) },
+        test: if c.broken.is_empty() { test } else { (Tone::Bad, "Document broken".into()) },
         test_more,
         used_by: match c.used_by.len() {
             0 => "—".into(),

@@ -11,12 +11,12 @@ use lucide_icons::Icon;
 use riva_core::documents::SystemKind;
 
 const COLUMNS: [Column; 6] = [
-    Column::text("Name", 170.0, 2.0),
-    Column::text("System", 120.0, 1.0),
-    Column::text("Address", 150.0, 2.0),
-    Column::text("Account", 100.0, 1.0),
-    Column::text("Last test", 160.0, 0.6),
-    Column::text("Used by", 84.0, 0.0),
+    Column::text("Name", 160.0, 2.0),
+    Column::text("System", 100.0, 1.2),
+    Column::text("Address", 110.0, 2.0),
+    Column::text("Account", 90.0, 1.0),
+    Column::text("Last test", 152.0, 0.2),
+    Column::text("Used by", 94.0, 0.0),
 ];
 
 /// The icon of a system.
@@ -32,15 +32,16 @@ pub fn system_icon(system: Option<SystemKind>) -> Icon {
 
 /// The pane.
 pub fn setup_ui(ui: &mut Ui, setup: &mut Setup, now: DateTime<Utc>, actions: &mut Vec<Action>) {
-    if ui.available_width() > 760.0 {
-        Panel::left("wizards").resizable(false).exact_size(232.0).frame(pane_frame()).show(ui, |ui| {
+    let frame = crate::app::pane_frame(ui);
+    let roomy = ui.available_width() > 860.0;
+    if roomy {
+        Panel::left("wizards").resizable(false).exact_size(240.0).frame(frame).show(ui, |ui| {
             wizards_ui(ui, actions);
         });
     }
-    egui::CentralPanel::no_frame().frame(pane_frame()).show(ui, |ui| {
-        let wide = ui.available_width() > 528.0;
+    egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
         crate::app::heading(ui, "Connections", |ui| {
-            if !wide {
+            if !roomy {
                 ui.menu_button("New connection", |ui| wizards_ui(ui, actions));
             }
             for verb in [Verb::TestConnection, Verb::EditConnection] {
@@ -69,10 +70,6 @@ pub fn setup_ui(ui: &mut Ui, setup: &mut Setup, now: DateTime<Utc>, actions: &mu
         }
         crate::app::card(ui, |ui| table_ui(ui, setup, &rows, actions));
     });
-}
-
-fn pane_frame() -> Frame {
-    Frame::new().inner_margin(Margin::same(16))
 }
 
 fn table_ui(ui: &mut Ui, setup: &mut Setup, rows: &[ConnectionRow], actions: &mut Vec<Action>) {
@@ -116,7 +113,9 @@ fn cell_ui(ui: &mut Ui, row: &ConnectionRow, column: usize) {
             ui.add(egui::Label::new(text).truncate());
         }
         1 if row.broken.is_empty() => drop(cell_text(ui, row.system_title)),
-        1 => drop(ui.label(RichText::new(row.system_title).color(t.bad))),
+        1 => {
+            ui.add(egui::Label::new(RichText::new(row.system_title).color(t.bad)).truncate());
+        }
         2 => drop(cell_weak(ui, &row.address)),
         3 => drop(cell_text(ui, &row.account)),
         4 => drop(chip::chip(ui, row.test.0, &row.test.1).on_hover_text(&row.test_more)),

@@ -290,8 +290,8 @@ impl Company {
 
 /// Installs a demo licence for 25 users, signed with the public demo key.
 fn license(admin: &Admin) {
-    let text = "[license]\nid = \"DEMO-1\"\nlicensee = \"Northwind Demo\"\nmode = \"demo\"\nissued = 2026-01-01\n\
-                expires = 2099-12-31\n\n[license.counts]\nexchange-ews = 25\nsalesforce = 25\n";
+    let text = "[license]\nid = \"DEMO-1\"\nlicensee = \"Northwind Demo\"\nmode = \"demo\"\nissued = \"2026-01-01\"\n\
+                expires = \"2099-12-31\"\n\n[license.counts]\nexchange-ews = 25\nsalesforce = 25\n";
     let key = include_str!("../../../config/demo/demo-issuer.key").to_owned().into();
     let signed = riva_core::license::sign(text, &key).expect("the demo key signs demo licences");
     admin.install_license(&signed).expect("a licence that was just signed is valid");

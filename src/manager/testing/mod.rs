@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 /// The app at 1240 x 780 points, at sixty frames a second of its own time.
 pub fn harness(office: Office, what: Open) -> Harness<'static, App> {
-    sized(office, what, [1240.0, 780.0])
+    sized(office, what, [1240.0, 780.0], 1.0)
 }
 
-/// The same at another size.
-pub fn sized(office: Office, what: Open, size: [f32; 2]) -> Harness<'static, App> {
+/// The same at another size and scale (2: 200 %).
+pub fn sized(office: Office, what: Open, size: [f32; 2], scale: f32) -> Harness<'static, App> {
     Harness::builder()
         .with_size(size)
+        .with_pixels_per_point(scale)
         .with_step_dt(1.0 / 60.0)
         .build_eframe(move |cc| App::new(&cc.egui_ctx, office, what))
 }

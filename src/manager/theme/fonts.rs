@@ -13,12 +13,17 @@ pub fn strong_family() -> FontFamily {
     FontFamily::Name("strong".into())
 }
 
-/// An icon as text.
-pub fn icon(icon: Icon) -> RichText {
-    RichText::new(char::from(icon).to_string())
+/// The family of icons. It is asked for by name: Inter has glyphs of its own where Lucide's lie.
+pub fn icon_family() -> FontFamily {
+    FontFamily::Name("icons".into())
 }
 
-/// Inter at two weights, with the icons behind it.
+/// An icon as text.
+pub fn icon(icon: Icon) -> RichText {
+    RichText::new(char::from(icon).to_string()).family(icon_family())
+}
+
+/// Inter at two weights, and the icons.
 pub fn definitions() -> FontDefinitions {
     let inter = |weight: f32| {
         let mut data = FontData::from_static(INTER);
@@ -27,7 +32,7 @@ pub fn definitions() -> FontDefinitions {
     };
     let mut icons = FontData::from_static(LUCIDE_FONT_BYTES);
     icons.tweak.scale = 1.15;
-    icons.tweak.y_offset_factor = 0.06;
+    icons.tweak.y_offset_factor = 0.085;
 
     let mut fonts = FontDefinitions::empty();
     fonts.font_data.insert("inter".into(), inter(430.0));
@@ -39,7 +44,8 @@ pub fn definitions() -> FontDefinitions {
         (strong_family(), "inter-strong"),
     ];
     for (family, text) in families {
-        fonts.families.insert(family, vec![text.into(), "icons".into()]);
+        fonts.families.insert(family, vec![text.into()]);
     }
+    fonts.families.insert(icon_family(), vec!["icons".into()]);
     fonts
 }

@@ -52,25 +52,30 @@ fn choices_ui(ui: &mut Ui, welcome: &mut Welcome, actions: &mut Vec<Action>) {
     ui.add_space(6.0);
     crate::app::inset(ui, |ui| {
         ui.set_width(452.0);
-        let label = ui.label(RichText::new("Folder").color(weak));
-        let field = TextEdit::singleline(&mut welcome.folder)
-            .hint_text("~/riva")
-            .desired_width(436.0)
-            .margin(egui::Margin::symmetric(8, 5));
-        ui.add(field).labelled_by(label.id);
-        let path = welcome.path(std::env::home_dir());
-        ui.horizontal(|ui| {
-            let ready = path.is_some();
-            if buttons::plain(ui, "Open this folder", ready).clicked()
-                && let Some(path) = path.clone()
-            {
-                actions.push(Action::Welcome(WorkspaceChoice::Open(path)));
-            }
-            if buttons::plain(ui, "Create a workspace here", ready).clicked()
-                && let Some(path) = path
-            {
-                actions.push(Action::Welcome(WorkspaceChoice::Create(path)));
-            }
-        });
+        ui.vertical(|ui| folder_ui(ui, welcome, actions));
+    });
+}
+
+fn folder_ui(ui: &mut Ui, welcome: &mut Welcome, actions: &mut Vec<Action>) {
+    let weak = tokens(ui).weak;
+    let label = ui.label(RichText::new("Folder").color(weak));
+    let field = TextEdit::singleline(&mut welcome.folder)
+        .hint_text("~/riva")
+        .desired_width(440.0)
+        .margin(egui::Margin::symmetric(8, 5));
+    ui.add(field).labelled_by(label.id);
+    let path = welcome.path(std::env::home_dir());
+    ui.horizontal(|ui| {
+        let ready = path.is_some();
+        if buttons::plain(ui, "Open this folder", ready).clicked()
+            && let Some(path) = path.clone()
+        {
+            actions.push(Action::Welcome(WorkspaceChoice::Open(path)));
+        }
+        if buttons::plain(ui, "Create a workspace here", ready).clicked()
+            && let Some(path) = path
+        {
+            actions.push(Action::Welcome(WorkspaceChoice::Create(path)));
+        }
     });
 }

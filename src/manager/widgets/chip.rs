@@ -1,7 +1,9 @@
 //! A state in a word, with a colour and an icon, so that colour is never the only sign.
 
-use crate::theme::{Tone, icon, tokens};
-use egui::{Align, Button, CornerRadius, Frame, Label, Layout, Margin, Response, RichText, Ui, vec2};
+use crate::theme::{Tone, icon_family, tokens};
+use egui::accesskit::Role;
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{Button, CornerRadius, FontId, Response, RichText, Sense, Ui, WidgetInfo, vec2};
 use lucide_icons::Icon;
 
 /// The icon that goes with a tone.
@@ -15,24 +17,27 @@ pub fn tone_icon(tone: Tone) -> Icon {
     }
 }
 
-/// A state.
+/// A state. It is cut off where it does not fit.
 pub fn chip(ui: &mut Ui, tone: Tone, text: &str) -> Response {
+    const PAD: f32 = 8.0;
+    const GAP: f32 = 5.0;
     let (ink, ground) = tokens(ui).tone(tone);
-    Frame::new()
-        .fill(ground)
-        .corner_radius(CornerRadius::same(10))
-        .inner_margin(Margin::symmetric(8, 2))
-        .show(ui, |ui| {
-            // In a cell that is filled from the right the icon still stands on the left.
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = 5.0;
-                ui.spacing_mut().interact_size.y = 18.0;
-                ui.label(icon(tone_icon(tone)).color(ink).size(12.5));
-                ui.add(Label::new(RichText::new(text).color(ink).size(12.5)).truncate())
-            })
-            .inner
-        })
-        .inner
+    let symbol = char::from(tone_icon(tone)).to_string();
+    let symbol = ui.painter().layout_no_wrap(symbol, FontId::new(12.5, icon_family()), ink);
+    let room = (ui.available_width() - symbol.size().x - 2.0 * PAD - GAP).max(20.0);
+    let mut words = LayoutJob::simple_singleline(text.to_owned(), FontId::proportional(12.5), ink);
+    words.wrap = TextWrapping::truncate_at_width(room);
+    let words = ui.painter().layout_job(words);
+    let size = vec2(words.size().x + symbol.size().x + 2.0 * PAD + GAP, 22.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    ui.painter().rect_filled(rect, CornerRadius::same(11), ground);
+    let left = rect.left_center() + vec2(PAD, 0.0);
+    ui.painter().galley(left - vec2(0.0, symbol.size().y / 2.0), symbol.clone(), ink);
+    let after = left + vec2(symbol.size().x + GAP, -words.size().y / 2.0);
+    let cut = words.elided;
+    ui.painter().galley(after, words, ink);
+    if cut { response.on_hover_text(text) } else { response }
 }
 
 /// A filter that can be switched on, with a count.
@@ -53,6 +58,6 @@ pub fn filter(ui: &mut Ui, tone: Tone, text: &str, count: usize, on: bool) -> Re
         .min_size(vec2(0.0, 26.0));
     let response = ui.add(button);
     let name = format!("Filter: {text}, {count}");
-    response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, on, &name));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, &name));
     response
 }

@@ -15,7 +15,7 @@ pub fn spark(ui: &mut Ui, values: &[u32]) {
     if values.is_empty() {
         return;
     }
-    let step = rect.width() / 24.0;
+    let step = (rect.width() / 24.0).floor().max(2.0);
     let mut x = rect.left();
     for value in values.iter().rev().take(24).rev() {
         #[expect(clippy::cast_precision_loss, reason = "a height of at most 18 points")]

@@ -1,7 +1,7 @@
 //! A table of rows of one height. Only what is visible is laid out, so a hundred thousand rows cost what thirty do.
 //! It is a `table` of named `row`s for screen readers and robots; one row is a Tab stop, the arrow keys move it.
 
-use crate::theme::{strong_family, tokens};
+use crate::theme::{icon_family, strong_family, tokens};
 use egui::accesskit::Role;
 use egui::{
     Align, Align2, EventFilter, Id, Key, Label, Layout, Rect, RichText, ScrollArea, Sense, Stroke, Ui,
@@ -163,7 +163,7 @@ impl Table<'_> {
             if let Some(sort) = sorted {
                 let arrow = if sort.descending { Icon::ChevronDown } else { Icon::ChevronUp };
                 let x = if column.right { text.left() - 12.0 } else { text.right() + 4.0 };
-                let font = egui::FontId::proportional(11.0);
+                let font = egui::FontId::new(11.0, icon_family());
                 painter.text(
                     pos2(x, cell.center().y),
                     Align2::LEFT_CENTER,
