@@ -158,11 +158,6 @@ fn back_off(node: roxmltree::Node<'_, '_>) -> Option<Duration> {
 }
 
 impl Reply {
-    #[cfg(test)]
-    pub(super) fn of(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
     /// The answer as a document.
     pub(super) fn document(&self) -> Result<Document<'_>, Fault> {
         Document::parse(&self.0).map_err(|e| {

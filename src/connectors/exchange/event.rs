@@ -205,7 +205,7 @@ fn read_attendees(
         .children()
         .filter(|n| n.tag_name().name() == list)
         .flat_map(|n| n.children())
-        .filter(|n| n.is_element());
+        .filter(roxmltree::Node::is_element);
     for attendee in attendees {
         let Some((address, name)) = address(attendee) else { continue };
         let participation = match child_text(attendee, "ResponseType").as_str() {

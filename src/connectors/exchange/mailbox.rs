@@ -158,13 +158,13 @@ impl Mailbox {
     /// Sends those that could be built; the others have their error already.
     async fn write_some<T: Send, I: Sync + Send>(
         &self,
-        built: Vec<Result<I, ItemError>>,
+        prepared: Vec<Result<I, ItemError>>,
         build: impl Fn(&[I]) -> Node + Send + Sync,
         read: impl Fn(&I, roxmltree::Node<'_, '_>) -> Result<T, ItemError> + Send + Sync,
     ) -> Result<Vec<Result<T, ItemError>>, CallError> {
         let mut good = Vec::new();
         let mut bad = Vec::new();
-        for item in built {
+        for item in prepared {
             match item {
                 Ok(item) => {
                     good.push(item);
@@ -205,7 +205,7 @@ impl Mailbox {
         Ok(changes.into_iter().map(|c| c.update(element)).collect())
     }
 
-    fn read_item(&self, module: Module, node: roxmltree::Node<'_, '_>, deleted: Option<&str>) -> Fetched {
+    fn read_item(module: Module, node: roxmltree::Node<'_, '_>, deleted: Option<&str>) -> Fetched {
         if node.tag_name().name() != element_of(module).trim_start_matches("t:") {
             let what = node.tag_name().name();
             return Fetched::Unreadable { reason: format!("it is a {what}, not one of {module}") };
@@ -355,7 +355,7 @@ impl Reader for Mailbox {
             for answer in answers {
                 found.push(match answer {
                     Ok(message) => match item_of(message) {
-                        Some(node) => self.read_item(module, node, deleted),
+                        Some(node) => Self::read_item(module, node, deleted),
                         None => Fetched::Unreadable { reason: "Exchange's answer lacks it".to_owned() },
                     },
                     Err(refusal) => match refusal.code.as_str() {

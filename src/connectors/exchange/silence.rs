@@ -63,3 +63,55 @@ pub(super) fn check(request: &[u8]) -> Result<bool, Fault> {
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::{self, Folder};
+    use super::super::soap::{ServerVersion, envelope};
+    use super::super::xml::Node;
+    use super::*;
+
+    fn sent(operation: Node) -> Vec<u8> {
+        envelope(ServerVersion::Exchange2010Sp2, None, operation)
+    }
+
+    fn calendar() -> Folder {
+        Folder { id: "calendar", mailbox: None }
+    }
+
+    #[test]
+    fn what_the_builders_make_may_leave() {
+        let event = || Node::new("t:CalendarItem").child(Node::text("t:Subject", "x"));
+        assert_eq!(check(&sent(request::get_folder(&[calendar()]))), Ok(true));
+        assert_eq!(check(&sent(request::create_items(&calendar(), vec![event()]))), Ok(false));
+        assert_eq!(check(&sent(request::delete_items(&[("a".into(), "b".into())]))), Ok(false));
+        assert_eq!(check(&sent(request::update_items(Vec::new()))), Ok(false));
+    }
+
+    #[test]
+    fn nothing_that_could_mail_anybody_may_leave() {
+        let create = |attribute: &'static str, value: &str| {
+            let mut node = request::create_items(&calendar(), vec![Node::new("t:CalendarItem")]);
+            node.attributes.retain(|(name, _)| *name != attribute);
+            if value.is_empty() { node } else { node.with(attribute, value) }
+        };
+        let attendee = Node::new("t:CalendarItem").child(Node::new("t:RequiredAttendees"));
+        let mut for_good = request::delete_items(&[("a".into(), "b".into())]);
+        for_good.attributes[0].1 = "HardDelete".to_owned();
+        for operation in [
+            create("SendMeetingInvitations", ""),
+            create("SendMeetingInvitations", "SendToAllAndSaveCopy"),
+            create("MessageDisposition", "SendOnly"),
+            request::create_items(&calendar(), vec![attendee]),
+            request::create_items(&calendar(), vec![Node::new("t:Message")]),
+            request::create_items(&calendar(), vec![Node::new("t:AcceptItem")]),
+            for_good,
+            Node::new("m:SendItem"),
+            Node::new("m:EmptyFolder"),
+        ] {
+            let name = operation.name;
+            assert!(check(&sent(operation)).is_err(), "{name}");
+        }
+        assert!(check(b"not xml").is_err());
+    }
+}

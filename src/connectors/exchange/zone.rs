@@ -161,6 +161,17 @@ const LINKS: [(&str, &str); 152] = [
     ("Zulu", "Etc/UTC"),
 ];
 
+/// Zones of CLDR's table of Windows zones under the names that they have today.
+const RENAMED: [(Tz, Tz); 7] = [
+    (Tz::America__Buenos_Aires, Tz::America__Argentina__Buenos_Aires),
+    (Tz::America__Godthab, Tz::America__Nuuk),
+    (Tz::America__Indianapolis, Tz::America__Indiana__Indianapolis),
+    (Tz::Asia__Calcutta, Tz::Asia__Kolkata),
+    (Tz::Asia__Katmandu, Tz::Asia__Kathmandu),
+    (Tz::Asia__Rangoon, Tz::Asia__Yangon),
+    (Tz::Europe__Kiev, Tz::Europe__Kyiv),
+];
+
 /// The Windows name of a zone; `None` if Windows has none that keeps the same time.
 pub(super) fn to_windows(zone: Tz) -> Option<&'static str> {
     if let Ok(known) = WindowsTimezone::try_from(zone) {
@@ -179,7 +190,9 @@ pub(super) fn from_exchange(name: &str) -> Option<Tz> {
         return Some(Tz::UTC);
     }
     if let Ok(known) = name.parse::<WindowsTimezone>() {
-        return Some(known.into());
+        let zone = Tz::from(known);
+        // CLDR keeps some names that the time zone database has since replaced.
+        return Some(RENAMED.iter().find(|(old, _)| *old == zone).map_or(zone, |(_, new)| *new));
     }
     name.parse().ok()
 }
@@ -261,6 +274,15 @@ mod tests {
         }
         assert_eq!(from_exchange("Customized Time Zone"), None);
         assert_eq!(from_exchange("Europe/Kyiv"), Some(Tz::Europe__Kyiv));
+    }
+
+    #[test]
+    fn renamed_zones_come_back_under_the_name_of_today() {
+        for (old, new) in RENAMED {
+            let windows = to_windows(new).unwrap();
+            assert_eq!(to_windows(old), Some(windows));
+            assert_eq!(from_exchange(windows), Some(new));
+        }
     }
 
     #[test]
