@@ -204,8 +204,8 @@ impl Mailbox {
         collection: &Collection,
         patch: &Patch,
     ) -> Result<Written, Failed> {
-        let path = patch.id.as_str();
-        let text = self.get(path).await?.ok_or(ItemError::Gone)?;
+        let target = patch.id.as_str();
+        let text = self.get(target).await?.ok_or(ItemError::Gone)?;
         if text.etag != patch.version.as_str() {
             return Err(ItemError::VersionMoved.into());
         }
@@ -217,11 +217,11 @@ impl Mailbox {
             .change(&patch.set, &patch.marker, Utc::now())
             .map_err(|refused| ItemError::Invalid { reason: refused.to_string() })?;
         let response = self
-            .put(module, collection, path, Some(&before), &mut resource, &Unless::Moved(&text.etag))
+            .put(module, collection, target, Some(&before), &mut resource, &Unless::Moved(&text.etag))
             .await?;
         match response.status.as_u16() {
-            200..=299 => self.written(path, &response).await,
-            _ => Err(self.refused(path, &response)),
+            200..=299 => self.written(target, &response).await,
+            _ => Err(self.refused(target, &response)),
         }
     }
 

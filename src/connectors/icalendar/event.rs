@@ -483,7 +483,7 @@ mod tests {
         let mut hex =
             "040000008200E00074C5B7101A82E00800000000000000000000000000000000000000001A000000".to_owned();
         for byte in b"vCal-Uid\x01\0\0\0abc@x\0" {
-            hex.push_str(&format!("{byte:02X}"));
+            hex += &format!("{byte:02X}");
         }
         assert_eq!(plain_uid(&hex), "abc@x");
         assert_eq!(plain_uid("abc"), "abc");

@@ -84,7 +84,7 @@ impl Line {
     /// The value as it stands in the file, unfolded, with vCard 2.1's quoted-printable and base64 texts decoded.
     pub fn value(&self) -> Cow<'_, str> {
         match self.param("ENCODING").map(str::to_ascii_uppercase).as_deref() {
-            Some("QUOTED-PRINTABLE") => Cow::Owned(self.from_quoted_printable()),
+            Some("QUOTED-PRINTABLE") => Cow::Owned(self.quoted_printable_decoded()),
             _ => Cow::Borrowed(&self.value),
         }
     }
@@ -106,22 +106,15 @@ impl Line {
         self.raw = None;
     }
 
-    fn from_quoted_printable(&self) -> String {
+    fn quoted_printable_decoded(&self) -> String {
         let source = self.value.as_bytes();
         let mut bytes = Vec::with_capacity(source.len());
         let mut at = 0;
         while let Some(byte) = source.get(at) {
             let code = source.get(at + 1..at + 3).and_then(|two| std::str::from_utf8(two).ok());
-            match code.filter(|_| *byte == b'=').and_then(|two| u8::from_str_radix(two, 16).ok()) {
-                Some(decoded) => {
-                    bytes.push(decoded);
-                    at += 3;
-                }
-                None => {
-                    bytes.push(*byte);
-                    at += 1;
-                }
-            }
+            let decoded = code.filter(|_| *byte == b'=').and_then(|two| u8::from_str_radix(two, 16).ok());
+            bytes.push(decoded.unwrap_or(*byte));
+            at += if decoded.is_some() { 3 } else { 1 };
         }
         let latin = self.param("CHARSET").is_some_and(|c| {
             let c = c.to_ascii_lowercase();

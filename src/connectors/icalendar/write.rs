@@ -264,15 +264,14 @@ fn reminder(event: &mut Component, value: &Value) -> Result<(), &'static str> {
         }
         Value::Number(minutes) if *minutes >= 0 => {
             let trigger = Line::new("TRIGGER", minutes_before(*minutes));
-            match reminder_alarm(event).map(|at| &mut event.parts[at]) {
-                Some(Part::Component(alarm)) => alarm.replace("TRIGGER", Some(trigger)),
-                _ => {
-                    let mut alarm = Component::new("VALARM");
-                    alarm.push(Line::new("ACTION", "DISPLAY"));
-                    alarm.push(Line::text("DESCRIPTION", "Reminder"));
-                    alarm.push(trigger);
-                    event.parts.push(Part::Component(alarm));
-                }
+            if let Some(Part::Component(alarm)) = reminder_alarm(event).map(|at| &mut event.parts[at]) {
+                alarm.replace("TRIGGER", Some(trigger));
+            } else {
+                let mut alarm = Component::new("VALARM");
+                alarm.push(Line::new("ACTION", "DISPLAY"));
+                alarm.push(Line::text("DESCRIPTION", "Reminder"));
+                alarm.push(trigger);
+                event.parts.push(Part::Component(alarm));
             }
         }
         _ => return Err("minutes before the start are wanted"),
@@ -298,13 +297,12 @@ fn attendees(event: &mut Component, people: &BTreeMap<String, Element>) {
     event.remove_lines(|l| l.name == "ATTENDEE" && address(l).is_some_and(|a| !people.contains_key(&a)));
     for (key, person) in people {
         let known = event.lines_mut().find(|l| l.name == "ATTENDEE" && address(l).as_ref() == Some(key));
-        match known {
-            Some(line) => describe(line, person),
-            None => {
-                let mut line = Line::new("ATTENDEE", format!("mailto:{key}"));
-                describe(&mut line, person);
-                event.push(line);
-            }
+        if let Some(line) = known {
+            describe(line, person);
+        } else {
+            let mut line = Line::new("ATTENDEE", format!("mailto:{key}"));
+            describe(&mut line, person);
+            event.push(line);
         }
     }
 }
@@ -330,10 +328,8 @@ fn describe(line: &mut Line, person: &Element) {
         Participation::Tentative => "TENTATIVE",
     };
     let known = line.param("PARTSTAT").map(str::to_ascii_uppercase);
-    let reads_as = match known.as_deref() {
-        Some(word @ ("ACCEPTED" | "DECLINED" | "TENTATIVE")) => word,
-        _ => "NEEDS-ACTION",
-    };
+    let told = known.as_deref().filter(|word| matches!(*word, "ACCEPTED" | "DECLINED" | "TENTATIVE"));
+    let reads_as = told.unwrap_or("NEEDS-ACTION");
     if reads_as != answer {
         line.set_param("PARTSTAT", answer);
     }

@@ -2,15 +2,17 @@
 //! JSON is in `RIVA_RADICALE` and `RIVA_XANDIKOS`; without it the test says that it was not run.
 
 mod contract;
+#[path = "../test_corpus.rs"]
+mod test_corpus;
 
 use riva_connectors::caldav;
 use riva_core::documents::{AuthMethod, Connection, SystemKind};
-use riva_core::fault::{Fault, FaultKind, ItemError};
-use riva_core::ids::{Marker, PairId, RemoteId};
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use riva_core::ids::{Cursor, Marker, PairId, RemoteId};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
-    Fetched, MailSystem, Patch, SecretError, SecretKey, SecretStore, SilentWriter, StepReport, StepSink,
-    TestStep,
+    Change, Fetched, MailSystem, Patch, SecretError, SecretKey, SecretStore, SilentWriter, StepReport,
+    StepSink, TestStep,
 };
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -40,15 +42,11 @@ struct Server(serde_json::Value);
 impl Server {
     /// The server that a variable describes.
     fn from(variable: &str) -> Option<Self> {
-        match std::env::var(variable) {
-            Ok(text) => Some(Self(serde_json::from_str(&text).expect("the line that the script printed"))),
-            Err(_) => {
-                println!(
-                    "not run: {variable} is not set; tests/servers/ has the script that starts the server"
-                );
-                None
-            }
-        }
+        let Ok(text) = std::env::var(variable) else {
+            println!("not run: {variable} is not set; tests/servers/ has the script that starts the server");
+            return None;
+        };
+        Some(Self(serde_json::from_str(&text).expect("the line that the script printed")))
     }
 
     fn text(&self, key: &str) -> String {
@@ -235,20 +233,22 @@ async fn what_others_wrote_stays_to_the_letter() {
         assert!(now.contains("LOCATION:Here"));
         // What carries our marker is found by it, although we did not name the resource.
         let found = mailbox.probe(Module::Calendar, &[marker]).await.expect("an answer").remove(0);
-        assert_eq!(found, [written.at.clone()], "{}", server.text("server"));
+        assert_eq!(found.iter().collect::<Vec<_>>(), [&written.at], "{}", server.text("server"));
         let removal = riva_core::ports::Removal { id, version: written.at.version };
         assert_eq!(mailbox.delete(Module::Calendar, &[removal]).await.expect("an answer"), [Ok(())]);
     }
 }
 
+/// The user's own meeting, with somebody from elsewhere.
+const MEETING: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Other//EN\r\nBEGIN:VEVENT\r\nUID:meeting-1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20270106T090000Z\r\nDTEND:20270106T100000Z\r\nSUMMARY:Meeting\r\nORGANIZER:mailto:alice@riva.test\r\nATTENDEE:mailto:somebody@elsewhere.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
 /// A meeting that the server itself would mail about is not touched.
 #[tokio::test]
 async fn a_meeting_that_the_server_schedules_is_held() {
     let Some(server) = Server::from("RIVA_XANDIKOS") else { return };
-    const MEETING: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Other//EN\r\nBEGIN:VEVENT\r\nUID:meeting-1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20270106T090000Z\r\nDTEND:20270106T100000Z\r\nSUMMARY:Meeting\r\nORGANIZER:mailto:alice@riva.test\r\nATTENDEE:mailto:somebody@elsewhere.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let mailbox = server.mailbox("alice").await;
-    let path = "/alice/calendars/calendar/meeting-1.ics";
-    let url = format!("{}{}", server.text("url"), path.trim_start_matches('/'));
+    let place = "/alice/calendars/calendar/meeting-1.ics";
+    let url = format!("{}{}", server.text("url"), place.trim_start_matches('/'));
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let put = client
         .put(&url)
@@ -258,7 +258,7 @@ async fn a_meeting_that_the_server_schedules_is_held() {
         .await
         .expect("an answer");
     assert!(put.status().is_success(), "{}", put.status());
-    let id = RemoteId::new(path);
+    let id = RemoteId::new(place);
     let fetched =
         mailbox.fetch(Module::Calendar, std::slice::from_ref(&id)).await.expect("an answer").remove(0);
     let Fetched::Present { version, item, .. } = fetched else { panic!("{fetched:?}") };
@@ -276,4 +276,115 @@ async fn a_meeting_that_the_server_schedules_is_held() {
     let answer = mailbox.delete(Module::Calendar, &[removal]).await.expect("an answer").remove(0);
     assert_eq!(answer, Err(ItemError::WouldNotify { people: 1 }));
     assert!(client.delete(&url).send().await.expect("an answer").status().is_success());
+}
+
+/// A sync-token that the server does not know is no reason to delete anything: the listing begins anew.
+#[tokio::test]
+async fn a_sync_token_that_is_not_known_is_lost() {
+    for variable in ["RIVA_RADICALE", "RIVA_XANDIKOS"] {
+        let Some(server) = Server::from(variable) else { continue };
+        let mailbox = server.mailbox("alice").await;
+        let page = mailbox.changes(Module::Calendar, None).await.expect("a page");
+        let mut cursor: serde_json::Value = serde_json::from_str(page.cursor.as_str()).expect("JSON");
+        let token = cursor["token"].as_str().expect("a token").to_owned();
+        let digits: String = token.chars().map(|c| if c.is_ascii_hexdigit() { '7' } else { c }).collect();
+        // Only the last part is the token's own: what stands before it is its name space.
+        let at = token.rfind('/').map_or(0, |at| at + 1);
+        cursor["token"] = format!("{}{}", &token[..at], &digits[at..]).into();
+        let answer = mailbox.changes(Module::Calendar, Some(&Cursor::new(cursor.to_string()))).await;
+        assert!(matches!(answer, Err(CallError::CursorLost(_))), "{}: {answer:?}", server.text("server"));
+    }
+}
+
+/// A file of the corpus as a server would hold it: with one UID, which no other file has (many are versions of one
+/// another), and without METHOD (RFC 4791, section 4.1).
+fn storable(file: &str, text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut dropped = false;
+    for line in text.lines() {
+        let folded = line.starts_with([' ', '\t']);
+        let upper = line.to_ascii_uppercase();
+        if !folded {
+            let uid = upper.starts_with("UID:") || upper.starts_with("UID;");
+            dropped = uid || upper.starts_with("METHOD");
+            if uid {
+                lines.push(format!("UID:corpus-{file}"));
+            }
+        }
+        if !dropped {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\r\n") + "\r\n"
+}
+
+/// Events and cards of the real world, put there by another program: each is read, or said to be unreadable, and why.
+#[tokio::test]
+async fn the_corpus_is_read_from_a_real_server() {
+    let (Some(events), Some(cards)) = (test_corpus::files("ics"), test_corpus::files("vcf")) else { return };
+    for variable in ["RIVA_RADICALE", "RIVA_XANDIKOS"] {
+        let Some(server) = Server::from(variable) else { continue };
+        let name = server.text("server");
+        let mailbox = server.mailbox("bob").await;
+        let (calendar, book) = if name == "radicale" {
+            ("bob/calendar/", "bob/contacts/")
+        } else {
+            ("bob/calendars/calendar/", "bob/contacts/addressbook/")
+        };
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        for (module, place, content_type, files, least) in [
+            (Module::Calendar, calendar, "text/calendar", &events, 400),
+            (Module::Contacts, book, "text/vcard", &cards, 80),
+        ] {
+            let mut refused = BTreeMap::<u16, usize>::new();
+            let mut urls = Vec::new();
+            for (file, text) in files {
+                let url = format!("{}{place}corpus-{file}", server.text("url"));
+                let put = client
+                    .put(&url)
+                    .basic_auth("bob", Some("bob-secret"))
+                    .header("content-type", content_type);
+                let status = put.body(storable(file, text)).send().await.expect("an answer").status();
+                if status.is_success() {
+                    urls.push(url);
+                } else {
+                    *refused.entry(status.as_u16()).or_default() += 1;
+                }
+            }
+            let page = mailbox.changes(module, None).await.expect("a page");
+            let ids: Vec<RemoteId> = page
+                .changes
+                .into_iter()
+                .filter_map(|c| match c {
+                    Change::Seen { id, .. } => Some(id),
+                    Change::Deleted { .. } => None,
+                })
+                .collect();
+            let (mut present, mut other_kind, mut unreadable) = (0, 0, BTreeMap::<String, usize>::new());
+            for batch in ids.chunks(50) {
+                for fetched in mailbox.fetch(module, batch).await.expect("an answer") {
+                    match fetched {
+                        Fetched::Present { .. } => present += 1,
+                        Fetched::OutOfScope => other_kind += 1,
+                        Fetched::Gone => panic!("nobody deletes here"),
+                        Fetched::Unreadable { reason } => *unreadable.entry(reason).or_default() += 1,
+                    }
+                }
+            }
+            println!(
+                "{name}, {module}: {} files, the server refused {refused:?}; {present} read, {other_kind} of another kind, unreadable: {unreadable:#?}",
+                files.len()
+            );
+            for url in urls {
+                let gone = client
+                    .delete(&url)
+                    .basic_auth("bob", Some("bob-secret"))
+                    .send()
+                    .await
+                    .expect("an answer");
+                assert!(gone.status().is_success() || gone.status().as_u16() == 404, "{}", gone.status());
+            }
+            assert!(present >= least, "{name}, {module}: only {present} were read");
+        }
+    }
 }

@@ -50,14 +50,13 @@ impl Slotted {
             Self::Emails | Self::Urls => self.keys(),
             Self::Addresses if is("work") => &["work"],
             Self::Addresses if is("home") => &["home"],
-            Self::Addresses => &["other"],
             Self::Phones if is("fax") && is("home") => &["homeFax"],
             Self::Phones if is("fax") => &["workFax"],
             Self::Phones if is("pager") => &["pager"],
             Self::Phones if is("cell") || is("iphone") || is("mobile") => &["mobile"],
             Self::Phones if is("work") => &["work", "work2"],
             Self::Phones if is("home") => &["home", "home2"],
-            Self::Phones => &["other"],
+            Self::Addresses | Self::Phones => &["other"],
         }
     }
 

@@ -233,17 +233,14 @@ fn address(card: &mut Component, key: &'static str, value: &Value) -> Result<(),
     let Address { street, city, region, postcode, country } = new;
     let parts = [street, city, region, postcode, country].map(|p| escape(p));
     let value = format!(";;{}", parts.join(";"));
-    match taken.map(|at| &mut card.parts[at]) {
-        Some(Part::Line(line)) => {
-            line.set_value(value);
-            // The address as printed (RFC 6350, section 6.3.1) is that of the old one.
-            line.drop_param("LABEL");
-        }
-        _ => {
-            let mut line = Line::new("ADR", value);
-            set_types(&mut line, Slotted::Addresses.types(key));
-            card.push(line);
-        }
+    if let Some(Part::Line(line)) = taken.map(|at| &mut card.parts[at]) {
+        line.set_value(value);
+        // The address as printed (RFC 6350, section 6.3.1) is that of the old one.
+        line.drop_param("LABEL");
+    } else {
+        let mut line = Line::new("ADR", value);
+        set_types(&mut line, Slotted::Addresses.types(key));
+        card.push(line);
     }
     Ok(())
 }

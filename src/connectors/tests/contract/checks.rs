@@ -333,7 +333,7 @@ async fn batches(s: &Subject<'_>) -> Checked {
         match fetched {
             Fetched::Gone if n == middle => {}
             Fetched::Present { item, .. } if n != middle => {
-                same(s, expected, item).map_err(|e| format!("item {n}: {e}"))?
+                same(s, expected, item).map_err(|e| format!("item {n}: {e}"))?;
             }
             other => return Err(format!("item {n}: {other:?}")),
         }
