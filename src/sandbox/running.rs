@@ -146,6 +146,13 @@ impl RunningSandbox {
         &self.salesforce
     }
 
+    /// How many mails both organisations would have sent to people.
+    pub fn mails(&self) -> u64 {
+        // A count of lines in memory always fits.
+        let salesforce = u64::try_from(self.salesforce.counters().mails).unwrap_or(u64::MAX);
+        self.control().counters().total_mails().saturating_add(salesforce)
+    }
+
     /// Stops all servers and waits until their ports are free.
     pub async fn stop(self) {
         for serving in self.serving {
