@@ -197,7 +197,7 @@ pub fn map(set: &BTreeMap<Field, Value>, columns: &Columns, places: &Places) -> 
                 }
             }
             (Field::Notes, Value::Body(body)) if columns.html_notes => {
-                put("comment", Rpc::from(text_to_html(&body.text)))
+                put("comment", Rpc::from(text_to_html(&body.text)));
             }
             (Field::Notes, Value::Body(body)) => put("comment", text(&body.text)),
             (Field::Notes, _) => put("comment", Rpc::Bool(false)),
@@ -327,7 +327,7 @@ mod tests {
         fn reading_writing_and_reading_is_reading(row in row(), html in any::<bool>()) {
             let (columns, places) = (columns(html), Places::for_tests());
             let item = project(&row, &columns, &places);
-            let mut written = match row { Rpc::Map(members) => members, _ => unreachable!() };
+            let Rpc::Map(mut written) = row else { unreachable!() };
             for (column, value) in map(&item.fields, &columns, &places) {
                 // Many2one fields are written by id and read as a list.
                 let shown = if column.ends_with("_id") && value.is_true() { Rpc::List(vec![value]) } else { value };

@@ -12,7 +12,8 @@
 //!
 //! Times are naive UTC. OpenERP 7 keeps an all-day event as the instants of its owner's midnights. Sensitivity is
 //! never written: a private event is masked even from the administrator, so that we would lock ourselves out.
-//! Attendees are never written: the server would mail them.
+//! Attendees are never written: the server would mail them. In OpenERP 7 a global rule hides meetings that are shown as
+//! free from all but their owner and the superuser: showAs is written for the superuser alone there.
 
 use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::Value as Rpc;
@@ -319,7 +320,7 @@ mod tests {
             let shape = if seven { SEVEN } else { EIGHTEEN };
             let zone = chrono_tz::TZ_VARIANTS[zone];
             let item = project(&row, &shape, zone).expect("readable");
-            let mut written = match row { Rpc::Map(members) => members, _ => unreachable!() };
+            let Rpc::Map(mut written) = row else { unreachable!() };
             written.extend(map(&item.fields, &shape, zone));
             let again = project(&Rpc::Map(written), &shape, zone).expect("readable");
             for (field, value) in &item.fields {

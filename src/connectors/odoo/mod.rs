@@ -204,22 +204,15 @@ impl Endpoint for Odoo {
             [(TestStep::OpenCalendar, Module::Calendar), (TestStep::OpenContacts, Module::Contacts)]
         {
             run_step(step, steps, async {
-                let seen = match &user {
-                    Some(user) => {
-                        let page = self.open_user(user).await?.list(module, None, None).await;
-                        let page = page.map_err(|e| self.fault(e.into()))?;
-                        format!(
-                            "{}{} found",
-                            page.items.len(),
-                            if page.next.is_some() { " or more" } else { "" }
-                        )
-                    }
-                    None => {
-                        let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
-                        let model = rows::model(&known, module).map_err(|e| self.fault(e.into()))?;
-                        search(&self.session, model, vec![], Some(1)).await.map_err(|f| self.fault(f))?;
-                        format!("{model} can be read")
-                    }
+                let seen = if let Some(user) = &user {
+                    let page = self.open_user(user).await?.list(module, None, None).await;
+                    let page = page.map_err(|e| self.fault(e.into()))?;
+                    format!("{}{} found", page.items.len(), if page.next.is_some() { " or more" } else { "" })
+                } else {
+                    let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
+                    let model = rows::model(&known, module).map_err(|e| self.fault(e.into()))?;
+                    search(&self.session, model, vec![], Some(1)).await.map_err(|f| self.fault(f))?;
+                    format!("{model} can be read")
                 };
                 Ok(((), seen))
             })

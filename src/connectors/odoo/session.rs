@@ -36,8 +36,6 @@ pub enum Method {
     Create,
     /// Update.
     Write,
-    /// Delete for good.
-    Unlink,
 }
 
 impl Method {
@@ -53,13 +51,12 @@ impl Method {
             Self::Load => "load",
             Self::Create => "create",
             Self::Write => "write",
-            Self::Unlink => "unlink",
         }
     }
 
     /// Whether it changes anything.
     pub fn writes(self) -> bool {
-        matches!(self, Self::Load | Self::Create | Self::Write | Self::Unlink)
+        matches!(self, Self::Load | Self::Create | Self::Write)
     }
 
     fn takes_context(self) -> bool {
@@ -422,7 +419,7 @@ impl Session {
 mod tests {
     use super::*;
 
-    const ALL: [Method; 11] = [
+    const ALL: [Method; 10] = [
         Method::Search,
         Method::Read,
         Method::PermRead,
@@ -433,7 +430,6 @@ mod tests {
         Method::Load,
         Method::Create,
         Method::Write,
-        Method::Unlink,
     ];
 
     #[test]

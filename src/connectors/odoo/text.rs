@@ -58,10 +58,13 @@ fn entity(text: &str) -> Option<(usize, char)> {
 /// A text as HTML: one paragraph for each line.
 pub fn text_to_html(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    escaped
-        .lines()
-        .map(|line| format!("<p>{}</p>", if line.trim().is_empty() { "<br>" } else { line }))
-        .collect()
+    let mut html = String::new();
+    for line in escaped.lines() {
+        html.push_str("<p>");
+        html.push_str(if line.trim().is_empty() { "<br>" } else { line });
+        html.push_str("</p>");
+    }
+    html
 }
 
 #[cfg(test)]

@@ -15,14 +15,14 @@ use riva_core::ports::{
     Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Precision, Reader,
     RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// One user's rows.
 pub struct User {
     session: Arc<Session>,
     known: Arc<SignedIn>,
-    user: i64,
+    owner: i64,
     /// The user's own contact, which Odoo 8 and later show the user's events by.
     partner: Option<i64>,
     zone: Tz,
@@ -34,12 +34,12 @@ impl User {
     pub fn new(
         session: Arc<Session>,
         known: Arc<SignedIn>,
-        user: i64,
+        owner: i64,
         partner: Option<i64>,
         zone: Tz,
     ) -> Self {
         let capabilities = capabilities(&known);
-        Self { session, known, user, partner, zone, capabilities }
+        Self { session, known, owner, partner, zone, capabilities }
     }
 
     fn call(&self, failed: Failed) -> CallError {
@@ -64,7 +64,7 @@ impl User {
             })
             .collect();
         cells.insert("id".into(), external_id::full(marker));
-        cells.insert("user_id/.id".into(), self.user.to_string());
+        cells.insert("user_id/.id".into(), self.owner.to_string());
         match (module, self.known.seven, self.partner) {
             // The picture that OpenERP 7 draws for new contacts is nobody's.
             (Module::Contacts, true, _) => drop(cells.insert("image".into(), String::new())),
@@ -179,6 +179,9 @@ fn cell(value: &Rpc) -> String {
     }
 }
 
+/// The account that no rule of OpenERP 7 applies to (`admin`).
+const SUPERUSER: i64 = 1;
+
 /// What Odoo can hold and do with one account's rights.
 pub fn capabilities(known: &SignedIn) -> Capabilities {
     let keys = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<BTreeSet<_>>();
@@ -218,7 +221,13 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
     }
     modules.insert(Module::Contacts, contacts);
     if known.events.is_some() {
-        let mut events = module(Shape::reads(), Shape::writes(), Field::When);
+        let mut writes = Shape::writes();
+        if known.seven && known.uid != SUPERUSER {
+            // A global rule of OpenERP 7 hides meetings that are shown as free from all but their owner and the
+            // superuser: after writing one we could not read it any more.
+            writes.remove(&Field::ShowAs);
+        }
+        let mut events = module(Shape::reads(), writes, Field::When);
         if known.seven {
             events.max_len = [(Field::Summary, 128), (Field::Location, 264)].into();
         }
@@ -244,7 +253,7 @@ impl Reader for User {
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
         let model = model(&self.known, module)?;
-        let mut domain = vec![condition("user_id", "=", self.user), condition("active", "=", true)];
+        let mut domain = vec![condition("user_id", "=", self.owner), condition("active", "=", true)];
         match (&self.known.events, module, window) {
             (Some(shape), Module::Calendar, Some(window)) => {
                 // A series is listed from its first day on, which may lie before the window.
@@ -268,7 +277,7 @@ impl Reader for User {
     }
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        rows::fetch(&self.session, &self.known, module, self.user, self.zone, ids).await
+        rows::fetch(&self.session, &self.known, module, self.owner, self.zone, ids).await
     }
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
@@ -335,45 +344,36 @@ impl SilentWriter for User {
             groups.entry(row.keys().map(String::as_str).collect()).or_default().push(at);
         }
         let mut stopped: Option<ItemError> = None;
-        for group in groups.values() {
-            let together: Vec<&BTreeMap<String, String>> = group.iter().map(|at| &rows[*at]).collect();
-            let tries: Vec<Vec<usize>> = match (&stopped, self.load(model, &together).await) {
-                (Some(why), _) => {
-                    group.iter().for_each(|at| made[*at] = Err(why.clone()));
-                    continue;
-                }
-                (None, Ok(ids)) => {
-                    group.iter().zip(ids).for_each(|(at, id)| made[*at] = Ok(id));
-                    continue;
-                }
-                (None, Err(Failed::Refused(refusal))) if group.len() == 1 => {
-                    made[group[0]] = Err(refusal.item());
-                    continue;
-                }
-                // One of them is bad: each on its own tells which. All of it was undone.
-                (None, Err(Failed::Refused(_))) => group.iter().map(|at| vec![*at]).collect(),
-                (None, Err(Failed::Call(error))) => {
-                    if made.iter().all(Result::is_err) && !matches!(error, CallError::InDoubt(_)) {
-                        return Err(error);
+        for group in groups.into_values() {
+            // Together first; if one of them is bad, all was undone, and each on its own tells which.
+            let mut tries = VecDeque::from([group]);
+            while let Some(some) = tries.pop_front() {
+                if let Some(why) = &stopped {
+                    for at in some {
+                        made[at] = Err(why.clone());
                     }
-                    let why = in_doubt_or_later(&error);
-                    group.iter().for_each(|at| made[*at] = Err(why.clone()));
-                    stopped = Some(ItemError::NotNow(error.to_string()));
                     continue;
                 }
-            };
-            for at in tries.into_iter().flatten() {
-                made[at] = match (&stopped, self.load(model, &[&rows[at]]).await) {
-                    (Some(why), _) => Err(why.clone()),
-                    (None, Ok(ids)) => {
-                        ids.first().copied().ok_or(ItemError::InDoubt("no id came back".into()))
+                let together: Vec<&BTreeMap<String, String>> = some.iter().map(|at| &rows[*at]).collect();
+                match self.load(model, &together).await {
+                    Ok(ids) => {
+                        for (at, id) in some.into_iter().zip(ids) {
+                            made[at] = Ok(id);
+                        }
                     }
-                    (None, Err(Failed::Refused(refusal))) => Err(refusal.item()),
-                    (None, Err(Failed::Call(error))) => {
+                    Err(Failed::Refused(refusal)) if some.len() == 1 => made[some[0]] = Err(refusal.item()),
+                    Err(Failed::Refused(_)) => tries.extend(some.into_iter().map(|at| vec![at])),
+                    Err(Failed::Call(error)) => {
+                        if made.iter().all(Result::is_err) && !matches!(error, CallError::InDoubt(_)) {
+                            return Err(error);
+                        }
+                        let why = in_doubt_or_later(&error);
+                        for at in some {
+                            made[at] = Err(why.clone());
+                        }
                         stopped = Some(ItemError::NotNow(error.to_string()));
-                        Err(in_doubt_or_later(&error))
                     }
-                };
+                }
             }
         }
         let ids: Vec<i64> = made.iter().filter_map(|m| m.as_ref().ok().copied()).collect();

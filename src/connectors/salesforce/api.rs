@@ -123,7 +123,7 @@ impl Api {
             "Riva goes on by itself when the count falls. If it happens often, lengthen the sync interval, sync fewer \
              modules, or have Salesforce raise the limit (Setup > Company Information > API Requests).",
         )
-        .retry_after(READING_HOLDS - age))
+        .retry_after(READING_HOLDS.saturating_sub(age)))
     }
 
     /// Whether polls may go on: below 80 % of the daily limit.

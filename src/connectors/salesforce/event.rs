@@ -145,7 +145,7 @@ pub fn map(set: &BTreeMap<Field, Value>, layout: &Layout) -> Map<String, Json> {
                 put("ShowAs", word.into());
             }
             (Field::Sensitivity, Value::Sensitivity(s)) => {
-                put("IsPrivate", (*s != Sensitivity::Normal).into())
+                put("IsPrivate", (*s != Sensitivity::Normal).into());
             }
             (Field::When, Value::When(when)) => {
                 let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();

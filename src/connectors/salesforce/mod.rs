@@ -313,3 +313,6 @@ impl CrmSystem for Salesforce {
         Ok(Arc::new(self.open_user(user).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;

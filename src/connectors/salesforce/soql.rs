@@ -36,9 +36,11 @@ pub fn day(day: NaiveDate) -> String {
     day.to_string()
 }
 
-/// An instant as Salesforce writes it: `2026-11-23T10:00:00.000+0000`.
+/// An instant as Salesforce writes it (`2026-11-23T10:00:00.000+0000`), or as we do (RFC 3339).
 pub fn read_instant(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok().map(|t| t.with_timezone(&Utc))
+    let read = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z")
+        .or_else(|_| DateTime::parse_from_rfc3339(text));
+    read.ok().map(|t| t.with_timezone(&Utc))
 }
 
 /// Whether a text has the form of a record id: 15 or 18 letters and digits.

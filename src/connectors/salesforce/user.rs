@@ -50,16 +50,16 @@ impl Layouts {
 /// One user's records.
 pub struct User {
     api: Arc<Api>,
-    user: String,
+    owner: String,
     layouts: Arc<Layouts>,
     capabilities: Capabilities,
 }
 
 impl User {
     /// The records that a user with this id owns.
-    pub fn new(api: Arc<Api>, user: String, layouts: Arc<Layouts>) -> Self {
+    pub fn new(api: Arc<Api>, owner: String, layouts: Arc<Layouts>) -> Self {
         let capabilities = capabilities(&layouts);
-        Self { api, user, layouts, capabilities }
+        Self { api, owner, layouts, capabilities }
     }
 
     fn map(&self, module: Module, set: &BTreeMap<Field, Value>) -> Map<String, Json> {
@@ -99,7 +99,7 @@ impl User {
             return Fetched::Gone;
         }
         // An invitee's copy of an event is not the event.
-        if is("IsDeleted") || is("IsChild") || key_of(text("OwnerId")) != key_of(&self.user) {
+        if is("IsDeleted") || is("IsChild") || key_of(text("OwnerId")) != key_of(&self.owner) {
             return Fetched::OutOfScope;
         }
         let item = match module {
@@ -204,13 +204,10 @@ fn sort(answer: &Json, count: usize) -> Vec<Result<String, ItemError>> {
                 return Err(ItemError::InDoubt("no answer for this record".into()));
             };
             let id = one.get("id").and_then(Json::as_str);
-            match (one.get("success").and_then(Json::as_bool), id) {
-                (Some(true), Some(id)) => Ok(id.to_owned()),
-                _ => {
-                    let refusal = one.get("errors").and_then(Refusal::read).unwrap_or_default();
-                    Err(refusal.item())
-                }
+            if let (Some(true), Some(id)) = (one.get("success").and_then(Json::as_bool), id) {
+                return Ok(id.to_owned());
             }
+            Err(one.get("errors").and_then(Refusal::read).unwrap_or_default().item())
         })
         .collect()
 }
@@ -294,26 +291,24 @@ impl Reader for User {
         self.api.may_poll()?;
         let (object, layout) = self.layouts.of(module)?;
         let mut query =
-            format!("SELECT Id,SystemModstamp FROM {object} WHERE OwnerId = {}", soql::text(&self.user));
+            format!("SELECT Id,SystemModstamp FROM {object} WHERE OwnerId = {}", soql::text(&self.owner));
         if layout.has("IsChild") {
             query.push_str(" AND IsChild = false");
         }
         if let (Module::Calendar, Some(Window { from, to })) = (module, window) {
             let (first, last) = (from.date_naive(), to.date_naive());
             let midnight = first.and_time(chrono::NaiveTime::MIN).and_utc();
-            query.push_str(&format!(
-                " AND ((IsAllDayEvent = false AND EndDateTime >= {} AND StartDateTime <= {}) OR \
+            query = format!(
+                "{query} AND ((IsAllDayEvent = false AND EndDateTime >= {} AND StartDateTime <= {}) OR \
                  (IsAllDayEvent = true AND EndDateTime >= {} AND ActivityDate <= {}))",
                 soql::instant(from),
                 soql::instant(to),
                 soql::instant(midnight),
                 soql::day(last),
-            ));
+            );
         }
-        if let Some(after) = after {
-            query.push_str(&format!(" AND Id > {}", soql::text(after.as_str())));
-        }
-        query.push_str(&format!(" ORDER BY Id LIMIT {PAGE}"));
+        let after = after.map(|a| format!(" AND Id > {}", soql::text(a.as_str()))).unwrap_or_default();
+        query = format!("{query}{after} ORDER BY Id LIMIT {PAGE}");
         let records = self.api.query(&query, false).await?;
         let items: Vec<Listed> = records
             .iter()
@@ -391,7 +386,7 @@ impl SilentWriter for User {
         let record = |draft: &Draft| {
             let mut record = self.map(module, &draft.item.fields);
             record.insert("attributes".into(), json!({"type": object}));
-            record.insert("OwnerId".into(), self.user.clone().into());
+            record.insert("OwnerId".into(), self.owner.clone().into());
             if let Some(key) = &self.layouts.sync_key {
                 record.insert(key.clone(), draft.marker.to_string().into());
             }
