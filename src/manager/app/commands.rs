@@ -196,7 +196,6 @@ impl Verb {
             Self::ShowSetup => Icon::Settings2,
             Self::ShowPolicies => Icon::ListChecks,
             Self::ShowMonitor | Self::MonitorActivity => Icon::Activity,
-            Self::Refresh => Icon::RefreshCw,
             Self::Palette => Icon::Search,
             Self::Messages => Icon::Bell,
             Self::Help => Icon::Keyboard,
@@ -214,7 +213,7 @@ impl Verb {
             Self::LicensingDetails => Icon::IdCard,
             Self::StopAgent => Icon::Square,
             Self::RestartAgent => Icon::RotateCw,
-            Self::SyncNow | Self::SyncAllNow => Icon::RefreshCw,
+            Self::Refresh | Self::SyncNow | Self::SyncAllNow => Icon::RefreshCw,
         }
     }
 
@@ -246,7 +245,7 @@ impl Verb {
     }
 
     /// Why it cannot be done now; `None` if it can.
-    pub fn obstacle(self, s: &Situation) -> Option<&'static str> {
+    pub fn obstacle(self, s: Situation) -> Option<&'static str> {
         let workspace = (!s.workspace).then_some("no workspace is open");
         let manager = workspace.or(s.monitor_only.then_some("open Riva Manager for this"));
         let busy = s.agent_busy.then_some("the agent is busy");
@@ -312,18 +311,18 @@ mod tests {
     fn what_cannot_be_done_says_why() {
         let nothing = Situation::default();
         for verb in Verb::ALL {
-            if let Some(why) = verb.obstacle(&nothing) {
+            if let Some(why) = verb.obstacle(nothing) {
                 assert!(!why.is_empty(), "{verb:?}");
             }
         }
         let policy = Situation { workspace: true, policy: true, policy_enabled: true, ..nothing };
-        assert_eq!(Verb::EnablePolicy.obstacle(&policy), Some("it is enabled"));
-        assert_eq!(Verb::DisablePolicy.obstacle(&policy), None);
+        assert_eq!(Verb::EnablePolicy.obstacle(policy), Some("it is enabled"));
+        assert_eq!(Verb::DisablePolicy.obstacle(policy), None);
         let agent = Situation { workspace: true, agent: true, ..nothing };
-        assert_eq!(Verb::StartAgent.obstacle(&agent), Some("the agent is running"));
-        assert_eq!(Verb::StopAgent.obstacle(&agent), None);
-        assert_eq!(Verb::SyncNow.obstacle(&agent), Some("choose a user first"));
+        assert_eq!(Verb::StartAgent.obstacle(agent), Some("the agent is running"));
+        assert_eq!(Verb::StopAgent.obstacle(agent), None);
+        assert_eq!(Verb::SyncNow.obstacle(agent), Some("choose a user first"));
         let monitor = Situation { monitor_only: true, ..policy };
-        assert!(Verb::EditPolicy.obstacle(&monitor).is_some());
+        assert!(Verb::EditPolicy.obstacle(monitor).is_some());
     }
 }

@@ -25,14 +25,14 @@ impl App {
             return;
         }
         self.setup.connections.start(self.desk.disk(Admin::connections));
-        self.policies.policies.start(self.desk.disk(Admin::policies));
+        self.policies.list.start(self.desk.disk(Admin::policies));
     }
 
     /// Takes in everything that has come in since the last frame.
     pub(super) fn take_in(&mut self) {
         let now = self.desk.now();
         self.setup.connections.poll();
-        self.policies.policies.poll();
+        self.policies.list.poll();
         self.take_in_welcome();
         self.take_in_news();
         self.take_in_jobs();
@@ -188,9 +188,9 @@ impl App {
     /// Carries out what the administrator did.
     pub(super) fn carry_out(&mut self, ctx: &egui::Context, action: Action) {
         match action {
-            Action::Do(verb) if verb.obstacle(&self.situation()).is_none() => self.carry_out_verb(ctx, verb),
+            Action::Do(verb) if verb.obstacle(self.situation()).is_none() => self.carry_out_verb(ctx, verb),
             Action::Do(verb) => {
-                let why = verb.obstacle(&self.situation()).unwrap_or_default();
+                let why = verb.obstacle(self.situation()).unwrap_or_default();
                 self.notices.say(self.desk.now(), Tone::Warn, format!("{}: {why}", verb.title()));
             }
             Action::Connection(id, action) => self.connection_action(id, action),
@@ -326,7 +326,7 @@ impl App {
                 admin.delete_connection(&name, &ChangeEntry::default())
             }),
             Asked::RemovePolicy(name) => {
-                self.job(true, format!("Policy {name} was removed"), move |admin| admin.remove_policy(&name))
+                self.job(true, format!("Policy {name} was removed"), move |admin| admin.remove_policy(&name));
             }
             Asked::StopAgent => {
                 self.agent_job(

@@ -175,7 +175,7 @@ impl App {
             match window {
                 Window::Connection(editor) => setup::editor_ui::window_ui(ctx, *id, editor, now, actions),
                 Window::Policy(editor) => {
-                    policies::editor_ui::window_ui(ctx, *id, editor, &offers, now, actions)
+                    policies::editor_ui::window_ui(ctx, *id, editor, &offers, now, actions);
                 }
                 Window::Licensing(l) => policies::licensing_ui::window_ui(ctx, *id, l, now, actions),
                 Window::Activity(a) => monitor::activity_ui::window_ui(ctx, *id, a, runs, now, actions),
@@ -216,7 +216,7 @@ impl App {
                     title: verb.title(),
                     symbol: verb.symbol(),
                     shortcut: verb.shortcut().map(|s| ctx.format_shortcut(&s)).unwrap_or_default(),
-                    obstacle: verb.obstacle(&situation),
+                    obstacle: verb.obstacle(situation),
                 })
                 .collect();
             if let Some(verb) = self.palette.ui(ctx, &entries) {

@@ -80,7 +80,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
     let mut last_status = None;
     let mut last_queue: Vec<QueueRow> = Vec::new();
     // Lines that were sent already, whether or not the screen has drawn them yet.
-    let mut sent: BTreeMap<MemberId, i64> = BTreeMap::new();
+    let mut told: BTreeMap<MemberId, i64> = BTreeMap::new();
     loop {
         let interest = wanted.borrow_and_update().clone();
         let looked_at = interest.queue || !interest.activity.is_empty();
@@ -102,13 +102,13 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
                 return;
             }
         }
-        sent.retain(|member, _| interest.activity.contains_key(member));
+        told.retain(|member, _| interest.activity.contains_key(member));
         for (member, shown) in interest.activity.iter().filter(|_| runs) {
-            let after = sent.get(member).copied().unwrap_or(0).max(*shown);
+            let after = told.get(member).copied().unwrap_or(0).max(*shown);
             let query = ActivityQuery { member: *member, after, limit: LINES };
             let Ok(lines) = desk.agent.activity(&query).await else { continue };
             let Some(last) = lines.last() else { continue };
-            sent.insert(*member, last.seq);
+            told.insert(*member, last.seq);
             if !tell(&desk, &send, News::Activity(*member, lines)).await {
                 return;
             }

@@ -11,7 +11,7 @@ use riva_core::ids::PolicyName;
 #[derive(Debug)]
 pub struct Policies {
     /// The policies.
-    pub policies: Requested<Vec<PolicySummary>>,
+    pub list: Requested<Vec<PolicySummary>>,
     /// The chosen one.
     pub selected: Option<PolicyName>,
     /// How they are sorted.
@@ -20,7 +20,7 @@ pub struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { policies: Requested::NotYet, selected: None, sort: Sort { column: 1, descending: false } }
+        Self { list: Requested::NotYet, selected: None, sort: Sort { column: 1, descending: false } }
     }
 }
 
@@ -48,7 +48,7 @@ pub struct PolicyRow {
 impl Policies {
     /// The rows, sorted.
     pub fn rows(&self, now: DateTime<Utc>) -> Vec<PolicyRow> {
-        let mut list: Vec<&PolicySummary> = self.policies.value().into_iter().flatten().collect();
+        let mut list: Vec<&PolicySummary> = self.list.value().into_iter().flatten().collect();
         list.sort_by_cached_key(|p| match self.sort.column {
             0 => (u64::from(!p.enabled), p.name.as_str().to_lowercase()),
             2 => (0, p.mail.as_str().to_lowercase()),
@@ -66,7 +66,7 @@ impl Policies {
     /// The chosen policy, if it still exists.
     pub fn chosen(&self) -> Option<&PolicySummary> {
         let name = self.selected.as_ref()?;
-        self.policies.value()?.iter().find(|p| p.name == *name)
+        self.list.value()?.iter().find(|p| p.name == *name)
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn policies_sort_by_name_and_by_users() {
         let list = vec![summary("b", true, 3), summary("A", false, 9)];
-        let mut policies = Policies { policies: Requested::Ready(list), ..Policies::default() };
+        let mut policies = Policies { list: Requested::Ready(list), ..Policies::default() };
         let names =
             |p: &Policies| p.rows(Utc::now()).into_iter().map(|r| r.name.to_string()).collect::<Vec<_>>();
         assert_eq!(names(&policies), ["A", "b"]);

@@ -29,7 +29,7 @@ pub fn policies_ui(ui: &mut Ui, policies: &mut Policies, now: DateTime<Utc>, act
             crate::app::tool(ui, Verb::LicensingDetails, chosen.is_some(), actions);
             crate::app::tool(ui, Verb::EditPolicy, chosen.is_some(), actions);
         });
-        if let Some(error) = policies.policies.error() {
+        if let Some(error) = policies.list.error() {
             trouble::trouble_ui(ui, error);
         }
         let rows = policies.rows(now);
@@ -37,9 +37,9 @@ pub fn policies_ui(ui: &mut Ui, policies: &mut Policies, now: DateTime<Utc>, act
             broken_ui(ui, row.name.as_str(), &row.broken);
         }
         if rows.is_empty() {
-            if policies.policies.is_pending() {
+            if policies.list.is_pending() {
                 ui.add(egui::Spinner::new());
-            } else if policies.policies.error().is_none() {
+            } else if policies.list.error().is_none() {
                 trouble::empty_ui(
                     ui,
                     Icon::ListChecks,

@@ -150,11 +150,12 @@ impl BulkTest {
         let passed = count(|t| matches!(t, UserTest::Passed(_)));
         let failed = count(|t| matches!(t, UserTest::Failed(_)));
         let cancelled = count(|t| matches!(t, UserTest::Cancelled));
-        let mut text = format!("{passed} passed, {failed} failed");
+        let all = self.rows.len();
         if cancelled > 0 {
-            text += &format!(", {cancelled} cancelled");
+            format!("{passed} passed, {failed} failed, {cancelled} cancelled of {all}")
+        } else {
+            format!("{passed} passed, {failed} failed of {all}")
         }
-        text + &format!(" of {}", self.rows.len())
     }
 }
 

@@ -124,7 +124,7 @@ impl ConnectionEditor {
     /// Riva's title of the window.
     pub fn title(&self) -> String {
         let what = match self.system {
-            Some(system) if system == SystemKind::ExchangeEws => "Exchange Connection Edit",
+            Some(SystemKind::ExchangeEws) => "Exchange Connection Edit",
             Some(system) if system.is_mail() => "E-mail Connection Edit",
             _ => "CRM Connection Edit",
         };

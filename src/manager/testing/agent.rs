@@ -50,7 +50,7 @@ impl FakeAgent {
         inside.rows = super::fakes::people(users)
             .into_iter()
             .zip(1..)
-            .map(|(person, id)| worked(id, person.address, now))
+            .map(|(person, id)| worked(id, &person.address, now))
             .collect();
         inside.lines.clear();
         let ids: Vec<MemberId> = inside.rows.iter().map(|r| r.id).collect();
@@ -105,7 +105,7 @@ fn member(id: MemberId, policy: PolicyName, address: EmailAddress, now: DateTime
 }
 
 /// A member after weeks of work: one in seven has something to tell.
-fn worked(id: i64, address: EmailAddress, now: DateTime<Utc>) -> MemberRow {
+fn worked(id: i64, address: &EmailAddress, now: DateTime<Utc>) -> MemberRow {
     let mut row = member(MemberId(id), "Sales".into(), address.clone(), now);
     let age = id.rem_euclid(14);
     row.next_at = now + TimeDelta::minutes(15 - age);
@@ -117,7 +117,7 @@ fn worked(id: i64, address: EmailAddress, now: DateTime<Utc>) -> MemberRow {
         last_success: Some(now - TimeDelta::minutes(age)),
         last_end: Some(now - TimeDelta::minutes(age)),
         modules: [(Module::Contacts, counts(linked / 3)), (Module::Calendar, counts(linked))].into(),
-        recent_writes: (0..24).map(|i| ((id * 7 + i * i * 5) % 9).rem_euclid(9) as u32).collect(),
+        recent_writes: (0..24).map(|i| (u32::try_from(id).unwrap_or(0) * 7 + i * i * 5) % 9).collect(),
         ..MemberState::default()
     };
     let s = &mut row.state;
@@ -132,15 +132,16 @@ fn worked(id: i64, address: EmailAddress, now: DateTime<Utc>) -> MemberRow {
             });
         }
         5 => {
-            s.crm_fault = Some(Fault::new(FaultKind::UserNotFound, format!("No active user has {address}.")))
+            s.crm_fault = Some(Fault::new(FaultKind::UserNotFound, format!("No active user has {address}.")));
         }
         8 => {
-            s.mail_fault = Some(Fault::new(FaultKind::NoAccessToUser, format!("Access denied to {address}.")))
+            s.mail_fault =
+                Some(Fault::new(FaultKind::NoAccessToUser, format!("Access denied to {address}.")));
         }
         11 => s.modules.entry(Module::Contacts).or_default().quarantined = 3,
         13 => {
             s.licence =
-                Some("All 25 Salesforce counts are used. Free one, or install a larger licence.".into())
+                Some("All 25 Salesforce counts are used. Free one, or install a larger licence.".into());
         }
         16 => s.backing_off = Some((now + TimeDelta::minutes(4), "Salesforce asks to wait (429).".into())),
         18 => s.modules.entry(Module::Calendar).or_default().held = 2,
@@ -250,6 +251,10 @@ impl Agent for FakeAgent {
         let mut newest: Vec<ActivityLine> = lines.filter(|l| l.seq > query.after).cloned().collect();
         newest.drain(..newest.len().saturating_sub(query.limit));
         Ok(newest)
+    }
+
+    async fn not_synced(&self, _member: MemberId) -> Result<Vec<riva_core::not_synced::NotSynced>, AgentError> {
+        Ok(Vec::new())
     }
 
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError> {

@@ -140,7 +140,7 @@ fn all_users_of_a_policy_are_tested_with_one_result_each() {
     let company = Company::new(25, 18, Duration::from_millis(1));
     let mut policy = company.admin.policy(&"Sales".into()).unwrap();
     policy.users[0].address = "gone@northwind.example".into();
-    company.admin.save_policy(&policy, &Default::default()).unwrap();
+    company.admin.save_policy(&policy, &riva_core::admin::ChangeEntry::default()).unwrap();
     let mut h = harness(company.office(runtime.handle()), Open::Manager);
     open_row(&mut h, "Exchange, head office");
     click(&mut h, Role::Tab, "Test Connection");
