@@ -54,6 +54,8 @@ enum Tried {
     },
     Refused(Response),
     Throttled(Option<Duration>),
+    /// It came, but is longer than we take.
+    TooLong(Fault),
 }
 
 impl HttpClient {
@@ -117,9 +119,9 @@ impl HttpClient {
         self.same_origin(&request.url)?;
         let mut attempts = 0;
         let mut renewed = false;
+        self.breaker.admit()?;
         loop {
             self.still_refused()?;
-            self.breaker.admit()?;
             let slot = self.limits.admit(scope).await?;
             let gate = self.login_gate().await;
             self.still_refused()?;
@@ -143,17 +145,19 @@ impl HttpClient {
                     }
                     return Err(self.refuse(&request.url, &response).into());
                 }
+                Tried::TooLong(fault) if request.kind == Kind::Write => {
+                    return Err(CallError::InDoubt(fault.detail));
+                }
+                Tried::TooLong(fault) => return Err(fault.into()),
                 Tried::Throttled(hint) => {
                     self.breaker.succeeded();
                     return Err(self.back_off(scope, hint).into());
                 }
                 Tried::Unavailable { fault, sent } => {
-                    self.breaker.failed(&fault);
-                    if sent && request.kind == Kind::Write {
-                        return Err(CallError::InDoubt(fault.detail));
-                    }
-                    if attempts >= self.options.read_attempts {
-                        return Err(fault.into());
+                    let in_doubt = sent && request.kind == Kind::Write;
+                    if in_doubt || attempts >= self.options.read_attempts {
+                        self.breaker.failed(&fault);
+                        return Err(if in_doubt { CallError::InDoubt(fault.detail) } else { fault.into() });
                     }
                     drop(gate);
                     tokio::time::sleep(jitter(
@@ -327,7 +331,7 @@ impl HttpClient {
                         shown_url(&request.url)
                     ),
                 );
-                return Err(Tried::Unavailable { fault, sent: true });
+                return Err(Tried::TooLong(fault));
             }
             response.body.extend_from_slice(&chunk);
         }

@@ -368,3 +368,27 @@ async fn a_broken_authority_file_is_said_to_be_that() {
     let error = HttpClient::new(options).unwrap_err();
     assert!(error.remedy.contains("ca_file"), "{error:?}");
 }
+
+#[tokio::test]
+async fn calls_that_fail_open_the_breaker_and_an_answer_that_is_too_long_is_not_taken() {
+    let server = answering(ResponseTemplate::new(503)).await;
+    let client = HttpClient::new(options(&server.uri())).unwrap();
+    let scope = Scope::of("ann");
+    for _ in 0..3 {
+        fault(client.send(&scope, Request::get(url(&server))).await);
+    }
+    assert_eq!(count(&server).await, 9, "three calls, three tries each");
+    let refused = fault(client.send(&scope, Request::get(url(&server))).await);
+    assert!(refused.detail.contains("not tried again yet"), "{refused}");
+    assert_eq!(count(&server).await, 9);
+
+    let server = answering(ResponseTemplate::new(200).set_body_string("x".repeat(2000))).await;
+    let mut options = options(&server.uri());
+    options.max_body = 1000;
+    let client = HttpClient::new(options).unwrap();
+    let refused = fault(client.send(&scope, Request::get(url(&server))).await);
+    assert_eq!(refused.kind, FaultKind::UnexpectedAnswer);
+    let write = client.send(&scope, Request::post(url(&server), Kind::Write, "text/plain", "x")).await;
+    assert!(matches!(write, Err(CallError::InDoubt(_))), "{write:?}");
+    assert_eq!(count(&server).await, 2);
+}

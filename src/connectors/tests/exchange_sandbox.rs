@@ -187,13 +187,13 @@ async fn small_pages_bring_everything_once() {
 
 #[tokio::test]
 async fn a_test_of_a_user_shows_every_step() {
-    let house = House::open().await;
-    let steps = Steps::default();
-    house.usual().test(Some(PRIYA), &steps).await.unwrap();
     use TestStep::{
         Connect, FindUser, Impersonate, MayWrite, OpenCalendar, OpenContacts, OpenTasks, ResolveName, SignIn,
         Tls,
     };
+    let house = House::open().await;
+    let steps = Steps::default();
+    house.usual().test(Some(PRIYA), &steps).await.unwrap();
     let all = [
         ResolveName,
         Connect,
