@@ -13,6 +13,8 @@ use riva_api::{
     API_VERSION, Address, AgentFile, AgentStatus, QueueRow, Refusal, Selection, Woken, new_token,
 };
 use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::ids::MemberId;
+use riva_core::not_synced::NotSynced;
 use riva_core::ports::{ActivityStore as _, StoreError};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
@@ -130,6 +132,7 @@ fn router(service: Arc<Service>, token: SecretString) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/queue", get(queue))
         .route("/v1/activity", get(activity))
+        .route("/v1/not-synced", get(not_synced))
         .route("/v1/sync", post(sync_now))
         .route("/v1/reload", post(reload))
         .route("/v1/stop", post(stop))
@@ -190,6 +193,18 @@ async fn activity(
 ) -> Result<Json<Vec<ActivityLine>>, Failed> {
     query.limit = query.limit.min(MOST_LINES);
     Ok(Json(service.store.read(&query).await?))
+}
+
+#[derive(serde::Deserialize)]
+struct OfMember {
+    member: MemberId,
+}
+
+async fn not_synced(
+    State(service): State<Arc<Service>>,
+    Query(of): Query<OfMember>,
+) -> Result<Json<Vec<NotSynced>>, Failed> {
+    Ok(Json(crate::not_synced::not_synced(service.store.as_ref(), of.member).await?))
 }
 
 async fn sync_now(

@@ -10,6 +10,7 @@ mod api;
 mod documents;
 mod health;
 mod logging;
+mod not_synced;
 mod scheduler;
 mod service;
 mod systems;

@@ -5,6 +5,8 @@ use crate::{Agent, AgentError, AgentStatus, QueueRow, Refusal, Selection, Woken,
 use async_trait::async_trait;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::ids::MemberId;
+use riva_core::not_synced::NotSynced;
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -124,6 +126,10 @@ impl Agent for AgentClient {
 
     async fn activity(&self, query: &ActivityQuery) -> Result<Vec<ActivityLine>, AgentError> {
         send(self.ask(Method::GET, "/v1/activity")?.query(query)).await
+    }
+
+    async fn not_synced(&self, member: MemberId) -> Result<Vec<NotSynced>, AgentError> {
+        send(self.ask(Method::GET, "/v1/not-synced")?.query(&[("member", member)])).await
     }
 
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError> {

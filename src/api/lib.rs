@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{ActivityLine, ActivityQuery};
 use riva_core::ids::{EmailAddress, MemberId, PolicyName};
+use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, ShownState};
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,8 @@ pub trait Agent: Send + Sync {
     async fn queue(&self) -> Result<Vec<QueueRow>, AgentError>;
     /// A member's activity.
     async fn activity(&self, query: &ActivityQuery) -> Result<Vec<ActivityLine>, AgentError>;
+    /// The items of a member that are not kept in step, each with the reason.
+    async fn not_synced(&self, member: MemberId) -> Result<Vec<NotSynced>, AgentError>;
     /// Sync now. Answers how many members were woken.
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError>;
     /// Starts the service and waits until it answers.

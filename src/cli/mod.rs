@@ -3,10 +3,12 @@
 
 mod activity;
 mod agent;
+mod census;
 mod check;
 mod connection;
 mod demo;
 mod desk;
+mod holds;
 mod journey;
 mod license;
 mod manager;
@@ -63,6 +65,8 @@ enum Verb {
     Queue(queue::Queue),
     /// The Monitor Activity of a user.
     Activity(activity::Activity),
+    /// The items of a user that are not kept in step, each with the reason.
+    Holds(holds::Holds),
     /// Sync users now.
     Sync(sync::Sync),
     /// Local Exchange and Salesforce servers, to try things without a tenant.
@@ -106,6 +110,7 @@ fn start(cli: Cli) -> Result<Verdict, Failure> {
         Some(Verb::Agent(verb)) => verb.run(&desk),
         Some(Verb::Queue(verb)) => verb.run(&desk),
         Some(Verb::Activity(verb)) => verb.run(&desk),
+        Some(Verb::Holds(verb)) => verb.run(&desk),
         Some(Verb::Sync(verb)) => verb.run(&desk),
         Some(Verb::Sandbox(verb)) => verb.run(&desk),
         Some(Verb::Check(verb)) => verb.run(&desk),

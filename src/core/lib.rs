@@ -11,6 +11,7 @@ pub mod fault;
 pub mod ids;
 pub mod item;
 pub mod license;
+pub mod not_synced;
 pub mod ports;
 pub mod queue;
 pub mod rows;

@@ -69,7 +69,6 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let deletions = self.dirty_pairs().await?;
             self.deletions(deletions, observed.cursor_lost).await?;
         }
-        self.report();
         if !self.more && !outcome.more_work && !self.counts.initial_done {
             self.ctx.store.set_fact(&initial_fact, &self.ctx.clock.now().to_rfc3339()).await?;
             self.counts.initial_done = true;
@@ -284,24 +283,6 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             writes: &mut self.writes,
         };
         effects.run(works).await
-    }
-
-    fn report(&self) {
-        let c = &self.counts;
-        let parts: Vec<String> = [
-            (c.created_crm, "created in the CRM"),
-            (c.created_mail, "created in the mailbox"),
-            (c.updated_crm, "updated in the CRM"),
-            (c.updated_mail, "updated in the mailbox"),
-            (c.deleted_crm, "deleted in the CRM"),
-            (c.deleted_mail, "deleted in the mailbox"),
-        ]
-        .into_iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{n} {what}"))
-        .collect();
-        let text = if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") };
-        self.line(Level::Info, format!("{}: {text}", self.module));
     }
 }
 

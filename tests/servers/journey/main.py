@@ -1,0 +1,186 @@
+"""Journey A between Radicale and OpenERP 7: load real-world items, add the user, sync, compare both sides, edit, delete.
+
+Everything is seen from outside: the command `riva`, CalDAV and CardDAV by plain HTTP, OpenERP by XML-RPC.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+from corpora import cards, events
+from sides import Mailbox, OpenErp, words
+from riva import Riva
+
+ADDRESS = "alice@example.test"
+EVENTS, CARDS = 500, 200
+checks = {"passed": 0, "failed": 0}
+
+
+def check(what, ok, seen=""):
+    checks["passed" if ok else "failed"] += 1
+    print(f"{'ok    ' if ok else 'FAILED'}  {what}{'' if ok else f': {seen}'}", flush=True)
+
+
+def load(mailbox):
+    """Puts real-world items into the mailbox; what Radicale itself refuses is counted by its reason."""
+    loaded, refused = {"events": {}, "cards": {}}, {}
+    for kind, source in (("events", events()), ("cards", cards())):
+        for name, uid, text in source:
+            status = mailbox.put(kind, name, text)
+            if status in (201, 204):
+                loaded[kind][name] = (uid, text)
+            else:
+                refused[f"{kind}: HTTP {status}"] = refused.get(f"{kind}: HTTP {status}", 0) + 1
+    print(f"loaded {len(loaded['events'])} events and {len(loaded['cards'])} cards; Radicale refused {refused}")
+    check(f"at least {EVENTS} real-world events are loaded", len(loaded["events"]) >= EVENTS, len(loaded["events"]))
+    check(f"at least {CARDS} real-world cards are loaded", len(loaded["cards"]) >= CARDS, len(loaded["cards"]))
+
+
+def journey(riva, radicale, openerp):
+    """The eight steps, by the command."""
+    for name, secret in (("radicale", radicale["password"]), ("openerp", openerp["password"])):
+        check(f"the password of {name} is set", riva.run("connection", "set-password", name, stdin=secret + "\n").ok)
+    for name in ("radicale", "openerp"):
+        test = riva.run("connection", "test", name, "--user", ADDRESS)
+        check(f"step: {name} is tested for {ADDRESS}", test.ok, test.text)
+    check("step: Licensing Details", riva.run("policy", "license", "real").ok)
+    added = riva.run("policy", "add-user", "real", ADDRESS)
+    check("step: the user is added by check name, and saved", added.ok, added.text)
+    check("step: the policy is enabled", riva.run("policy", "enable", "real").ok)
+    started = riva.run("agent", "start")
+    check("step: the agent runs", started.ok, started.text)
+
+
+def settled(riva, minutes=20):
+    """Waits until the user's initial sync is completed and nothing more is under way."""
+    deadline = time.monotonic() + 60 * minutes
+    while time.monotonic() < deadline:
+        rows = riva.json("queue")
+        row = next((r for r in rows if r["address"] == ADDRESS), None)
+        if row and row["state"].get("initial_done_at") and not row["running"]:
+            return row
+        time.sleep(0.5)
+    raise SystemExit(f"the initial sync was not completed within {minutes} minutes: {rows}")
+
+
+def sync(riva):
+    """Syncs the user now, and waits until that cycle has ended."""
+    before = settled(riva)["state"]["cycle"]
+    riva.run("sync", ADDRESS)
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        row = settled(riva)
+        if row["state"]["cycle"] > before:
+            return row
+        time.sleep(0.2)
+    raise SystemExit("the sync did not end")
+
+
+def compare(riva, mailbox, erp):
+    """Every item is on both sides with the same fields, or is listed with the reason why not."""
+    listed = riva.json("holds", ADDRESS)
+    reasons = {}
+    for entry in listed:
+        reasons[entry["reason"][:70]] = reasons.get(entry["reason"][:70], 0) + 1
+    print("listed as not synced:")
+    for reason, n in sorted(reasons.items(), key=lambda r: -r[1]):
+        print(f"  {n:5}  {reason}")
+    excused = {entry["mail_id"].rsplit("/", 1)[-1] for entry in listed if entry.get("mail_id")}
+    for kind in ("events", "cards"):
+        ours, theirs = mailbox.all(kind), erp.all(kind)
+        remaining = list(theirs.values())
+        missing, differ = [], []
+        for name, item in ours.items():
+            if name in excused:
+                continue
+            twins = [t for t in remaining if t["key"] == item["key"]]
+            if not twins:
+                missing.append((name, item["key"]))
+                continue
+            exact = [t for t in twins if not erp.differences(kind, item, t)]
+            twin = (exact or twins)[0]
+            if not exact:
+                differ.append((name, erp.differences(kind, item, twin)))
+            remaining.remove(twin)
+        print(f"{kind}: {len(ours)} in the mailbox, {len(theirs)} in OpenERP, {len(excused)} listed")
+        check(f"{kind}: every item arrived or is listed", not missing, missing[:5])
+        check(f"{kind}: the fields are the same on both sides", not differ, differ[:5])
+        check(f"{kind}: nothing stands in OpenERP twice, or without an origin", not remaining, remaining[:3])
+
+
+def edits(riva, mailbox, erp):
+    """Edits and deletions on both sides arrive, and nothing else changes."""
+    new = erp.create("cards", {"name": "Zoe Newfield", "email": "zoe@newfield.test", "phone": "+49 30 5550000"})
+    erp.create("events", {"name": "Made in OpenERP", "date": "2026-12-01 09:00:00",
+                          "date_deadline": "2026-12-01 10:00:00", "duration": 1.0})
+    mailbox.put("cards", "made-here.vcf", card("made-here", "Yann", "Here", "yann@here.test"))
+    mailbox.put("events", "made-here.ics", event("made-here", "Made in the mailbox"))
+    sync(riva)
+    check("a contact made in OpenERP is in the mailbox", mailbox.find("cards", "zoe@newfield.test"))
+    check("an event made in OpenERP is in the mailbox", mailbox.find("events", "Made in OpenERP"))
+    check("a card made in the mailbox is in OpenERP", erp.find("cards", "yann@here.test"))
+    check("an event made in the mailbox is in OpenERP", erp.find("events", "Made in the mailbox"))
+
+    erp.write("cards", new, {"phone": "+49 30 5551111"})
+    mailbox.put("events", "made-here.ics", event("made-here", "Moved in the mailbox"))
+    sync(riva)
+    check("an edit in OpenERP is in the mailbox", "5551111" in (mailbox.find("cards", "zoe@newfield.test") or ""))
+    check("an edit in the mailbox is in OpenERP", erp.find("events", "Moved in the mailbox"))
+    check("the edited event is there once", not erp.find("events", "Made in the mailbox"))
+
+    mailbox.delete("events", "made-here.ics")
+    erp.remove("cards", new)
+    sync(riva)
+    check("an event deleted in the mailbox is gone in OpenERP", not erp.find("events", "Moved in the mailbox"))
+    check("a contact deleted in OpenERP is gone in the mailbox", not mailbox.find("cards", "zoe@newfield.test"))
+
+
+def quiet(riva):
+    before = sync(riva)["state"]["modules"]
+    after = sync(riva)["state"]["modules"]
+    check("one more sync writes nothing", before == after, (before, after))
+
+
+def event(uid, summary):
+    return ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//journey//EN\r\nBEGIN:VEVENT\r\n"
+            f"UID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20261202T090000Z\r\nDTEND:20261202T100000Z\r\n"
+            f"SUMMARY:{summary}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+
+
+def card(uid, given, family, mail):
+    return (f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{given} {family}\r\nN:{family};{given};;;\r\n"
+            f"EMAIL:{mail}\r\nEND:VCARD\r\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("riva", "openerp", "radicale", "root"):
+        parser.add_argument(f"--{name}", required=True)
+    args = parser.parse_args()
+    radicale, openerp = json.loads(args.radicale), json.loads(args.openerp)
+    with tempfile.TemporaryDirectory(prefix="riva-journey-") as folder:
+        mailbox = Mailbox(radicale, "alice")
+        erp = OpenErp(openerp, ADDRESS)
+        load(mailbox)
+        riva = Riva(args.riva, pathlib.Path(folder), pathlib.Path(args.root))
+        riva.make_workspace(radicale, openerp)
+        try:
+            journey(riva, radicale, openerp)
+            row = settled(riva)
+            print(json.dumps(row["state"]["modules"], indent=1))
+            compare(riva, mailbox, erp)
+            quiet(riva)
+            edits(riva, mailbox, erp)
+            quiet(riva)
+            riva.no_secret_in_files([radicale["password"], openerp["password"]], check)
+        finally:
+            riva.run("agent", "stop")
+    print(f"{checks['passed']} passed, {checks['failed']} failed")
+    sys.exit(bool(checks["failed"]))
+
+
+if __name__ == "__main__":
+    main()
