@@ -37,6 +37,7 @@ use axum::Router;
 use axum::routing::get;
 use chrono::NaiveDate;
 use organisation::Organisation;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A running organisation; clones are handles on the same one.
@@ -54,8 +55,19 @@ impl Exchange {
 
     /// The routes, control routes included. `url` is where clients find this server, without a slash at the end: what
     /// autodiscover answers.
+    ///
+    /// Where the environment names a folder in `RIVA_EWS_DUMP`, the bodies of all requests and replies are written to a
+    /// folder of this server's own below it: for checks of whatever a client says against the EWS schema.
     pub fn router(&self, url: &str) -> Router {
-        router(&Self { organisation: Arc::clone(&self.organisation), url: Some(url.into()) })
+        let router = router(&Self { organisation: Arc::clone(&self.organisation), url: Some(url.into()) });
+        let Some(folder) = std::env::var_os("RIVA_EWS_DUMP").filter(|f| !f.is_empty()) else { return router };
+        let port = url.rsplit(':').next().unwrap_or_default();
+        let folder = PathBuf::from(folder).join(format!("{}-{port}", std::process::id()));
+        if let Err(error) = std::fs::create_dir_all(&folder) {
+            tracing::error!(folder = %folder.display(), %error, "the folder for the wire dump cannot be made");
+            return router;
+        }
+        crate::serve::with_dump(router, folder, "exchange")
     }
 
     /// The organisation. A panic while it was locked leaves it as it was at that moment, which is good enough here.
