@@ -4,6 +4,7 @@ use crate::AgentFault;
 use chrono::{DateTime, Local, Utc};
 use riva_core::admin::{AdminError, DocumentKind};
 use riva_core::documents::{Connection, Loaded, Policy, Settings, Workspace};
+use riva_core::fault::{Fault, FaultKind};
 use riva_core::ids::{ConnectionName, EmailAddress, PolicyName};
 use riva_core::license::{Allotment, allot, installed};
 use riva_core::queue::MemberSpec;
@@ -106,9 +107,20 @@ impl Documents {
         }
     }
 
+    /// Why nobody can be synced with a connection, if its document is broken or missing.
+    pub fn unusable(&self, name: &ConnectionName) -> Option<Fault> {
+        if self.connections.contains_key(name) {
+            return None;
+        }
+        let file = format!("connections/{name}.toml");
+        let why = self.complaints.iter().find(|complaint| complaint.starts_with(&file));
+        let why = why.cloned().unwrap_or_else(|| format!("There is no connection {name} in this workspace."));
+        let remedy = "Mend the connection, then restart the agent.";
+        Some(Fault::new(FaultKind::SystemNotAvailable, why).remedy(remedy))
+    }
+
     /// The members that the policies want.
     pub fn members(&self) -> Vec<MemberSpec> {
-        let whole = |p: &&Policy| [&p.mail, &p.crm].iter().all(|name| self.connections.contains_key(*name));
         let spec = |policy: &Policy, address: &EmailAddress| MemberSpec {
             policy: policy.name.clone(),
             address: address.clone(),
@@ -116,8 +128,8 @@ impl Documents {
             crm: policy.crm.clone(),
             enabled: policy.enabled,
         };
-        let policies = self.policies.values().filter(whole);
-        policies.flat_map(|p| p.users.iter().map(move |u| spec(p, &u.address))).collect()
+        let users = |p: &'_ Policy| p.users.iter().map(|u| spec(p, &u.address)).collect::<Vec<_>>();
+        self.policies.values().flat_map(users).collect()
     }
 }
 

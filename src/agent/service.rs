@@ -208,9 +208,9 @@ impl Service {
         Ok(ids.len())
     }
 
-    /// The login of a connection was refused: it is made anew, from what is stored then.
-    pub fn login_refused(&self, connection: &ConnectionName) {
-        let revision = self.systems.forget(connection);
+    /// The login of a connection was refused, with document and secrets as they were then.
+    pub fn login_refused(&self, connection: &ConnectionName, revision: Revision) {
+        self.systems.forget(connection);
         locked(&self.refused).insert(connection.clone(), revision);
     }
 

@@ -56,12 +56,10 @@ impl Kept {
         self.get(&self.crm, known, move |connection| systems.crm(connection)).await
     }
 
-    /// Makes the system anew the next time: its login was refused, and the secret may have been changed since. Answers
-    /// with the revision that was refused.
-    pub fn forget(&self, name: &ConnectionName) -> Revision {
-        let mail = locked(&self.mail).remove(name).map(|made| made.revision);
-        let crm = locked(&self.crm).remove(name).map(|made| made.revision);
-        mail.or(crm).unwrap_or_else(|| Revision::of(&self.workspace, name))
+    /// Makes the system anew the next time: its login was refused, and the secret may have been changed since.
+    pub fn forget(&self, name: &ConnectionName) {
+        locked(&self.mail).remove(name);
+        locked(&self.crm).remove(name);
     }
 
     async fn get<S: ?Sized + Send + Sync + 'static>(

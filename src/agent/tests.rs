@@ -134,7 +134,7 @@ async fn users_are_synced_and_told_in_plain_words() {
     let said = |text: &str| lines.iter().any(|(level, line)| *level == Level::Info && line.contains(text));
     for text in [
         "Starting sync: mail and crm (initial sync).",
-        "Contacts: 1 created in the CRM, 1 created in the mailbox; 2 in step.",
+        "Contacts: 1 created in the CRM, 1 created in the mailbox",
         "Full initial sync is completed: Contacts 2 in step.",
         "Synchronization Completed in 1 sec.",
         "Next scheduled full synchronization: ",
@@ -259,6 +259,23 @@ async fn of_a_broken_document_the_last_good_version_stays_in_force() {
     assert!(complaints.contains("policies/sales.toml:1"), "{complaints}");
     assert!(complaints.contains("The last good version stays in force."), "{complaints}");
     assert!(agent.row(ANN).await.member.enabled);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_read_is_named_to_its_users() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    let path = folder.path().join("connections/crm.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("account", "acount")).unwrap();
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.is(ANN, StateKind::NotAvailable).await;
+    let reason = agent.row(ANN).await.shown.reason;
+    assert!(reason.starts_with("CRM: connections/crm.toml:"), "{reason}");
+    assert!(reason.ends_with("Mend the connection, then restart the agent."), "{reason}");
+    std::fs::write(&path, &text).unwrap();
+    agent.client.reload().await.unwrap();
+    agent.initial_done(ANN).await;
     agent.stop().await;
 }
 

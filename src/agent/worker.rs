@@ -2,6 +2,7 @@
 
 use crate::activity::Recorder;
 use crate::service::Service;
+use crate::systems::Revision;
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use riva_core::activity::Level;
 use riva_core::documents::{Connection, Policy, usage};
@@ -9,7 +10,7 @@ use riva_core::fault::{Fault, FaultKind};
 use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
 use riva_core::item::Module;
 use riva_core::ports::{Claimed, QueueStore as _, SilentWriter, StoreError};
-use riva_core::queue::{MemberRow, MemberState, ModuleCounts};
+use riva_core::queue::{MemberRow, MemberSpec, MemberState, ModuleCounts};
 use riva_core::rows::Side;
 use riva_sync::{
     CycleContext, CycleFault, CycleOutcome, FeedContext, RandomIds, StopSignal, run_cycle, run_feed,
@@ -35,6 +36,19 @@ impl StopSignal for Stop {
     }
 }
 
+/// When a member is due again.
+struct Next {
+    at: DateTime<Utc>,
+    /// The connection that is down for everyone: the member is due at once when it works again.
+    stopped_by: Option<ConnectionName>,
+}
+
+impl Next {
+    fn at(at: DateTime<Utc>) -> Self {
+        Self { at, stopped_by: None }
+    }
+}
+
 /// A cycle that is under way.
 struct Cycle<'a> {
     service: &'a Service,
@@ -42,6 +56,8 @@ struct Cycle<'a> {
     fence: i64,
     stop: &'a Stop,
     begun: DateTime<Utc>,
+    /// Documents and secrets of mail connection and CRM, when it began.
+    revisions: [Revision; 2],
     recorder: Recorder,
 }
 
@@ -53,7 +69,14 @@ pub(crate) async fn work(service: &Service, claimed: Claimed, stop: Stop) {
     let done = async {
         let next = cycle(service, &member, fence, &stop, &mut state).await?;
         service.log.flush().await;
-        service.store.release(member.id, fence, &state, next).await
+        service.store.release(member.id, fence, &state, next.at).await?;
+        // While this was being written down, the connection may have been found to work, or been changed.
+        let now = service.clock.now();
+        let goes_on = |connection| service.health().allows([connection, connection], now) > 0;
+        if next.stopped_by.as_ref().is_some_and(goes_on) {
+            service.store.wake(&[member.id], now).await?;
+        }
+        Ok(())
     };
     match done.await {
         Ok(()) => {}
@@ -74,11 +97,14 @@ async fn cycle(
     fence: i64,
     stop: &Stop,
     state: &mut MemberState,
-) -> Result<DateTime<Utc>, StoreError> {
+) -> Result<Next, StoreError> {
     let begun = service.clock.now();
     let Some((policy, mail, crm)) = service.policy(&member.policy) else {
-        // The documents were read anew since it was claimed; the queue will follow.
-        return Ok(begun + TimeDelta::hours(1));
+        // A connection's document is broken; or the documents were read anew since the member was claimed.
+        let documents = service.documents();
+        state.mail_fault = documents.unusable(&member.mail);
+        state.crm_fault = documents.unusable(&member.crm);
+        return Ok(Next::at(begun + TimeDelta::hours(1)));
     };
     let refused = service.documents().refused(&policy.name, &member.address);
     let news = refused.is_some() && refused != state.licence;
@@ -90,9 +116,10 @@ async fn cycle(
         if news {
             recorder.say(Level::Error, format!("Licence refused: {why}"));
         }
-        return Ok(begun + interval(&policy));
+        return Ok(Next::at(begun + interval(&policy)));
     }
-    let cycle = Cycle { service, member, fence, stop, begun, recorder };
+    let revisions = [&mail, &crm].map(|c| Revision::of(&service.workspace, &c.name));
+    let cycle = Cycle { service, member, fence, stop, begun, revisions, recorder };
     cycle.run(&policy, &mail, &crm, state).await
 }
 
@@ -108,7 +135,7 @@ impl Cycle<'_> {
         mail: &Connection,
         crm: &Connection,
         state: &mut MemberState,
-    ) -> Result<DateTime<Utc>, StoreError> {
+    ) -> Result<Next, StoreError> {
         let initial = if state.initial_done_at.is_none() { " (initial sync)" } else { "" };
         self.say(
             Level::Info,
@@ -119,16 +146,16 @@ impl Cycle<'_> {
             Ok((mail, crm)) => self.engine(policy, mail, crm).await,
             Err(fault) => CycleOutcome { fault: Some(fault), ..CycleOutcome::default() },
         };
-        self.count(state, &outcome);
+        Self::count(state, &outcome);
         let now = self.service.clock.now();
         state.last_end = Some(now);
         state.backing_off = None;
         match outcome.fault {
-            None => Ok(self.went_well(policy, state, outcome.more_work, now).await),
+            None => Ok(Next::at(self.went_well(policy, state, outcome.more_work, now).await)),
             Some(CycleFault::Store(e)) => Err(e),
             Some(CycleFault::Stopped) => {
                 self.say(Level::Info, "The agent stops: this sync goes on when it is started again.");
-                Ok(now)
+                Ok(Next::at(now))
             }
             Some(CycleFault::Side { side, fault }) => Ok(self.went_wrong(state, side, fault, now).await),
         }
@@ -232,12 +259,9 @@ impl Cycle<'_> {
         run_cycle(&context).await
     }
 
-    /// Adds what this cycle did to what was done before, and says it.
-    fn count(&self, state: &mut MemberState, outcome: &CycleOutcome) {
+    /// Adds what this cycle did to what was done before.
+    fn count(state: &mut MemberState, outcome: &CycleOutcome) {
         for (module, did) in &outcome.modules {
-            if let Some(text) = deeds(did) {
-                self.say_of(*module, format!("{module}: {text}."));
-            }
             let sum = state.modules.entry(*module).or_default();
             *sum = ModuleCounts {
                 initial_done: sum.initial_done || did.initial_done,
@@ -298,46 +322,42 @@ impl Cycle<'_> {
         side: Side,
         fault: Fault,
         now: DateTime<Utc>,
-    ) -> DateTime<Utc> {
-        let (connection, other) = match side {
-            Side::Mail => (&self.member.mail, &self.member.crm),
-            Side::Crm => (&self.member.crm, &self.member.mail),
-        };
-        let name = match side {
-            Side::Mail => "E-mail",
-            Side::Crm => "CRM",
+    ) -> Next {
+        let (name, connection, other, revision) = match side {
+            Side::Mail => ("E-mail", &self.member.mail, &self.member.crm, self.revisions[0]),
+            Side::Crm => ("CRM", &self.member.crm, &self.member.mail, self.revisions[1]),
         };
         self.say(Level::Error, format!("{name}: {fault} {}", fault.remedy));
+        if fault.kind == FaultKind::GivenCredentials {
+            self.service.login_refused(connection, revision);
+            if Revision::of(&self.service.workspace, connection) != revision {
+                self.say(Level::Info, "The connection was changed in the meantime: tried again at once.");
+                return Next::at(now);
+            }
+        }
         let everyones = {
             let all = self.service.documents().members();
-            let users =
-                all.iter().filter(|m| m.enabled && (m.mail == *connection || m.crm == *connection)).count();
+            let on_it = |m: &&MemberSpec| m.enabled && (m.mail == *connection || m.crm == *connection);
+            let users = all.iter().filter(on_it).count();
             self.service.health().fails(connection, Some(self.member.id), users, &fault, now)
         };
-        if fault.kind == FaultKind::GivenCredentials {
-            self.service.login_refused(connection);
-        }
-        let next = self.service.health().again(self.member.id, connection, &fault, now);
-        let clock = next.with_timezone(&Local).format("%H:%M:%S");
-        self.say(Level::Warning, format!("Tried again at {clock}."));
+        let at = self.service.health().again(self.member.id, connection, &fault, now);
+        let next = Next { at, stopped_by: everyones.then(|| connection.clone()) };
+        self.say(Level::Warning, format!("Tried again at {}.", at.with_timezone(&Local).format("%H:%M:%S")));
         if fault.kind == FaultKind::Throttled {
-            state.backing_off = Some((next, format!("{name}: {} {}", fault.detail, fault.remedy)));
+            state.backing_off = Some((at, format!("{name}: {} {}", fault.detail, fault.remedy)));
             state.mail_fault = None;
             state.crm_fault = None;
             return next;
         }
-        let (this, that) = match side {
-            Side::Mail => (&mut state.mail_fault, &mut state.crm_fault),
-            Side::Crm => (&mut state.crm_fault, &mut state.mail_fault),
-        };
-        *this = Some(fault);
-        // The mailbox opens first: a fault of the CRM tells that the mailbox works.
-        if side == Side::Crm {
-            *that = None;
-            self.works(other).await;
-        }
-        if everyones {
-            self.service.wake.notify_one();
+        match side {
+            Side::Mail => state.mail_fault = Some(fault),
+            Side::Crm => {
+                // The mailbox opens first: a fault of the CRM tells that the mailbox works.
+                state.mail_fault = None;
+                state.crm_fault = Some(fault);
+                self.works(other).await;
+            }
         }
         next
     }
@@ -362,50 +382,5 @@ impl Cycle<'_> {
 
     fn say(&self, level: Level, text: impl Into<String>) {
         self.recorder.say(level, text);
-    }
-
-    fn say_of(&self, module: Module, text: String) {
-        let event = riva_core::activity::SyncEvent::Line { level: Level::Info, module: Some(module), text };
-        riva_core::activity::EventSink::emit(&self.recorder, event);
-    }
-}
-
-/// What was done to a module's items, in words; `None` if nothing was.
-fn deeds(did: &ModuleCounts) -> Option<String> {
-    let deeds = [
-        (did.created_crm, "created in the CRM"),
-        (did.created_mail, "created in the mailbox"),
-        (did.updated_crm, "updated in the CRM"),
-        (did.updated_mail, "updated in the mailbox"),
-        (did.deleted_crm, "deleted in the CRM"),
-        (did.deleted_mail, "deleted in the mailbox"),
-    ];
-    let done: Vec<String> =
-        deeds.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if done.is_empty() {
-        return None;
-    }
-    let states = [(did.linked, "in step"), (did.held, "held"), (did.quarantined, "failed")];
-    let states = states.into_iter().enumerate().filter(|(place, (n, _))| *place == 0 || *n > 0);
-    let states: Vec<String> = states.map(|(_, (n, what))| format!("{n} {what}")).collect();
-    Some(format!("{}; {}", done.join(", "), states.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deeds_are_told_in_plain_words() {
-        assert_eq!(deeds(&ModuleCounts { linked: 7, ..ModuleCounts::default() }), None);
-        let did = ModuleCounts {
-            created_crm: 12,
-            updated_mail: 1,
-            linked: 40,
-            quarantined: 2,
-            ..ModuleCounts::default()
-        };
-        let text = "12 created in the CRM, 1 updated in the mailbox; 40 in step, 2 failed";
-        assert_eq!(deeds(&did).as_deref(), Some(text));
     }
 }

@@ -80,8 +80,9 @@ impl SqlStore {
 
     /// Waits for what is being written and closes the files. Later calls fail.
     pub async fn close(&self) {
-        self.writer.close().await;
+        // The writer last: it empties the write-ahead log into the file.
         self.reads.close().await;
+        self.writer.close().await;
     }
 
     /// Does a piece of writing: all of it is stored, or, if it fails, none.
