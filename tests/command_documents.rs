@@ -1,5 +1,6 @@
 //! The command on the documents of a workspace: what is refused is refused in the right words, and nothing is lost.
 
+#![allow(clippy::unwrap_used)] // A test that panics is a failed test.
 use serde_json::Value;
 use std::fs;
 use std::io::Write;

@@ -121,6 +121,7 @@ enum Access {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+#[allow(clippy::enum_variant_names)] // `client-secret` is what it is called.
 pub enum Secret {
     /// The connection account's password (Salesforce: followed by its security token, if it has one).
     Password,
@@ -163,13 +164,17 @@ impl ConnectionVerb {
                 }
                 let connection = fields.new_connection(name, system)?;
                 admin.save_connection(&connection, &because(fields.why.as_ref()))?;
-                done(desk, &connection.name, "added; set its password with `riva connection set-password`")
+                Ok(done(
+                    desk,
+                    &connection.name,
+                    "added; set its password with `riva connection set-password`",
+                ))
             }
             Self::Edit { name, fields } => {
                 let mut connection = admin.connection(&name.into())?;
                 fields.put_into(&mut connection)?;
                 admin.save_connection(&connection, &because(fields.why.as_ref()))?;
-                done(desk, &connection.name, "saved")
+                Ok(done(desk, &connection.name, "saved"))
             }
             Self::Test { name, user, all_users } => {
                 let name = ConnectionName::from(name);
@@ -191,12 +196,12 @@ impl ConnectionVerb {
                 };
                 let secret = secret_input::read(&format!("{words} of {name}"))?;
                 admin.set_secret(&name, kind, &secret)?;
-                done(desk, &name, &format!("{words} updated successfully"))
+                Ok(done(desk, &name, &format!("{words} updated successfully")))
             }
             Self::Delete { name, why } => {
                 let name = ConnectionName::from(name);
                 admin.delete_connection(&name, &because(why.as_ref()))?;
-                done(desk, &name, "deleted")
+                Ok(done(desk, &name, "deleted"))
             }
         }
     }
@@ -273,13 +278,13 @@ impl Fields {
     }
 }
 
-fn done(desk: &Desk, name: &ConnectionName, what: &str) -> Result<Verdict, Failure> {
+fn done(desk: &Desk, name: &ConnectionName, what: &str) -> Verdict {
     if desk.json {
         output::json(&json!({ "connection": name, "done": what }));
     } else {
         line(format!("{name}: {what}."));
     }
-    Ok(Verdict::Fine)
+    Verdict::Fine
 }
 
 fn tested(last: Option<&LastTest>) -> String {

@@ -29,13 +29,18 @@ impl Demo {
         let tenant = desk.wait(Tenant::start(self.folder.as_deref()))?;
         // Programs want the data, not a window.
         if !self.headless && !desk.json {
+            let interrupted = desk.handle().spawn(tenant.on_interrupt());
             let desk_of_tenant = (tenant.admin.clone(), tenant.agent.clone());
             match manager::open_on(desk, desk_of_tenant, Open::Manager) {
                 Ok(()) => {
+                    interrupted.abort();
                     desk.wait(tenant.stop())?;
                     return Ok(Verdict::Fine);
                 }
-                Err(error) => line(format!("No window: {error}. The demo goes on in the terminal.")),
+                Err(error) => {
+                    interrupted.abort();
+                    line(format!("No window: {error}. The demo goes on in the terminal."));
+                }
             }
         }
         let report = desk.wait(async {

@@ -20,13 +20,10 @@ pub struct Desk {
 impl Desk {
     /// Makes the runtime; touches no file.
     pub fn new(workspace: Option<PathBuf>, json: bool) -> Result<Self, Failure> {
-        let workspace = match workspace.or_else(default_workspace) {
-            Some(folder) => folder,
-            None => {
-                return Err(Failure::Usage(
-                    "no home folder is known here; name a workspace with --workspace DIR".into(),
-                ));
-            }
+        let Some(workspace) = workspace.or_else(default_workspace) else {
+            return Err(Failure::Usage(
+                "no home folder is known here; name a workspace with --workspace DIR".into(),
+            ));
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -2,6 +2,7 @@
 //! Manager's, until their full initial sync is completed.
 
 use super::activity::{as_text, member, page};
+use super::census::{self, Census};
 use super::connection::{Shown, Silent, outcome};
 use super::output::{self, line};
 use super::policy::{counts, resolve};
@@ -49,7 +50,11 @@ pub struct Report {
 impl Report {
     /// Whether everything is as it must be.
     pub fn fine(&self) -> bool {
-        self.passed == STEPS && self.written_by_second_sync == Some(0) && self.invitations_sent == 0
+        self.passed == STEPS
+            && self.users.len() == NEW.len()
+            && self.users.iter().all(|user| user.discrepancy.is_none() && user.trouble.is_none())
+            && self.written_by_second_sync == Some(0)
+            && self.invitations_sent == 0
     }
 }
 
@@ -73,8 +78,14 @@ pub struct Step {
 pub struct UserReport {
     /// Who.
     pub address: EmailAddress,
-    /// Counts on both sides.
+    /// What the agent says it did.
     pub modules: BTreeMap<Module, ModuleCounts>,
+    /// What both systems listed before.
+    pub before: BTreeMap<Module, Census>,
+    /// What both systems list now.
+    pub after: BTreeMap<Module, Census>,
+    /// Where the systems do not have what the agent says.
+    pub discrepancy: Option<String>,
     /// Whether a licence was refused, or a connection failed.
     pub trouble: Option<String>,
 }
@@ -85,11 +96,13 @@ struct Journey<'a> {
     seen: Vec<String>,
     policy: Option<Policy>,
     added: Vec<EmailAddress>,
+    before: BTreeMap<EmailAddress, BTreeMap<Module, Census>>,
 }
 
 /// Walks the journey; says what happens unless the answer is wanted as JSON.
 pub async fn walk(tenant: &Tenant, json: bool) -> Report {
-    let mut journey = Journey { tenant, json, seen: Vec::new(), policy: None, added: Vec::new() };
+    let mut journey =
+        Journey { tenant, json, seen: Vec::new(), policy: None, added: Vec::new(), before: BTreeMap::new() };
     let mut report = Report {
         steps: Vec::new(),
         passed: 0,
@@ -200,11 +213,21 @@ impl Journey<'_> {
                 "{typed:?} is {name} <{}>, in the CRM {} ({})",
                 user.address, crm.name, crm.user_name
             ));
+            // Counted now, before anything is written.
+            self.before.insert(user.address.clone(), self.census(&policy, &user.address).await?);
             self.added.push(user.address.clone());
             policy.users.push(user);
         }
         self.policy = Some(policy);
         Ok(())
+    }
+
+    async fn census(
+        &self,
+        policy: &Policy,
+        address: &EmailAddress,
+    ) -> Result<BTreeMap<Module, Census>, Failure> {
+        census::take(self.tenant.systems.as_ref(), &self.tenant.admin, policy, address).await
     }
 
     fn save(&mut self) -> Result<(), Failure> {
@@ -294,13 +317,19 @@ impl Journey<'_> {
         if !self.json {
             line("");
         }
+        let policy = self.tenant.admin.policy(&PolicyName::from(POLICY))?;
         let mut cycles: BTreeMap<MemberId, u64> = BTreeMap::new();
         for address in &self.added {
             let member = &row_of(&before, address)?.member;
             cycles.insert(member.id, member.state.cycle);
+            let earlier = self.before.get(address).cloned().unwrap_or_default();
+            let after = self.census(&policy, address).await?;
             let user = UserReport {
                 address: address.clone(),
                 modules: member.state.modules.clone(),
+                discrepancy: discrepancy(&member.state.modules, &earlier, &after),
+                before: earlier,
+                after,
                 trouble: trouble(&member.state),
             };
             if !self.json {
@@ -353,6 +382,33 @@ fn writes(state: &MemberState) -> u64 {
     state.modules.values().map(of).sum()
 }
 
+/// Both sides must have gained exactly what the agent says it has created.
+fn discrepancy(
+    told: &BTreeMap<Module, ModuleCounts>,
+    before: &BTreeMap<Module, Census>,
+    after: &BTreeMap<Module, Census>,
+) -> Option<String> {
+    let mut wrong = Vec::new();
+    for (module, counts) in told {
+        let (Some(was), Some(is)) = (before.get(module), after.get(module)) else {
+            wrong.push(format!("{module}: not counted on both sides"));
+            continue;
+        };
+        let sides = [
+            ("mailbox", was.mail, is.mail, counts.created_mail),
+            ("CRM", was.crm, is.crm, counts.created_crm),
+        ];
+        for (side, was, is, created) in sides {
+            if is != was + created {
+                wrong.push(format!(
+                    "{module}: {created} were created in the {side}, which had {was} and has {is}"
+                ));
+            }
+        }
+    }
+    (!wrong.is_empty()).then(|| wrong.join("; "))
+}
+
 fn show_user(user: &UserReport) {
     line(format!("{}", user.address));
     for (module, m) in &user.modules {
@@ -360,5 +416,30 @@ fn show_user(user: &UserReport) {
             "  {module}: {} in step; created {} in the mailbox, {} in the CRM; held {}; failed {}",
             m.linked, m.created_mail, m.created_crm, m.held, m.quarantined
         ));
+        if let (Some(was), Some(is)) = (user.before.get(module), user.after.get(module)) {
+            line(format!(
+                "    as both sides list them: mailbox {} before, {} now; CRM {} before, {} now",
+                was.mail, is.mail, was.crm, is.crm
+            ));
+        }
+    }
+    if let Some(wrong) = &user.discrepancy {
+        line(format!("  WRONG: {wrong}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_agent_says_is_held_against_both_sides() {
+        let counts = ModuleCounts { created_mail: 2, created_crm: 1, ..ModuleCounts::default() };
+        let told = BTreeMap::from([(Module::Contacts, counts)]);
+        let census = |mail, crm| BTreeMap::from([(Module::Contacts, Census { mail, crm })]);
+        assert_eq!(discrepancy(&told, &census(3, 4), &census(5, 5)), None);
+        let wrong = discrepancy(&told, &census(3, 4), &census(5, 6)).unwrap();
+        assert_eq!(wrong, "Contacts: 1 were created in the CRM, which had 4 and has 6");
+        assert!(discrepancy(&told, &BTreeMap::new(), &census(5, 6)).is_some());
     }
 }

@@ -142,30 +142,27 @@ impl PolicyVerb {
                     users: Vec::new(),
                 };
                 admin.save_policy(&policy, &because(why.as_ref()))?;
-                done(desk, &policy.name, "added; add users, then enable it")
+                Ok(done(desk, &policy.name, "added; add users, then enable it"))
             }
             Self::Enable { name } => {
                 let name = PolicyName::from(name);
                 admin.set_policy_enabled(&name, true)?;
-                done(desk, &name, "enabled")
+                Ok(done(desk, &name, "enabled"))
             }
             Self::Disable { name } => {
                 let name = PolicyName::from(name);
                 admin.set_policy_enabled(&name, false)?;
-                done(desk, &name, "disabled")
+                Ok(done(desk, &name, "disabled"))
             }
             Self::Duplicate { name } => {
                 let copy = admin.duplicate_policy(&name.into())?;
-                done(
-                    desk,
-                    &copy,
-                    "made as a disabled copy; remove users from one of the two before enabling it",
-                )
+                let what = "made as a disabled copy; remove users from one of the two before enabling it";
+                Ok(done(desk, &copy, what))
             }
             Self::Remove { name } => {
                 let name = PolicyName::from(name);
                 admin.remove_policy(&name)?;
-                done(desk, &name, "removed")
+                Ok(done(desk, &name, "removed"))
             }
             Self::Users { name } => users(desk, &admin, &name.into()),
             Self::AddUser(verb) => verb.run(desk, &admin),
@@ -183,7 +180,7 @@ impl PolicyVerb {
                     }
                 }
                 admin.save_policy(&policy, &because(why.as_ref()))?;
-                done(desk, &policy.name, &format!("{} removed", users.join(", ")))?;
+                done(desk, &policy.name, &format!("{} removed", users.join(", ")));
                 super::agent::after_a_change(desk, restart)
             }
             Self::License { name } => license(desk, &admin, &name.into()),
@@ -191,13 +188,13 @@ impl PolicyVerb {
     }
 }
 
-fn done(desk: &Desk, name: &PolicyName, what: &str) -> Result<Verdict, Failure> {
+fn done(desk: &Desk, name: &PolicyName, what: &str) -> Verdict {
     if desk.json {
         output::json(&json!({ "policy": name, "done": what }));
     } else {
         line(format!("{name}: {what}."));
     }
-    Ok(Verdict::Fine)
+    Verdict::Fine
 }
 
 fn list(desk: &Desk, admin: &Admin) -> Result<Verdict, Failure> {

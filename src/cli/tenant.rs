@@ -1,12 +1,13 @@
 //! A whole tenant to try things on: a sandbox company in this process, a workspace that connects it, and its agent.
 
+use super::agent::asked_to_stop;
 use super::desk::admin_of;
 use super::sandbox::demo_company;
 use super::verdict::Failure;
 use riva_api::Agent;
 use riva_core::admin::{Admin, ChangeEntry};
 use riva_core::ids::ConnectionName;
-use riva_core::ports::{SecretKey, SecretKind, SecretStore};
+use riva_core::ports::{SecretKey, SecretKind, SecretStore, Systems};
 use riva_core::secrets::FileSecrets;
 use riva_sandbox::{Company, RunningSandbox, Sandbox, SandboxOptions};
 use std::fs;
@@ -44,6 +45,8 @@ pub struct Tenant {
     pub admin: Admin,
     /// Its agent.
     pub agent: Arc<dyn Agent>,
+    /// The ways to its systems.
+    pub systems: Arc<dyn Systems>,
 }
 
 impl Tenant {
@@ -88,12 +91,13 @@ impl Tenant {
             sandbox.stop().await;
             return Err(error.into());
         }
-        Ok(Self { folder, sandbox, admin, agent })
+        let systems = riva_connectors::registry(Arc::new(secrets), &workspace);
+        Ok(Self { folder, sandbox, admin, agent, systems })
     }
 
     /// How many mails the sandbox would have sent to people.
     pub fn invitations(&self) -> u64 {
-        self.sandbox.control().counters().total_mails()
+        self.sandbox.mails()
     }
 
     /// Stops the agent and the sandbox; a temporary folder goes, a named one stays.
@@ -108,6 +112,23 @@ impl Tenant {
             folder.close().map_err(|e| Failure::Other(format!("cannot remove {}: {e}", path.display())))?;
         }
         stopped
+    }
+
+    /// What is left to do when the process is told to end while a window is open: the agent is stopped, a temporary
+    /// folder goes. The sandbox ends with the process.
+    pub fn on_interrupt(&self) -> impl Future<Output = ()> + Send + 'static {
+        let agent = Arc::clone(&self.agent);
+        let temporary = match &self.folder {
+            Folder::Temporary(folder) => Some(folder.path().to_owned()),
+            Folder::Kept(_) => None,
+        };
+        async move {
+            asked_to_stop().await;
+            // Nobody is left to be told if this fails.
+            let _ = agent.stop().await;
+            let _ = temporary.map(fs::remove_dir_all);
+            std::process::exit(130);
+        }
     }
 
     /// The folder, if it stays.
