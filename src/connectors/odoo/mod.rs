@@ -37,6 +37,7 @@ use secrecy::SecretString;
 use session::{Failed, Method, Session};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use user::User;
 use xmlrpc::Value as Rpc;
 
@@ -67,6 +68,7 @@ pub fn system(
     let mut options = HttpOptions::of(connection, workspace, Auth::None);
     // Each call of Odoo blocks one of its workers.
     options.max_concurrent_per_scope = options.max_concurrent.min(4);
+    options.timeout = Duration::from_mins(2);
     let session =
         Session::new(HttpClient::new(options)?, database.to_owned(), connection.account.clone(), password);
     Ok(Arc::new(Odoo { session: Arc::new(session) }))

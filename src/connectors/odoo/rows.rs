@@ -13,8 +13,8 @@ use riva_core::ports::Fetched;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Most ids in a page or a batch.
-pub const PAGE: usize = 200;
+/// Most items in one call: a create takes OpenERP some 0.1 s, and all of them must be done within the time-out.
+pub const BATCH: usize = 100;
 
 /// The model of a module on this server.
 pub fn model(known: &SignedIn, module: Module) -> Result<&'static str, CallError> {

@@ -338,7 +338,14 @@ impl Session {
         context: &[(String, Rpc)],
     ) -> Result<Rpc, Failed> {
         let known = self.signed_in().await?;
-        self.as_user(&known, model, method, args, context).await
+        let answer = self.as_user(&known, model, method, args, context).await;
+        if matches!(answer, Err(Failed::Refused(Refusal::SignIn))) {
+            // The password was changed, or the account switched off: not to be tried with every call.
+            let mut state = self.state.lock().await;
+            state.signed_in = None;
+            state.refused = Some((Instant::now() + REFUSAL_PAUSE, Refusal::SignIn.fault(&self.account)));
+        }
+        answer
     }
 
     async fn as_user(

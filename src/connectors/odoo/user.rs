@@ -2,7 +2,7 @@
 
 use super::event::{Shape, write_time};
 use super::refusal::Refusal;
-use super::rows::{self, PAGE, condition, model, number, search, versions};
+use super::rows::{self, BATCH, condition, model, number, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
 use super::{contact, event, external_id, feed};
@@ -195,7 +195,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         precision: Precision { minutes_only: false, utc_only: true },
         deletions_by_listing: true,
         cool_down_secs: 0,
-        batch: PAGE,
+        batch: BATCH,
         can_tag: known.may_tag,
         create_is_idempotent: true,
     };
