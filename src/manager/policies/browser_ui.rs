@@ -15,11 +15,11 @@ pub fn window_ui(ctx: &Context, id: WindowId, editor: &mut PolicyEditor, actions
     let mut inner = Vec::new();
     let title = browser.title();
     let mut open = true;
-    crate::app::child_window(ctx, id, title, [560.0, 480.0], &mut open, |ui| {
+    crate::app::child_window(ctx, id, title, [560.0, 500.0], &mut open, |ui| {
         let mut act = |action| inner.push(Action::Policy(id, action));
         name_ui(ui, browser, &mut act);
         ui.add_space(4.0);
-        let footer = 56.0;
+        let footer = 74.0;
         let half = ((ui.available_height() - footer) / 2.0).max(90.0);
         results_ui(ui, browser, half, &mut act);
         pending_ui(ui, browser, half, &mut act);
@@ -52,11 +52,13 @@ fn name_ui(ui: &mut Ui, browser: &mut Browser, act: &mut impl FnMut(PolicyAction
             .desired_width(width)
             .margin(egui::Margin::symmetric(8, 5));
         let field = ui.add(field).labelled_by(label.id);
+        // Asked before the focus is given back, or Enter would go unheard.
+        let entered = field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
         // The field has the focus when the window opens.
         if ui.memory(|m| m.focused().is_none()) && browser.checked.is_empty() && browser.pending.is_empty() {
             field.request_focus();
         }
-        if field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter)) {
+        if entered {
             act(PolicyAction::EnterName);
             field.request_focus();
         }

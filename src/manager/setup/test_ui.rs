@@ -42,13 +42,14 @@ pub fn page_ui(ui: &mut Ui, editor: &mut ConnectionEditor, act: &mut impl FnMut(
         }
     });
     ui.add_space(6.0);
-    if !editor.test.steps.is_empty() {
-        crate::app::inset(ui, |ui| steps::steps_ui(ui, &editor.test.steps));
-    }
+    // The verdict stands first: it is what matters, and it must be seen without scrolling.
     match editor.test.verdict() {
         Some(Ok(words)) => passed_ui(ui, &words),
         Some(Err(error)) => trouble::trouble_ui(ui, &error),
         None => {}
+    }
+    if !editor.test.steps.is_empty() {
+        crate::app::inset(ui, |ui| steps::steps_ui(ui, &editor.test.steps));
     }
     if !editor.policies.is_empty() {
         ui.add_space(14.0);

@@ -253,7 +253,10 @@ impl Agent for FakeAgent {
         Ok(newest)
     }
 
-    async fn not_synced(&self, _member: MemberId) -> Result<Vec<riva_core::not_synced::NotSynced>, AgentError> {
+    async fn not_synced(
+        &self,
+        _member: MemberId,
+    ) -> Result<Vec<riva_core::not_synced::NotSynced>, AgentError> {
         Ok(Vec::new())
     }
 

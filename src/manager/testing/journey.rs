@@ -3,6 +3,7 @@
 use super::fakes::Company;
 use super::{harness, step_until};
 use crate::{App, Open};
+use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -175,4 +176,32 @@ fn a_password_that_is_refused_is_asked_for_again_and_a_good_one_is_confirmed() {
     field(&mut h, "right-one");
     wait(&mut h, "Password updated successfully");
     assert!(!shows(&h, "wrong-one") && !shows(&h, "right-one"));
+}
+
+#[test]
+fn the_exchange_browser_works_by_enter_alone() {
+    let runtime = runtime();
+    let company = Company::new(25, 18, Duration::from_millis(2));
+    let mut h = harness(company.office(runtime.handle()), Open::Manager);
+    click(&mut h, Role::Button, "Policies");
+    open_row(&mut h, "Sales");
+    click(&mut h, Role::Button, "add >>");
+    step_until(&mut h, "the field has the focus", |h| {
+        has(h, Role::TextInput, "Mailbox user name")
+            && h.get_by_role_and_label(Role::TextInput, "Mailbox user name").is_focused()
+    });
+    for name in ["ursula", "viktor", "wanda"] {
+        h.get_by_role_and_label(Role::TextInput, "Mailbox user name").type_text(name);
+        h.run_steps(2);
+        h.key_press(Key::Enter);
+        step_until(&mut h, "the user is found", |h| {
+            h.query_all_by(|n| n.role() == Role::CheckBox)
+                .any(|n| n.accesskit_node().label().is_some_and(|l| l.to_lowercase().starts_with(name)))
+        });
+        h.key_press(Key::Enter);
+        wait(&mut h, &format!("To add: {name}"));
+        h.run_steps(2);
+    }
+    click(&mut h, Role::Button, "Ok >>");
+    wait(&mut h, "3 users to add");
 }
