@@ -19,6 +19,6 @@ pub mod vcard;
 pub use registry::registry;
 
 #[cfg(test)]
-mod test_corpus;
-#[cfg(test)]
 mod crm_contract;
+#[cfg(test)]
+mod test_corpus;

@@ -237,11 +237,8 @@ mod tests {
 
     #[test]
     fn every_zone_has_a_windows_name_except_one() {
-        let without: Vec<_> = chrono_tz::TZ_VARIANTS
-            .into_iter()
-            .filter(|z| to_windows(*z).is_none())
-            .map(|z| z.name())
-            .collect();
+        let without: Vec<_> =
+            chrono_tz::TZ_VARIANTS.into_iter().filter(|z| to_windows(*z).is_none()).map(Tz::name).collect();
         assert_eq!(without, ["Antarctica/Troll"], "two hours of summer time: Windows has no such zone");
     }
 
