@@ -12,8 +12,15 @@ pub fn files(extension: &str) -> Option<Vec<(String, String)>> {
     collect(&root, extension, &mut found);
     found.sort();
     assert!(!found.is_empty(), "no .{extension} in {}", root.display());
-    let read = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
-    Some(found.iter().map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), read(p))).collect())
+    let read = |path: &PathBuf| {
+        String::from_utf8_lossy(&std::fs::read(path).expect("a file that was just listed")).into_owned()
+    };
+    Some(
+        found
+            .iter()
+            .map(|p| (p.file_name().expect("a file has a name").to_string_lossy().into_owned(), read(p)))
+            .collect(),
+    )
 }
 
 /// `CALCARD_RESOURCES`, or the newest calcard that cargo has unpacked.
