@@ -134,11 +134,12 @@ fn line_ui(ui: &mut Ui, line: &ActivityLine) {
         ui.set_height(ROW);
         ui.label(RichText::new(age::time_of_day(line.at)).color(t.weak).size(12.5))
             .on_hover_text(age::exact(line.at));
-        if line.level == Level::Info {
-            ui.add_space(17.0);
+        let sign = if line.level == Level::Info {
+            RichText::new(" ")
         } else {
-            ui.label(icon(chip::tone_icon(tone)).color(ink).size(12.5)).on_hover_text(level_word(line.level));
-        }
+            icon(chip::tone_icon(tone)).color(ink).size(12.5)
+        };
+        ui.add_sized([16.0, ROW], egui::Label::new(sign)).on_hover_text(level_word(line.level));
         if let Some(module) = line.module {
             ui.label(RichText::new(module.to_string()).color(t.weak).size(12.5));
         }

@@ -21,8 +21,9 @@ pub fn window_ui(ctx: &Context, id: WindowId, editor: &mut PolicyEditor, actions
         ui.add_space(4.0);
         let footer = 74.0;
         let half = ((ui.available_height() - footer) / 2.0).max(90.0);
-        results_ui(ui, browser, half, &mut act);
-        pending_ui(ui, browser, half, &mut act);
+        // What was found needs the room more: obstacles stand on lines of their own.
+        results_ui(ui, browser, half * 1.25, &mut act);
+        pending_ui(ui, browser, half * 0.75, &mut act);
         crate::app::footer(ui, |ui| {
             if buttons::plain(ui, "Cancel", true).clicked() {
                 act(PolicyAction::CloseBrowser);

@@ -101,15 +101,16 @@ impl Notices {
                     let t = tokens(ui);
                     Frame::window(ui.style()).inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
                         ui.set_width(340.0);
-                        ui.horizontal_top(|ui| {
+                        ui.horizontal(|ui| {
                             let (ink, _) = t.tone(notice.tone);
                             ui.label(icon(tone_icon(notice.tone)).color(ink).size(16.0));
-                            ui.allocate_ui(vec2(230.0, 0.0), |ui| {
+                            let copies = !notice.more.is_empty();
+                            let room = ui.available_width() - if copies { 76.0 } else { 38.0 };
+                            ui.allocate_ui(vec2(room, 0.0), |ui| {
+                                ui.set_min_width(room);
                                 ui.add(egui::Label::new(&notice.text).wrap());
                             });
-                            if !notice.more.is_empty()
-                                && buttons::bare_icon(ui, Icon::Copy, "Copy message").clicked()
-                            {
+                            if copies && buttons::bare_icon(ui, Icon::Copy, "Copy message").clicked() {
                                 ui.ctx().copy_text(notice.more.clone());
                             }
                             if buttons::bare_icon(ui, Icon::X, "Close message").clicked() {
