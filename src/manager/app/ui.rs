@@ -4,7 +4,7 @@ use super::chrome::layer_id;
 use super::{Action, App, Pane, Verb, Window};
 use crate::monitor::model::AgentState;
 use crate::policies::editor_ui::Offers;
-use crate::theme::{icon, strong_family, tokens};
+use crate::theme::{glyph, icon, strong_family, tokens};
 use crate::widgets::palette::Entry;
 use crate::widgets::{buttons, chip, dialog};
 use crate::{Open, monitor, policies, setup, welcome};
@@ -89,7 +89,7 @@ impl App {
                     let name = path
                         .file_name()
                         .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-                    ui.label(icon(lucide_icons::Icon::ChevronRight).color(t.weak).size(12.0));
+                    glyph(ui, lucide_icons::Icon::ChevronRight, t.weak, 12.0);
                     ui.add(egui::Label::new(RichText::new(name).color(t.weak)).truncate())
                         .on_hover_text(format!("Workspace {}", path.display()));
                 }

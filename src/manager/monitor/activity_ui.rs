@@ -3,7 +3,7 @@
 use super::activity::{Activity, Verdict, level_word};
 use crate::age;
 use crate::app::{Action, WindowId};
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, icon, strong_family, tokens};
 use crate::widgets::{buttons, chip, trouble};
 use chrono::{DateTime, Utc};
 use egui::accesskit::Role;
@@ -33,7 +33,7 @@ pub fn window_ui(
         for verdict in verdicts.iter().filter(|v| v.tone == Tone::Bad) {
             ui.horizontal_top(|ui| {
                 let bad = tokens(ui).bad;
-                ui.label(icon(Icon::CircleX).color(bad));
+                glyph(ui, Icon::CircleX, bad, 13.5);
                 let more = egui::Label::new(RichText::new(&verdict.more).color(bad)).wrap().selectable(true);
                 ui.add(more);
             });
@@ -54,7 +54,7 @@ fn verdict_ui(ui: &mut Ui, verdict: &Verdict) {
         ui.spacing_mut().item_spacing.y = 2.0;
         ui.label(RichText::new(verdict.title).color(t.weak).small());
         ui.horizontal(|ui| {
-            ui.label(icon(chip::tone_icon(verdict.tone)).color(ink).size(16.0));
+            glyph(ui, chip::tone_icon(verdict.tone), ink, 16.0);
             ui.add(
                 egui::Label::new(RichText::new(&verdict.words).family(strong_family()).color(ink)).truncate(),
             );

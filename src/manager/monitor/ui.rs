@@ -3,7 +3,7 @@
 use super::model::{AgentState, Monitor, kind_title, kind_tone, next_words, state_words, success_words};
 use crate::age;
 use crate::app::{Action, Verb};
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{chip, spark, trouble};
 use chrono::{DateTime, Utc};
@@ -78,7 +78,7 @@ fn agent_ui(
     let t = tokens(ui);
     crate::app::inset(ui, |ui| {
         ui.horizontal(|ui| {
-            ui.label(icon(Icon::Server).size(20.0).color(t.accent));
+            glyph(ui, Icon::Server, t.accent, 20.0);
             ui.label(RichText::new("Riva CRM Agent").family(strong_family()));
             if let Some(busy) = busy {
                 ui.add(egui::Spinner::new().size(16.0));
@@ -118,7 +118,7 @@ fn agent_ui(
             AgentState::Running(status) => {
                 for complaint in &status.complaints {
                     ui.horizontal_top(|ui| {
-                        ui.label(icon(Icon::TriangleAlert).color(t.warn));
+                        glyph(ui, Icon::TriangleAlert, t.warn, 13.5);
                         ui.add(
                             egui::Label::new(RichText::new(complaint).color(t.warn)).wrap().selectable(true),
                         );

@@ -4,7 +4,7 @@ use super::browser::{Browser, Checked, Outcome};
 use super::editor::PolicyEditor;
 use super::editor_ui::PolicyAction;
 use crate::app::{Action, WindowId};
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::widgets::{buttons, trouble};
 use egui::{Align, Context, Key, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
@@ -103,7 +103,7 @@ fn checked_ui(ui: &mut Ui, checked: &mut Checked) {
     let t = tokens(ui);
     let line = |ui: &mut Ui, text: &str| {
         ui.horizontal(|ui| {
-            ui.label(icon(Icon::UserX).color(t.tone(Tone::Bad).0).size(16.0));
+            glyph(ui, Icon::UserX, t.tone(Tone::Bad).0, 16.0);
             ui.label(RichText::new(text).color(t.bad));
         });
     };
@@ -124,7 +124,7 @@ fn checked_ui(ui: &mut Ui, checked: &mut Checked) {
                 if let Some(obstacle) = &choice.candidate.obstacle {
                     ui.horizontal(|ui| {
                         ui.add_space(26.0);
-                        ui.label(icon(Icon::TriangleAlert).color(t.warn));
+                        glyph(ui, Icon::TriangleAlert, t.warn, 13.5);
                         ui.add(egui::Label::new(RichText::new(obstacle).color(t.warn)).wrap());
                     });
                 }

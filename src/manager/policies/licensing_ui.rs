@@ -3,7 +3,7 @@
 use super::licensing::{self, CountCard, Licensing};
 use crate::age;
 use crate::app::{Action, WindowId};
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{chip, trouble};
 use chrono::{DateTime, Utc};
@@ -76,7 +76,7 @@ fn files_ui(ui: &mut Ui, details: &LicensingDetails, now: DateTime<Utc>) {
     }
     for file in files {
         ui.horizontal(|ui| {
-            ui.label(icon(Icon::IdCard).color(t.weak).size(16.0));
+            glyph(ui, Icon::IdCard, t.weak, 16.0);
             ui.label(&file.file);
             chip::chip(ui, file.tone, &file.verdict);
             ui.label(RichText::new(&file.licensee).color(t.weak));
@@ -96,7 +96,7 @@ fn refused_ui(ui: &mut Ui, details: &LicensingDetails) {
     ui.label(RichText::new(format!("{} users get no count", details.refused.len())).family(strong_family()));
     for (address, reason) in &details.refused {
         ui.horizontal(|ui| {
-            ui.label(icon(Icon::UserX).color(t.tone(Tone::Bad).0).size(16.0));
+            glyph(ui, Icon::UserX, t.tone(Tone::Bad).0, 16.0);
             ui.label(address.as_str());
             ui.add(egui::Label::new(RichText::new(reason).color(t.bad)).wrap());
         });

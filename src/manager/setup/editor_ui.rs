@@ -5,7 +5,7 @@ use super::form::{ConnectionForm, SignIn, options_of};
 use super::test_ui;
 use crate::age;
 use crate::app::{Action, WindowId};
-use crate::theme::tokens;
+use crate::theme::{glyph, tokens};
 use crate::widgets::{buttons, form, trouble};
 use chrono::{DateTime, Utc};
 use egui::{Context, RichText, ScrollArea, TextEdit, Ui};
@@ -191,7 +191,7 @@ pub fn revisions_ui(
     }
     for revision in list.iter().rev() {
         ui.horizontal(|ui| {
-            ui.label(crate::theme::icon(Icon::Clock).color(t.weak));
+            glyph(ui, Icon::Clock, t.weak, 13.5);
             ui.label(format!("{}", revision.number));
             ui.label(age::ago(revision.at, now)).on_hover_text(age::exact(revision.at));
             ui.label(RichText::new(format!("by {}", revision.by)).color(t.weak));

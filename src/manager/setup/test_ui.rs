@@ -4,7 +4,7 @@ use super::bulk::{BulkRow, UserTest};
 use super::editor::ConnectionEditor;
 use super::editor_ui::EditorAction;
 use crate::age;
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{buttons, chip, form, steps, trouble};
 use egui::{Frame, Key, Margin, ProgressBar, RichText, Ui};
@@ -21,7 +21,7 @@ pub fn page_ui(ui: &mut Ui, editor: &mut ConnectionEditor, act: &mut impl FnMut(
     let t = tokens(ui);
     if editor.is_dirty() {
         ui.horizontal_wrapped(|ui| {
-            ui.label(icon(Icon::Info).color(t.warn));
+            glyph(ui, Icon::Info, t.warn, 13.5);
             ui.label(
                 RichText::new("What is tested is the saved connection, without your changes.").color(t.warn),
             );
@@ -62,7 +62,7 @@ fn passed_ui(ui: &mut Ui, words: &str) {
     Frame::new().fill(ground).corner_radius(8.0).inner_margin(Margin::same(12)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
-            ui.label(icon(Icon::CircleCheck).color(ink).size(16.0));
+            glyph(ui, Icon::CircleCheck, ink, 16.0);
             ui.label(RichText::new(words).family(strong_family()).color(ink));
         });
     });

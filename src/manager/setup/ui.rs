@@ -2,7 +2,7 @@
 
 use super::model::{ConnectionRow, Setup};
 use crate::app::{Action, Verb};
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, icon, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{buttons, chip, trouble};
 use chrono::{DateTime, Utc};
@@ -108,7 +108,7 @@ fn cell_ui(ui: &mut Ui, row: &ConnectionRow, column: usize) {
     match column {
         0 => {
             let colour = if row.broken.is_empty() { t.accent } else { t.bad };
-            ui.label(icon(system_icon(row.system)).color(colour).size(17.0));
+            glyph(ui, system_icon(row.system), colour, 17.0);
             let text = RichText::new(&row.shown_name).family(strong_family());
             ui.add(egui::Label::new(text).truncate());
         }
@@ -134,7 +134,7 @@ pub fn broken_ui(ui: &mut Ui, name: &str, findings: &[String]) {
     Frame::new().fill(ground).corner_radius(8.0).inner_margin(Margin::same(10)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
-            ui.label(icon(Icon::FileWarning).color(ink).size(16.0));
+            glyph(ui, Icon::FileWarning, ink, 16.0);
             ui.label(RichText::new(format!("{name} cannot be read")).family(strong_family()).color(ink));
             if buttons::bare_icon(ui, Icon::Copy, "Copy findings").clicked() {
                 ui.ctx().copy_text(findings.join("\n"));

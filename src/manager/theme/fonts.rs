@@ -2,7 +2,7 @@
 //! other scripts come from the computer's own fonts.
 
 use egui::epaint::text::VariationCoords;
-use egui::{FontData, FontDefinitions, FontFamily, RichText};
+use egui::{Color32, FontData, FontDefinitions, FontFamily, FontId, Response, RichText, Sense, Ui};
 use lucide_icons::{Icon, LUCIDE_FONT_BYTES};
 use std::sync::Arc;
 
@@ -21,6 +21,15 @@ pub fn icon_family() -> FontFamily {
 /// An icon as text.
 pub fn icon(icon: Icon) -> RichText {
     RichText::new(char::from(icon).to_string()).family(icon_family())
+}
+
+/// An icon that only adorns: it is painted, and a screen reader hears nothing of it.
+pub fn glyph(ui: &mut Ui, icon: Icon, colour: Color32, size: f32) -> Response {
+    let symbol = char::from(icon).to_string();
+    let symbol = ui.painter().layout_no_wrap(symbol, FontId::new(size, icon_family()), colour);
+    let (rect, response) = ui.allocate_exact_size(symbol.size(), Sense::hover());
+    ui.painter().galley(rect.min, symbol, colour);
+    response
 }
 
 /// Inter at two weights, and the icons.

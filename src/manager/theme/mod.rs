@@ -3,7 +3,7 @@
 mod fonts;
 mod tokens;
 
-pub use fonts::{icon, icon_family, strong_family};
+pub use fonts::{glyph, icon, icon_family, strong_family};
 pub use tokens::{Tokens, Tone};
 
 use egui::{

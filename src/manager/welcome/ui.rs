@@ -2,7 +2,7 @@
 
 use super::model::{Welcome, WorkspaceChoice};
 use crate::app::Action;
-use crate::theme::{icon, strong_family, tokens};
+use crate::theme::{glyph, strong_family, tokens};
 use crate::widgets::{buttons, trouble};
 use egui::{RichText, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
@@ -12,7 +12,7 @@ pub fn welcome_ui(ui: &mut Ui, welcome: &mut Welcome, actions: &mut Vec<Action>)
     let t = tokens(ui);
     ui.vertical_centered(|ui| {
         ui.add_space((ui.available_height() * 0.14).max(16.0));
-        ui.label(icon(Icon::RefreshCw).size(36.0).color(t.accent));
+        glyph(ui, Icon::RefreshCw, t.accent, 36.0);
         ui.label(RichText::new("Welcome to Riva Manager").family(strong_family()).size(24.0));
         let text = "Riva keeps mail systems and CRMs in step. A workspace is a folder that holds your connections, \
                     policies and licenses.";

@@ -1,6 +1,6 @@
 //! Rows of a form: the label at the left, the field at the right, the error below it.
 
-use crate::theme::{icon, tokens};
+use crate::theme::{glyph, tokens};
 use egui::{Align, DragValue, Layout, Response, RichText, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
@@ -43,7 +43,7 @@ pub fn below(ui: &mut Ui, text: &str, bad: bool) {
             ui.spacing_mut().item_spacing.x = 5.0;
             ui.horizontal_wrapped(|ui| {
                 if bad {
-                    ui.label(icon(Icon::CircleAlert).color(colour).size(12.5));
+                    glyph(ui, Icon::CircleAlert, colour, 12.5);
                 }
                 ui.label(RichText::new(text).color(colour).size(12.5));
             });

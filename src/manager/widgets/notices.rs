@@ -2,7 +2,7 @@
 
 use super::{buttons, chip::tone_icon};
 use crate::age;
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::trouble::Trouble;
 use chrono::{DateTime, TimeDelta, Utc};
 use egui::accesskit::Role;
@@ -103,7 +103,7 @@ impl Notices {
                         ui.set_width(340.0);
                         ui.horizontal(|ui| {
                             let (ink, _) = t.tone(notice.tone);
-                            ui.label(icon(tone_icon(notice.tone)).color(ink).size(16.0));
+                            glyph(ui, tone_icon(notice.tone), ink, 16.0);
                             let copies = !notice.more.is_empty();
                             let room = ui.available_width() - if copies { 76.0 } else { 38.0 };
                             ui.allocate_ui(vec2(room, 0.0), |ui| {
@@ -145,7 +145,7 @@ impl Notices {
             for notice in self.history() {
                 let (ink, _) = t.tone(notice.tone);
                 ui.horizontal_top(|ui| {
-                    ui.label(icon(tone_icon(notice.tone)).color(ink));
+                    glyph(ui, tone_icon(notice.tone), ink, 13.5);
                     ui.vertical(|ui| {
                         ui.set_width(ui.available_width());
                         ui.add(egui::Label::new(&notice.text).wrap().selectable(true));

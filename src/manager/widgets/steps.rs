@@ -2,7 +2,7 @@
 
 use super::chip::tone_icon;
 use crate::age;
-use crate::theme::{Tone, icon, tokens};
+use crate::theme::{Tone, glyph, tokens};
 use egui::accesskit::Role;
 use egui::{RichText, Ui, WidgetInfo};
 use riva_core::ports::{StepOutcome, StepReport, TestStep};
@@ -57,7 +57,7 @@ pub fn steps_ui(ui: &mut Ui, steps: &[StepLine]) {
             if matches!(line, StepLine::Running(_)) {
                 ui.add(egui::Spinner::new().size(15.0));
             } else {
-                ui.label(icon(tone_icon(tone)).color(ink).size(15.0));
+                glyph(ui, tone_icon(tone), ink, 15.0);
             }
             ui.allocate_ui(egui::vec2(230.0, 20.0), |ui| {
                 ui.set_min_width(230.0);

@@ -1,6 +1,6 @@
 //! Something that went wrong, on the screen: heading, what happened, what to do next, and *Copy*.
 
-use crate::theme::{Tone, icon, strong_family, tokens};
+use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::trouble::Trouble;
 use egui::{CornerRadius, Frame, Margin, RichText, Ui};
 use lucide_icons::Icon;
@@ -15,7 +15,7 @@ pub fn trouble_ui(ui: &mut Ui, trouble: &Trouble) {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 5.0;
             ui.horizontal_top(|ui| {
-                ui.label(icon(Icon::CircleX).color(ink).size(16.0));
+                glyph(ui, Icon::CircleX, ink, 16.0);
                 ui.add(
                     egui::Label::new(RichText::new(&trouble.title).family(strong_family()).color(ink)).wrap(),
                 );
@@ -29,7 +29,7 @@ pub fn trouble_ui(ui: &mut Ui, trouble: &Trouble) {
             if !trouble.remedy.is_empty() {
                 ui.add_space(2.0);
                 ui.horizontal_top(|ui| {
-                    ui.label(icon(Icon::ChevronRight).color(ink));
+                    glyph(ui, Icon::ChevronRight, ink, 13.5);
                     ui.add(egui::Label::new(&trouble.remedy).wrap());
                 });
             }
@@ -49,7 +49,7 @@ pub fn empty_ui(ui: &mut Ui, symbol: Icon, title: &str, advice: &str) {
     let t = tokens(ui);
     ui.vertical_centered(|ui| {
         ui.add_space((ui.available_height() * 0.28).min(150.0));
-        ui.label(icon(symbol).size(34.0).color(t.line_strong));
+        glyph(ui, symbol, t.line_strong, 34.0);
         ui.add_space(6.0);
         ui.label(RichText::new(title).family(strong_family()).size(15.0));
         ui.label(RichText::new(advice).color(t.weak));
