@@ -18,5 +18,5 @@ radicale=$(bash "$here/radicale.sh" start "$dir/radicale") || { status=$?; echo 
   exit 1
 }
 cd "$root" && [ -x "$riva" ] || cargo build --locked -p riva || exit 1
-"$dir/journey-venv/bin/python" "$here/journey/main.py" --riva "$riva" --openerp "$openerp" --radicale "$radicale" \
-  --root "$root"
+"$dir/journey-venv/bin/python" -u "$here/journey/main.py" --riva "$riva" --openerp "$openerp" --radicale "$radicale" \
+  --radicale-folder "$dir/radicale" --root "$root"

@@ -394,6 +394,7 @@ pub fn plain_uid(uid: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     fn read(lines: &str) -> Result<Item, NotAnEvent> {
         let text = format!(
@@ -483,7 +484,7 @@ mod tests {
         let mut hex =
             "040000008200E00074C5B7101A82E00800000000000000000000000000000000000000001A000000".to_owned();
         for byte in b"vCal-Uid\x01\0\0\0abc@x\0" {
-            hex += &format!("{byte:02X}");
+            write!(hex, "{byte:02X}").unwrap();
         }
         assert_eq!(plain_uid(&hex), "abc@x");
         assert_eq!(plain_uid("abc"), "abc");

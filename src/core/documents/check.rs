@@ -217,8 +217,8 @@ pub(crate) fn policy(
     notes.range(&[Key("schedule"), Key("execution_threads")], p.schedule.execution_threads, 1, 100);
     notes.range(&[Key("schedule"), Key("delete_poll_minutes")], p.schedule.delete_poll_minutes, 1, 43_200);
     if let Some(calendar) = &p.modules.calendar {
-        notes.range(&[Key("modules"), Key("calendar"), Key("days_back")], calendar.days_back, 0, 3650);
-        notes.range(&[Key("modules"), Key("calendar"), Key("days_ahead")], calendar.days_ahead, 1, 3650);
+        notes.range(&[Key("modules"), Key("calendar"), Key("days_back")], calendar.days_back, 0, 36_500);
+        notes.range(&[Key("modules"), Key("calendar"), Key("days_ahead")], calendar.days_ahead, 1, 36_500);
     }
     for (module, limit) in [("contacts", p.safety.contacts), ("calendar", p.safety.calendar)] {
         notes.range(&[Key("safety"), Key(module), Key("percent")], limit.percent, 1, 100);
