@@ -2,8 +2,6 @@
 //! JSON is in `RIVA_RADICALE` and `RIVA_XANDIKOS`; without it the test says that it was not run.
 
 mod contract;
-#[path = "../test_corpus.rs"]
-mod test_corpus;
 
 use riva_connectors::caldav;
 use riva_core::documents::{AuthMethod, Connection, SystemKind};
@@ -11,8 +9,8 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, PairId, RemoteId};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
-    Change, Fetched, MailSystem, Patch, SecretError, SecretKey, SecretStore, SilentWriter, StepReport,
-    StepSink, TestStep,
+    Fetched, MailSystem, Patch, SecretError, SecretKey, SecretStore, SilentWriter, StepReport, StepSink,
+    TestStep,
 };
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -292,101 +290,5 @@ async fn a_sync_token_that_is_not_known_is_lost() {
         cursor["token"] = format!("{}{}", &token[..at], &digits[at..]).into();
         let answer = mailbox.changes(Module::Calendar, Some(&Cursor::new(cursor.to_string()))).await;
         assert!(matches!(answer, Err(CallError::CursorLost(_))), "{}: {answer:?}", server.text("server"));
-    }
-}
-
-/// A file of the corpus as a server would hold it: with one UID, which no other file has (many are versions of one
-/// another), and without METHOD (RFC 4791, section 4.1).
-fn storable(file: &str, text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut dropped = false;
-    for line in text.lines() {
-        let folded = line.starts_with([' ', '\t']);
-        let upper = line.to_ascii_uppercase();
-        if !folded {
-            let uid = upper.starts_with("UID:") || upper.starts_with("UID;");
-            dropped = uid || upper.starts_with("METHOD");
-            if uid {
-                lines.push(format!("UID:corpus-{file}"));
-            }
-        }
-        if !dropped {
-            lines.push(line.to_owned());
-        }
-    }
-    lines.join("\r\n") + "\r\n"
-}
-
-/// Events and cards of the real world, put there by another program: each is read, or said to be unreadable, and why.
-#[tokio::test]
-async fn the_corpus_is_read_from_a_real_server() {
-    let (Some(events), Some(cards)) = (test_corpus::files("ics"), test_corpus::files("vcf")) else { return };
-    for variable in ["RIVA_RADICALE", "RIVA_XANDIKOS"] {
-        let Some(server) = Server::from(variable) else { continue };
-        let name = server.text("server");
-        let mailbox = server.mailbox("bob").await;
-        let (calendar, book) = if name == "radicale" {
-            ("bob/calendar/", "bob/contacts/")
-        } else {
-            ("bob/calendars/calendar/", "bob/contacts/addressbook/")
-        };
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        for (module, place, content_type, files, least) in [
-            (Module::Calendar, calendar, "text/calendar", &events, 400),
-            (Module::Contacts, book, "text/vcard", &cards, 80),
-        ] {
-            let mut refused = BTreeMap::<u16, usize>::new();
-            let mut urls = Vec::new();
-            for (file, text) in files {
-                let url = format!("{}{place}corpus-{file}", server.text("url"));
-                let put = client
-                    .put(&url)
-                    .basic_auth("bob", Some("bob-secret"))
-                    .header("content-type", content_type);
-                let status = put.body(storable(file, text)).send().await.expect("an answer").status();
-                if status.is_success() {
-                    urls.push(url);
-                } else {
-                    *refused.entry(status.as_u16()).or_default() += 1;
-                }
-            }
-            let page = mailbox.changes(module, None).await.expect("a page");
-            let ids: Vec<RemoteId> = page
-                .changes
-                .into_iter()
-                .filter_map(|c| match c {
-                    Change::Seen { id, .. } => Some(id),
-                    Change::Deleted { .. } => None,
-                })
-                .collect();
-            let (mut present, mut other_kind, mut unreadable) = (0, 0, BTreeMap::<String, usize>::new());
-            for batch in ids.chunks(50) {
-                for fetched in mailbox.fetch(module, batch).await.expect("an answer") {
-                    match fetched {
-                        Fetched::Present { .. } => present += 1,
-                        Fetched::OutOfScope => other_kind += 1,
-                        Fetched::Gone => panic!("nobody deletes here"),
-                        Fetched::Unreadable { reason } => *unreadable.entry(reason).or_default() += 1,
-                    }
-                }
-            }
-            println!(
-                "{name}, {module}: {} files, the server refused {refused:?}; {present} read, {other_kind} of another kind, unreadable: {unreadable:#?}",
-                files.len()
-            );
-            let mut left = 0;
-            for url in urls {
-                let gone = client
-                    .delete(&url)
-                    .basic_auth("bob", Some("bob-secret"))
-                    .send()
-                    .await
-                    .expect("an answer");
-                // Xandikos stumbles (500) over some of the broken ones that it took.
-                left += usize::from(!gone.status().is_success());
-            }
-            println!("{name}, {module}: {left} could not be deleted again");
-            assert!(present >= least, "{name}, {module}: only {present} were read");
-        }
     }
 }

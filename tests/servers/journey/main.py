@@ -78,6 +78,22 @@ def sync(riva):
     raise SystemExit("the sync did not end")
 
 
+def pair_up(erp, kind, ours, theirs):
+    """Which record stands for which item: equal ones first, then those of the same name."""
+    twins, remaining = {}, list(theirs)
+    for equal_alone in (True, False):
+        for name, item in ours.items():
+            if name in twins:
+                continue
+            alike = [t for t in remaining if set(t["keys"]) & set(item["keys"])]
+            if equal_alone:
+                alike = [t for t in alike if not erp.differences(kind, item, t)]
+            if alike:
+                twins[name] = alike[0]
+                remaining.remove(alike[0])
+    return twins, remaining
+
+
 def compare(riva, mailbox, erp):
     """Every item is on both sides with the same fields, or is listed with the reason why not."""
     listed = riva.json("holds", ADDRESS)
@@ -87,23 +103,16 @@ def compare(riva, mailbox, erp):
     print("listed as not synced:")
     for reason, n in sorted(reasons.items(), key=lambda r: -r[1]):
         print(f"  {n:5}  {reason}")
+    for entry in listed:
+        if entry["kind"] == "failed":
+            print(f"  failed: {entry.get('mail_id') or entry.get('crm_id')}: {entry['reason']}")
     excused = {entry["mail_id"].rsplit("/", 1)[-1] for entry in listed if entry.get("mail_id")}
     for kind in ("events", "cards"):
         ours, theirs = mailbox.all(kind), erp.all(kind)
-        remaining = list(theirs.values())
-        missing, differ = [], []
-        for name, item in ours.items():
-            if name in excused:
-                continue
-            twins = [t for t in remaining if t["key"] == item["key"]]
-            if not twins:
-                missing.append((name, item["key"]))
-                continue
-            exact = [t for t in twins if not erp.differences(kind, item, t)]
-            twin = (exact or twins)[0]
-            if not exact:
-                differ.append((name, erp.differences(kind, item, twin)))
-            remaining.remove(twin)
+        expected = {name: item for name, item in ours.items() if name not in excused}
+        twins, remaining = pair_up(erp, kind, expected, list(theirs.values()))
+        missing = [(name, item["keys"][0]) for name, item in expected.items() if name not in twins]
+        differ = [(name, d) for name, twin in twins.items() if (d := erp.differences(kind, expected[name], twin))]
         print(f"{kind}: {len(ours)} in the mailbox, {len(theirs)} in OpenERP, {len(excused)} listed")
         check(f"{kind}: every item arrived or is listed", not missing, missing[:5])
         check(f"{kind}: the fields are the same on both sides", not differ, differ[:5])

@@ -6,12 +6,17 @@ import re
 import urllib.error
 import urllib.request
 import xmlrpc.client
+import zoneinfo
 
 import icalendar
 import vobject
 
 FOLDERS = {"events": "calendar", "cards": "contacts"}
 TYPES = {"events": "text/calendar; charset=utf-8", "cards": "text/vcard; charset=utf-8"}
+
+
+# OpenERP cuts a meeting's name at 128 bytes on some paths and 64 characters on others: compared by its beginning.
+NAME = 40
 
 
 def words(text):
@@ -55,8 +60,14 @@ class Mailbox:
         return {name: item for name, body in self.resources(kind) if (item := parse(body))}
 
 
-def instant(value):
-    """A UTC instant; whole days stay days."""
+def instant(prop):
+    """A UTC instant; whole days stay days. A time zone with a vendor's prefix is known by its last parts."""
+    value = prop.dt
+    if isinstance(value, dt.datetime) and value.tzinfo is None and "TZID" in prop.params:
+        parts = prop.params["TZID"].split("/")
+        known = zoneinfo.available_timezones()
+        name = next((n for i in range(len(parts)) if (n := "/".join(parts[i:])) in known), None)
+        value = value.replace(tzinfo=zoneinfo.ZoneInfo(name)) if name else value
     if isinstance(value, dt.datetime):
         return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
     return value.isoformat()
@@ -67,10 +78,10 @@ def parse_event(body):
     event = next((e for e in calendar.walk("VEVENT") if "RECURRENCE-ID" not in e), None)
     if event is None or "DTSTART" not in event:
         return None
-    return {"key": (words(str(event.get("SUMMARY", ""))) or "(no subject)")[:60],
+    return {"keys": [(words(str(event.get("SUMMARY", ""))) or "(no subject)")[:NAME]],
             "location": words(str(event.get("LOCATION", ""))),
             "description": words(str(event.get("DESCRIPTION", ""))),
-            "start": instant(event.decoded("DTSTART"))}
+            "start": instant(event["DTSTART"])}
 
 
 def parse_card(body):
@@ -78,7 +89,13 @@ def parse_card(body):
     first = lambda name: words(str(getattr(card, name).value)) if hasattr(card, name) else ""
     # The preferred address comes first.
     mails = sorted(card.contents.get("email", []), key=lambda e: "PREF" not in [t.upper() for t in e.params.get("TYPE", [])])
-    return {"key": words(str(card.fn.value)).lower() if hasattr(card, "fn") else "",
+    names = [words(str(card.fn.value)).lower()] if hasattr(card, "fn") else []
+    if hasattr(card, "n"):
+        n = card.n.value
+        parts = [n.prefix, n.given, n.additional, n.family, n.suffix]
+        names.append(words(" ".join(" ".join(p) if isinstance(p, list) else p or "" for p in parts)).lower())
+    names += [mails[0].value.strip().lower()] if mails else []
+    return {"keys": [n for n in names if n] or [""],
             "email": mails[0].value.strip().lower() if mails else "",
             "notes": first("note")}
 
@@ -109,10 +126,15 @@ class OpenErp:
     @staticmethod
     def item(kind, row):
         if kind == "events":
-            start = row["date"] if not row["allday"] else None
-            return {"key": words(row["name"])[:60], "location": words(row["location"] or ""),
+            start = row["date"]
+            if row["allday"]:
+                # A whole day is kept as the instants of its owner's midnights.
+                at = dt.datetime.strptime(start, "%Y-%m-%d %H:%M:%S").replace(tzinfo=dt.UTC)
+                start = at.astimezone(zoneinfo.ZoneInfo("Europe/Berlin")).date().isoformat()
+            return {"keys": [words(row["name"])[:NAME]], "location": words(row["location"] or ""),
                     "description": words(row["description"] or ""), "start": start}
-        return {"key": words(row["name"]).lower(), "email": (row["email"] or "").strip().lower(),
+        email = (row["email"] or "").strip().lower()
+        return {"keys": [k for k in (words(row["name"]).lower(), email) if k], "email": email,
                 "notes": words(row["comment"] or "")}
 
     @staticmethod
@@ -120,10 +142,7 @@ class OpenErp:
         found = {}
         for field, value in ours.items():
             other = theirs.get(field)
-            if field == "key" or other is None:
-                continue
-            # A whole day is kept as the instants of its owner's midnights: compared by day elsewhere.
-            if field == "start" and len(value) == 10:
+            if field == "keys" or other is None:
                 continue
             if value != other and not (other and value.startswith(other)):
                 found[field] = (value, other)
