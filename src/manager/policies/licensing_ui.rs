@@ -93,7 +93,11 @@ fn refused_ui(ui: &mut Ui, details: &LicensingDetails) {
         return;
     }
     let t = tokens(ui);
-    ui.label(RichText::new(format!("{} users get no count", details.refused.len())).family(strong_family()));
+    let title = match details.refused.len() {
+        1 => "1 user gets no count".to_owned(),
+        many => format!("{many} users get no count"),
+    };
+    ui.label(RichText::new(title).family(strong_family()));
     for (address, reason) in &details.refused {
         ui.horizontal(|ui| {
             glyph(ui, Icon::UserX, t.tone(Tone::Bad).0, 16.0);

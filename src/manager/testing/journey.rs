@@ -1,6 +1,7 @@
 //! Journey A through the widgets, by accessible name, on the made-up company.
 
 use super::fakes::Company;
+use super::hand::{click, has, open_row, shows, type_into, wait};
 use super::{harness, step_until};
 use crate::{App, Open};
 use egui::Key;
@@ -14,39 +15,6 @@ use tokio::runtime::Runtime;
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
-fn shows(h: &Harness<'static, App>, text: &str) -> bool {
-    h.query_all_by_label_contains(text).next().is_some()
-}
-
-fn has(h: &Harness<'static, App>, role: Role, name: &str) -> bool {
-    h.query_all_by(|n| n.role() == role && n.label().as_deref() == Some(name)).next().is_some()
-}
-
-fn wait(h: &mut Harness<'static, App>, text: &str) {
-    step_until(h, &format!("{text:?} is shown"), |h| shows(h, text));
-}
-
-fn click(h: &mut Harness<'static, App>, role: Role, name: &str) {
-    step_until(h, &format!("{role:?} {name:?} is there"), |h| has(h, role, name));
-    h.get_by_role_and_label(role, name).click();
-    h.run_steps(3);
-}
-
-fn open_row(h: &mut Harness<'static, App>, name: &str) {
-    step_until(h, &format!("the row {name:?} is there"), |h| has(h, Role::Row, name));
-    h.run_steps(30);
-    h.get_by_role_and_label(Role::Row, name).click();
-    h.get_by_role_and_label(Role::Row, name).click();
-    h.run_steps(4);
-}
-
-fn type_into(h: &mut Harness<'static, App>, field: &str, text: &str) {
-    h.get_by_role_and_label(Role::TextInput, field).focus();
-    h.run_steps(2);
-    h.get_by_role_and_label(Role::TextInput, field).type_text(text);
-    h.run_steps(2);
 }
 
 fn test_for(h: &mut Harness<'static, App>, row: &str, user: &str) {

@@ -2,8 +2,11 @@
 
 pub mod agent;
 pub mod fakes;
+pub mod hand;
 #[cfg(test)]
 mod journey;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod shell;
 
@@ -41,7 +44,11 @@ pub fn step_until(
         if holds(harness) {
             return;
         }
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
+        assert!(
+            Instant::now() < deadline,
+            "not within 20 s: {what}; there is: {}",
+            hand::everything(harness)
+        );
         std::thread::sleep(Duration::from_millis(4));
     }
 }
