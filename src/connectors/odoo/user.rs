@@ -185,10 +185,10 @@ const SUPERUSER: i64 = 1;
 /// What Odoo can hold and do with one account's rights.
 pub fn capabilities(known: &SignedIn) -> Capabilities {
     let keys = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<BTreeSet<_>>();
-    let module = |reads: BTreeSet<Field>, writes: BTreeSet<Field>, required: Field| ModuleCapabilities {
+    let module = |reads: BTreeSet<Field>, writes: BTreeSet<Field>, required: &[Field]| ModuleCapabilities {
         reads,
         writes,
-        required: [required].into(),
+        required: required.iter().copied().collect(),
         max_len: BTreeMap::new(),
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
@@ -197,11 +197,12 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         cool_down_secs: 0,
         batch: BATCH,
         can_tag: known.may_tag,
+        can_probe: true,
         create_is_idempotent: true,
     };
     let mut modules = BTreeMap::new();
     let fields = known.contacts.fields();
-    let mut contacts = module(fields.clone(), fields, Field::Name);
+    let mut contacts = module(fields.clone(), fields, &[Field::Name]);
     contacts.set_keys = [
         (Field::Emails, keys(&["1"])),
         (Field::Urls, keys(&["1"])),
@@ -227,7 +228,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
             // superuser: after writing one we could not read it any more.
             writes.remove(&Field::ShowAs);
         }
-        let mut events = module(Shape::reads(), writes, Field::When);
+        let mut events = module(Shape::reads(), writes, &[Field::When, Field::Summary]);
         if known.seven {
             events.max_len = [(Field::Summary, 128), (Field::Location, 264)].into();
         }
