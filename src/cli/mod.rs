@@ -9,6 +9,7 @@ mod connection;
 mod demo;
 mod desk;
 mod holds;
+mod init;
 mod journey;
 mod license;
 mod manager;
@@ -49,6 +50,8 @@ enum Verb {
     Monitor,
     /// Try Riva: a sandbox company, an agent, and the Manager on it.
     Demo(demo::Demo),
+    /// Make a workspace in a new or empty folder.
+    Init(init::Init),
     /// Connections to mail systems and CRMs.
     #[command(subcommand)]
     Connection(connection::ConnectionVerb),
@@ -104,6 +107,7 @@ fn start(cli: Cli) -> Result<Verdict, Failure> {
         None => manager::open_manager(&desk),
         Some(Verb::Monitor) => manager::open_monitor(&desk),
         Some(Verb::Demo(verb)) => verb.run(&desk),
+        Some(Verb::Init(verb)) => verb.run(&desk),
         Some(Verb::Connection(verb)) => verb.run(&desk),
         Some(Verb::Policy(verb)) => verb.run(&desk),
         Some(Verb::License(verb)) => verb.run(&desk),
