@@ -156,6 +156,7 @@ fn capabilities() -> Capabilities {
         cool_down_secs: 0,
         batch: 10,
         can_tag: true,
+        can_probe: true,
         create_is_idempotent: false,
     };
     Capabilities { modules: BTreeMap::from([(Module::Contacts, contacts)]) }

@@ -11,12 +11,15 @@ use crate::module_cycle::{ModuleCycle, away};
 use crate::plan::{Deed, Now, SERIES_HELD, plan_pair};
 use crate::project::{map_item, required_default};
 use crate::read::{Reading, now_of};
+use crate::recover::Lost;
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::ids::{Marker, PairId, RemoteId, Version};
 use riva_core::item::{Item, Module, Value};
 use riva_core::ports::{Claim, Fetched};
-use riva_core::rows::{Commit, Hashes, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side};
+use riva_core::rows::{
+    Commit, Hashes, IntentRow, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Items read and matched at once.
@@ -294,10 +297,17 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
         let wanted: Vec<RemoteId> = wanted.into_iter().collect();
         let mut twins = self.cycle.fetch(other, &wanted).await?;
+        let mut lost = Lost::of(self.cycle.ctx, module, side, self.cycle.caps.side(side)).await?;
         let mut taken = BTreeSet::new();
         let mut works = Vec::new();
         let mut commit = Commit::default();
         for (candidate, keys) in candidates.into_iter().zip(keys) {
+            if candidate.pair.is_none()
+                && let Some(intent) = lost.take(&self.cycle.hasher, &candidate.item)
+            {
+                self.found_again(candidate, intent, &mut commit).await?;
+                continue;
+            }
             match twin(&candidate, &keys, &there, &here, &twins, &taken) {
                 Twin::One(id, rule) => {
                     taken.insert(id.clone());
@@ -311,6 +321,32 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         }
         self.cycle.store(&commit).await?;
         self.cycle.write(&mut works).await
+    }
+
+    /// An item of ours whose creation was never confirmed: it becomes the other side of its pair, and is planned from what
+    /// both sides show now.
+    async fn found_again(
+        &self,
+        candidate: Candidate,
+        intent: IntentRow,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        commit.settled.push(intent.pair);
+        let pair = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &[intent.pair]).await?.pop();
+        let Some(mut pair) = pair else { return Ok(()) };
+        *pair.side_mut(candidate.side) = Some(PairSide {
+            id: candidate.id,
+            version: candidate.version,
+            seen: Hashes::default(),
+            sent: intent.sends,
+        });
+        pair.state = PairState::Linked;
+        pair.reason = None;
+        let now = self.cycle.ctx.clock.now();
+        commit.items.extend(candidate.row.map(|row| ItemRow { pair: Some(pair.id), ..row }));
+        commit.journal.push(journal::line(&pair, now, "adopt", "as sent", candidate.item.title()));
+        commit.pairs.push(pair);
+        Ok(())
     }
 
     async fn link(

@@ -206,6 +206,7 @@ mod tests {
             cool_down_secs: 0,
             batch: 10,
             can_tag: false,
+            can_probe: true,
             create_is_idempotent: false,
         }
     }

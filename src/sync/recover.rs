@@ -10,12 +10,12 @@ use crate::journal;
 use chrono::{DateTime, Utc};
 use riva_core::activity::Level;
 use riva_core::ids::{PairId, RemoteId, Version};
-use riva_core::item::{Item, Module};
-use riva_core::ports::{Fetched, RemoteRef, Removal};
+use riva_core::item::{Field, Item, Module};
+use riva_core::ports::{Fetched, ModuleCapabilities, RemoteRef, Removal};
 use riva_core::rows::{
     Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Presence, Side,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a recovery found out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) struct Recovered {
     pub dropped: u32,
     /// Intents that cannot be judged yet: the system may still be making the item visible.
     pub waiting: u32,
+    /// Creates that nobody can tell from here: held.
+    pub held: u32,
 }
 
 /// Settles the open intents of a member, as far as can be told now.
@@ -51,7 +53,9 @@ pub(crate) async fn recover(
     if outcome != Recovered::default() {
         let text = format!(
             "Recovered after an interruption: {} writes had been carried out, {} had not, {} are still in doubt",
-            outcome.adopted, outcome.dropped, outcome.waiting
+            outcome.adopted,
+            outcome.dropped,
+            outcome.waiting + outcome.held
         );
         ctx.line(Level::Info, None, text);
     }
@@ -88,8 +92,13 @@ impl Recovery<'_, '_> {
         pairs: &BTreeMap<PairId, PairRow>,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
-        let markers: Vec<_> = intents.iter().map(|i| i.marker).collect();
         let side = self.ctx.side(self.side);
+        let caps = side.capabilities().module(self.module);
+        if caps.is_some_and(|caps| !can_find_again(caps)) {
+            self.hold(intents, pairs, commit);
+            return Ok(());
+        }
+        let markers: Vec<_> = intents.iter().map(|i| i.marker).collect();
         let found = side.probe(self.module, &markers).await.map_err(|e| CycleFault::of(self.side, e))?;
         let now = self.ctx.clock.now();
         for (intent, mut refs) in intents.iter().zip(found) {
@@ -129,6 +138,35 @@ impl Recovery<'_, '_> {
             self.adopt_create(intent, pair, &first.id, &version, &item, now, commit);
         }
         Ok(())
+    }
+
+    /// Creates that cannot be looked for: a second try might double them. Their intents stay open, by which the items are
+    /// known when their side reports them (see [`Lost`]).
+    fn hold(&mut self, intents: &[IntentRow], pairs: &BTreeMap<PairId, PairRow>, commit: &mut Commit) {
+        for intent in intents {
+            let Some(pair) = pairs.get(&intent.pair) else {
+                commit.settled.push(intent.pair);
+                continue;
+            };
+            if pair.state == PairState::Held {
+                continue;
+            }
+            self.outcome.held += 1;
+            let reason = format!(
+                "It is not known whether it was made in the {side}: the answer was lost, and this connection keeps no \
+                 marker by which it could be looked for. If it was made, it is linked as soon as the {side} reports \
+                 it. If it is not there, copy the item and delete this one.",
+                side = self.side.title()
+            );
+            let now = self.ctx.clock.now();
+            commit.journal.push(journal::line(pair, now, "held", "recovery", reason.clone()));
+            commit.pairs.push(PairRow {
+                state: PairState::Held,
+                reason: Some(reason),
+                next_try: None,
+                ..pair.clone()
+            });
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "what was found, and what it was made for")]
@@ -273,6 +311,57 @@ impl Recovery<'_, '_> {
             match_keys: None,
         }
     }
+}
+
+/// Whether it can be found out what became of a create whose answer was lost, or done again without harm.
+pub(crate) fn can_find_again(caps: &ModuleCapabilities) -> bool {
+    caps.can_probe || caps.create_is_idempotent
+}
+
+/// Creates whose answers were lost on a side that cannot look for them: an item that turns up there without a twin may be
+/// one of them.
+pub(crate) struct Lost(Vec<IntentRow>);
+
+impl Lost {
+    /// Those of a member's module on a side; none where they can be looked for.
+    pub async fn of(
+        ctx: &CycleContext<'_>,
+        module: Module,
+        side: Side,
+        caps: &ModuleCapabilities,
+    ) -> Result<Self, CycleFault> {
+        if can_find_again(caps) {
+            return Ok(Self(Vec::new()));
+        }
+        let mut open = ctx.store.open_intents(ctx.member.id).await?;
+        open.retain(|i| i.module == module && i.side == side && i.kind == IntentKind::Create);
+        Ok(Self(open))
+    }
+
+    /// The create that an item stands for: it shows all that was sent, or else what such items are known by.
+    pub fn take(&mut self, hasher: &FieldHasher, item: &Item) -> Option<IntentRow> {
+        let shown = hasher.item(item);
+        let whole = self.0.iter().position(|i| contains(&shown, &i.sends));
+        let found = whole.or_else(|| self.0.iter().position(|i| same_key(item.module, &shown, &i.sends)))?;
+        Some(self.0.swap_remove(found))
+    }
+}
+
+/// An e-mail address or, without any, the name of a contact; subject and time of an event.
+fn same_key(module: Module, shown: &Hashes, sent: &Hashes) -> bool {
+    let same = |field: Field| {
+        let key = Hashes::key(field);
+        sent.0.get(&key).is_some_and(|hash| shown.0.get(&key) == Some(hash))
+    };
+    if module != Module::Contacts {
+        return same(Field::Summary) && same(Field::When);
+    }
+    let prefix = Hashes::element_key(Field::Emails, "");
+    let emails = |hashes: &Hashes| -> BTreeSet<u64> {
+        hashes.0.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, hash)| *hash).collect()
+    };
+    let (shown_emails, sent_emails) = (emails(shown), emails(sent));
+    if sent_emails.is_empty() { same(Field::Name) } else { !shown_emails.is_disjoint(&sent_emails) }
 }
 
 /// Whether an item shows all that was sent. Elements that were taken away must be gone.

@@ -85,6 +85,7 @@ fn module(fields: &[Field], sync: bool) -> ModuleCapabilities {
         // A tag would be an edit of the user's item; the UID serves.
         can_tag: false,
         // The marker names the resource, and `If-None-Match: *` lets it be made once only.
+        can_probe: true,
         create_is_idempotent: true,
     }
 }

@@ -48,6 +48,7 @@ fn base(fields: &[Field], read_only: &[Field]) -> ModuleCapabilities {
         cool_down_secs: COOL_DOWN,
         batch: BATCH,
         can_tag: true,
+        can_probe: true,
         create_is_idempotent: false,
     }
 }

@@ -241,6 +241,7 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         cool_down_secs: 0,
         batch: BATCH,
         can_tag: layouts.sync_key.is_some(),
+        can_probe: layouts.sync_key.is_some(),
         create_is_idempotent: layouts.sync_key.is_some(),
     };
     let lengths = |layout: &Layout, pairs: &[(Field, &str)]| -> BTreeMap<Field, usize> {

@@ -32,6 +32,7 @@ impl Capabilities {
 
 /// What a side can hold and do with one kind of item.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "abilities that have nothing to do with one another")]
 pub struct ModuleCapabilities {
     /// Fields that it can show us.
     pub reads: BTreeSet<Field>,
@@ -57,6 +58,9 @@ pub struct ModuleCapabilities {
     pub batch: usize,
     /// Whether an item's origin can be tagged with our marker without the user seeing it.
     pub can_tag: bool,
+    /// Whether items can be found by our marker. Where they cannot, a create whose answer is lost is held, unless it is
+    /// idempotent.
+    pub can_probe: bool,
     /// Whether a create is made once only by its marker (an upsert key), so that it may be repeated.
     pub create_is_idempotent: bool,
 }

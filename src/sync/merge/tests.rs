@@ -24,6 +24,7 @@ fn caps(cut: usize) -> ModuleCapabilities {
         cool_down_secs: 0,
         batch: 10,
         can_tag: false,
+        can_probe: true,
         create_is_idempotent: false,
     }
 }

@@ -118,6 +118,11 @@ impl FakeSide {
         }
     }
 
+    /// Whether it keeps our markers.
+    fn keeps_markers(&self) -> bool {
+        self.caps.modules.values().all(|caps| caps.can_probe)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -353,7 +358,8 @@ impl SilentWriter for FakeSide {
                     complete(&mut item, &self.caps);
                     (self.normalise)(&mut item);
                     state.writes += 1;
-                    let id = state.insert(self.name, item.clone(), Some(draft.marker));
+                    let marker = self.keeps_markers().then_some(draft.marker);
+                    let id = state.insert(self.name, item.clone(), marker);
                     Ok(Written { at: state.at(&id), item: Some(Box::new(item)) })
                 })
                 .collect()

@@ -97,6 +97,7 @@ impl SyncStore for MemoryStore {
                         if moved || row.presence != seen.presence {
                             row.dirty = true;
                             row.seen += 1;
+                            row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
                             row.presence = seen.presence;
                             if let Some(version) = &seen.version {
                                 row.version = version.clone();
@@ -140,7 +141,8 @@ impl SyncStore for MemoryStore {
                 let key = (item.member, item.module, item.side, item.id.clone());
                 let mut new = item.clone();
                 if let Some(old) = rows.items.get(&key).filter(|old| old.seen > item.seen) {
-                    new = ItemRow { pair: item.pair, match_keys: item.match_keys.clone(), ..old.clone() };
+                    let keys = if item.pair.is_some() { &item.match_keys } else { &old.match_keys };
+                    new = ItemRow { pair: item.pair, match_keys: keys.clone(), ..old.clone() };
                 }
                 rows.items.insert(key, new);
             }

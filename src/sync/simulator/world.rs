@@ -26,11 +26,14 @@ use uuid::Uuid;
 
 /// What kind of world.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that have nothing to do with one another")]
 pub struct Knobs {
     /// The CRM tells of deletions only by their absence.
     pub crm_without_tombstones: bool,
     /// The mailbox can carry our marker unseen.
     pub mail_can_tag: bool,
+    /// The CRM keeps no marker: a create whose answer is lost cannot be looked for.
+    pub crm_without_marker: bool,
     /// While chaos reigns.
     pub faults: Faults,
     /// The process is killed from time to time.
@@ -152,7 +155,11 @@ impl World {
         let killer = Killer::default();
         let mut random = Random::new(seed);
         let mail_caps = capabilities(knobs.mail_can_tag, false, &["1", "2", "3"], 200, false);
-        let crm_caps = capabilities(true, knobs.crm_without_tombstones, &["1"], 24, true);
+        let marker = !knobs.crm_without_marker;
+        let mut crm_caps = capabilities(marker, knobs.crm_without_tombstones, &["1"], 24, true);
+        for caps in crm_caps.values_mut() {
+            caps.can_probe = marker;
+        }
         let mail = FakeSide::new("mail", mail_caps, random.draw(), killer.clone(), mail_form);
         let crm = FakeSide::new("crm", crm_caps, random.draw(), killer.clone(), crm_form);
         let start = "2026-11-23T08:00:00Z".parse().unwrap_or_default();
@@ -439,6 +446,7 @@ fn capabilities(
             cool_down_secs: 0,
             batch: 4,
             can_tag,
+            can_probe: true,
             create_is_idempotent: false,
         }
     };
