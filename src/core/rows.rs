@@ -317,7 +317,7 @@ pub struct Commit {
     /// Pairs to insert or replace.
     pub pairs: Vec<PairRow>,
     /// Items to insert or replace. Where the stored row has a higher `seen`, its version, presence and dirty flag stay,
-    /// and only pair and match keys are taken from here.
+    /// and only the pair is taken from here, with it the match keys; those of an unpaired row stay as well.
     pub items: Vec<ItemRow>,
     /// Items to forget: (member, module, side, id).
     pub forget_items: Vec<(MemberId, Module, Side, RemoteId)>,

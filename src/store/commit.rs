@@ -114,7 +114,9 @@ async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<(),
          presence = CASE WHEN item.seen > excluded.seen THEN item.presence ELSE excluded.presence END, \
          dirty = CASE WHEN item.seen > excluded.seen THEN item.dirty ELSE excluded.dirty END, \
          seen = CASE WHEN item.seen > excluded.seen THEN item.seen ELSE excluded.seen END, \
-         pair = excluded.pair, match_keys = excluded.match_keys",
+         pair = excluded.pair, \
+         match_keys = CASE WHEN item.seen > excluded.seen AND excluded.pair IS NULL THEN item.match_keys \
+                      ELSE excluded.match_keys END",
     );
     upsert.build().execute(connection).await.map(drop).map_err(broken)
 }

@@ -81,7 +81,8 @@ async fn observe(
     upsert.push(format!(
         " ON CONFLICT (member, module, side, id) DO UPDATE SET \
          presence = CASE WHEN {weaker} THEN item.presence ELSE excluded.presence END, \
-         dirty = 1, seen = item.seen + 1"
+         dirty = 1, seen = item.seen + 1, \
+         match_keys = CASE WHEN item.pair IS NULL THEN NULL ELSE item.match_keys END"
     ));
     if with_version {
         upsert.push(", version = excluded.version");

@@ -46,6 +46,7 @@ impl Model {
             if presence != row.presence || version != row.version {
                 (row.presence, row.version, row.dirty) = (presence, version, true);
                 row.seen += 1;
+                row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
             }
         }
         if let Some(cursor) = &page.cursor {
@@ -63,6 +64,9 @@ impl Model {
             if let Some(old) = self.items.get(&key).filter(|old| old.seen > item.seen) {
                 item.version = old.version.clone();
                 (item.presence, item.dirty, item.seen) = (old.presence, old.dirty, old.seen);
+                if item.pair.is_none() {
+                    item.match_keys.clone_from(&old.match_keys);
+                }
             }
             self.items.insert(key, item);
         }

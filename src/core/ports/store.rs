@@ -116,7 +116,8 @@ pub trait SyncStore: Send + Sync {
     async fn forget_cursor(&self, scope: &FeedScope, module: Module, side: Side) -> Result<(), StoreError>;
 
     /// T0: stores a page of observations and the cursor after it. A row becomes dirty, and its `seen` is raised by one,
-    /// if it is new, or its version or presence differs.
+    /// if it is new, or its version or presence differs. An unpaired one loses its match keys then: they were those of
+    /// what it showed before, and it is read again before it is matched.
     async fn ingest(&self, fence: i64, page: &Ingest) -> Result<(), StoreError>;
 
     /// T1 and T2: stores changes that belong together. All of them must be of one member.
