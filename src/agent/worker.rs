@@ -151,7 +151,7 @@ impl Cycle<'_> {
         state.last_end = Some(now);
         state.backing_off = None;
         match outcome.fault {
-            None => Ok(Next::at(self.went_well(policy, state, outcome.more_work, now).await)),
+            None => Ok(Next::at(self.went_well(policy, state, &outcome, now).await)),
             Some(CycleFault::Store(e)) => Err(e),
             Some(CycleFault::Stopped) => {
                 self.say(Level::Info, "The agent stops: this sync goes on when it is started again.");
@@ -285,7 +285,7 @@ impl Cycle<'_> {
         &self,
         policy: &Policy,
         state: &mut MemberState,
-        more_work: bool,
+        outcome: &CycleOutcome,
         now: DateTime<Utc>,
     ) -> DateTime<Utc> {
         state.mail_fault = None;
@@ -294,7 +294,7 @@ impl Cycle<'_> {
         self.works(&self.member.mail).await;
         self.works(&self.member.crm).await;
         self.service.health().well(self.member.id);
-        if more_work {
+        if outcome.more_work {
             self.say(
                 Level::Info,
                 format!("{} So far; the rest follows at once.", self.duration("This part took", now)),
@@ -309,7 +309,9 @@ impl Cycle<'_> {
             let counts = counts.collect::<Vec<_>>().join(", ");
             self.say(Level::Info, format!("Full initial sync is completed: {counts}."));
         }
-        let next = now + interval(policy);
+        // A write that is in doubt is looked for as soon as its absence can be believed.
+        let regular = now + interval(policy);
+        let next = outcome.again_at.map_or(regular, |at| at.clamp(now, regular));
         self.say(Level::Info, self.duration("Synchronization Completed in", now));
         let clock = next.with_timezone(&Local).format("%H:%M:%S");
         self.say(Level::Info, format!("Next scheduled full synchronization: {clock}"));

@@ -1,5 +1,6 @@
 //! What the engine is given, and what it gives back.
 
+use chrono::{DateTime, Utc};
 use riva_core::activity::{EventSink, Level, SyncEvent};
 use riva_core::documents::Policy;
 use riva_core::fault::{CallError, Fault};
@@ -7,7 +8,7 @@ use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
 use riva_core::item::Module;
 use riva_core::ports::{Clock, CrmSystem, SilentWriter, StoreError, SyncStore, Window};
 use riva_core::queue::{MemberRow, ModuleCounts};
-use riva_core::rows::Side;
+use riva_core::rows::{Commit, PairState, Side};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -77,6 +78,15 @@ impl CycleContext<'_> {
         })
     }
 
+    /// Stores changes. A pair whose items are gone gives back what it claimed before it is known to be gone: other members'
+    /// copies of a record that is not there any more may be made.
+    pub(crate) async fn commit(&self, changes: &Commit) -> Result<(), CycleFault> {
+        for gone in changes.pairs.iter().filter(|p| p.state == PairState::Tombstoned) {
+            self.store.unclaim(&self.member.crm, gone.id).await?;
+        }
+        Ok(self.store.commit(self.member.id, self.fence, changes).await?)
+    }
+
     pub(crate) fn line(&self, level: Level, module: Option<Module>, text: impl Into<String>) {
         self.events.emit(SyncEvent::Line { level, module, text: text.into() });
     }
@@ -136,6 +146,8 @@ pub struct CycleOutcome {
     pub fault: Option<CycleFault>,
     /// The slice ended before the work did: call again soon.
     pub more_work: bool,
+    /// When a write that is still in doubt can be judged: call again then.
+    pub again_at: Option<DateTime<Utc>>,
     /// Calls that wrote something, counted by item.
     pub writes: u32,
 }

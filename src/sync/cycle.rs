@@ -25,7 +25,7 @@ async fn cycle(ctx: &CycleContext<'_>, outcome: &mut CycleOutcome) -> Result<(),
         ctx.side(side).capabilities().module(module).map(|caps| caps.batch)
     })
     .await?;
-    outcome.more_work |= recovered.waiting > 0;
+    outcome.again_at = recovered.again_at;
     for module in ctx.policy.modules.enabled() {
         let mut counts = ModuleCounts::default();
         let result = run_module(ctx, module, hasher, &mut counts, outcome).await;
@@ -51,7 +51,7 @@ async fn run_module(
         ctx.line(
             Level::Warning,
             Some(module),
-            format!("{module}: the {} has none; nothing to sync.", side.title()),
+            format!("The {} has none of them; there is nothing to sync.", side.title()),
         );
         counts.initial_done = true;
         return Ok(());

@@ -221,7 +221,7 @@ impl Effects<'_, '_> {
                 commit.items.extend(origin.map(|row| ItemRow { pair: Some(work.pair.id), ..row }));
             }
         }
-        Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?)
+        self.ctx.commit(&commit).await
     }
 
     async fn call(
@@ -336,7 +336,7 @@ impl Effects<'_, '_> {
                 Err(error) => self.failed(side, kind, work, &error, now, &mut commit),
             }
         }
-        self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?;
+        self.ctx.commit(&commit).await?;
         self.tag_origins(side.other(), chunk, &tags).await
     }
 
@@ -441,7 +441,7 @@ impl Effects<'_, '_> {
             dirty: false,
             seen: old_row.as_ref().filter(|r| r.id == at.id).map_or(0, |r| r.seen),
             pair: Some(work.pair.id),
-            match_keys: old_row.and_then(|r| r.match_keys),
+            match_keys: None,
         };
         commit.items.push(row.clone());
         *work.pair.side_mut(side) = Some(PairSide { id: at.id, version: at.version.clone(), seen, sent });
@@ -550,11 +550,7 @@ impl Effects<'_, '_> {
             }));
             commit.pairs.push(work.pair.clone());
         }
-        if commit.is_empty() {
-            Ok(())
-        } else {
-            Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?)
-        }
+        if commit.is_empty() { Ok(()) } else { self.ctx.commit(&commit).await }
     }
 
     fn count(&mut self, side: Side, kind: IntentKind) {
@@ -592,10 +588,13 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
 pub(crate) fn clean(work: &Work, commit: &mut Commit) {
     for read in [&work.mail, &work.crm].into_iter().flatten() {
         let row = read.row.clone();
+        // An item that is alone in its pair may still find its twin.
+        let alone = work.pair.mail.is_none() || work.pair.crm.is_none();
         commit.items.extend(row.map(|row| ItemRow {
             dirty: false,
             version: read.version.clone(),
             pair: Some(work.pair.id),
+            match_keys: row.match_keys.clone().filter(|_| alone),
             ..row
         }));
     }

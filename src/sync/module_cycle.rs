@@ -61,7 +61,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let initial_fact = format!("initial/{}/{}", self.ctx.member.id.0, self.module.as_str());
         self.counts.initial_done = self.ctx.store.fact(&initial_fact).await?.is_some();
         if !self.counts.initial_done {
-            self.line(Level::Info, format!("{}: initial sync under way", self.module));
+            self.line(Level::Info, "Initial sync under way".to_owned());
         }
         let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
         FirstSync::new(self).run().await?;
@@ -69,10 +69,12 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let deletions = self.dirty_pairs().await?;
             self.deletions(deletions, observed.cursor_lost).await?;
         }
-        if !self.more && !outcome.more_work && !self.counts.initial_done {
+        self.report();
+        let in_doubt = outcome.more_work || outcome.again_at.is_some();
+        if !self.more && !in_doubt && !self.counts.initial_done {
             self.ctx.store.set_fact(&initial_fact, &self.ctx.clock.now().to_rfc3339()).await?;
             self.counts.initial_done = true;
-            self.line(Level::Info, format!("{}: full initial sync completed", self.module));
+            self.line(Level::Info, "Full initial sync completed".to_owned());
         }
         Ok(())
     }
@@ -264,7 +266,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         if commit.is_empty() {
             return Ok(());
         }
-        Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, commit).await?)
+        self.ctx.commit(commit).await
     }
 
     /// Writes works; those with nothing to write are recorded as in step.
@@ -283,6 +285,23 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             writes: &mut self.writes,
         };
         effects.run(works).await
+    }
+
+    /// What was done, for the log.
+    fn report(&self) {
+        let c = &self.counts;
+        let parts = [
+            (c.created_crm, "created in the CRM"),
+            (c.created_mail, "created in the mailbox"),
+            (c.updated_crm, "updated in the CRM"),
+            (c.updated_mail, "updated in the mailbox"),
+            (c.deleted_crm, "deleted in the CRM"),
+            (c.deleted_mail, "deleted in the mailbox"),
+        ];
+        let done = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        let done: Vec<String> = done.collect();
+        let text = if done.is_empty() { "No changes".to_owned() } else { done.join(", ") };
+        self.line(Level::Info, text);
     }
 }
 

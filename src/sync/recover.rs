@@ -7,7 +7,7 @@ use crate::context::{CycleContext, CycleFault};
 use crate::effects::{adopt_fields, retry_at};
 use crate::hash::FieldHasher;
 use crate::journal;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
 use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Field, Item, Module};
@@ -26,8 +26,17 @@ pub(crate) struct Recovered {
     pub dropped: u32,
     /// Intents that cannot be judged yet: the system may still be making the item visible.
     pub waiting: u32,
+    /// When the first of them can be judged.
+    pub again_at: Option<DateTime<Utc>>,
     /// Creates that nobody can tell from here: held.
     pub held: u32,
+}
+
+impl Recovered {
+    fn wait_until(&mut self, at: DateTime<Utc>) {
+        self.waiting += 1;
+        self.again_at = Some(self.again_at.map_or(at, |known| known.min(at)));
+    }
 }
 
 /// Settles the open intents of a member, as far as can be told now.
@@ -83,7 +92,7 @@ impl Recovery<'_, '_> {
             }
             None => {}
         }
-        Ok(self.ctx.store.commit(self.ctx.member.id, self.ctx.fence, &commit).await?)
+        self.ctx.commit(&commit).await
     }
 
     async fn creates(
@@ -108,8 +117,8 @@ impl Recovery<'_, '_> {
                 continue;
             };
             let Some(first) = refs.first().cloned() else {
-                if intent.believe_after.is_some_and(|at| now < at) {
-                    self.outcome.waiting += 1;
+                if let Some(at) = intent.believe_after.filter(|at| now < *at) {
+                    self.outcome.wait_until(at);
                     continue;
                 }
                 self.outcome.dropped += 1;
@@ -131,7 +140,7 @@ impl Recovery<'_, '_> {
             let fetched = self.fetch(std::slice::from_ref(&first.id)).await?.pop();
             let Some(Fetched::Present { version, item, .. }) = fetched else {
                 // Found by its marker, but not there to be read: look again in the next cycle.
-                self.outcome.waiting += 1;
+                self.outcome.wait_until(now + Duration::seconds(10));
                 continue;
             };
             self.outcome.adopted += 1;

@@ -16,6 +16,11 @@ pub fn check(world: &mut World) -> Result<(), String> {
     }
     let (mail, crm) = (by_serial(&world.mail), by_serial(&world.crm));
     let pairs = world.store.all_pairs();
+    for claimant in world.store.claimants() {
+        if pairs.iter().any(|p| p.id == claimant && p.state == PairState::Tombstoned) {
+            return Err(format!("the pair {claimant} is gone, and still claims its record"));
+        }
+    }
     for (serial, known) in &world.known {
         let none = Vec::new();
         let (m, c) = (mail.get(serial).unwrap_or(&none), crm.get(serial).unwrap_or(&none));

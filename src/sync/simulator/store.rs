@@ -47,6 +47,11 @@ impl MemoryStore {
         self.rows().pairs.values().cloned().collect()
     }
 
+    /// The pairs that hold claims.
+    pub fn claimants(&self) -> Vec<PairId> {
+        self.rows().claims.values().map(|(pair, _)| *pair).collect()
+    }
+
     /// All items.
     pub fn all_items(&self) -> Vec<ItemRow> {
         self.rows().items.values().cloned().collect()
@@ -217,7 +222,7 @@ impl SyncStore for MemoryStore {
         let rows = self.rows();
         let mut found: BTreeMap<MatchKey, Vec<RemoteId>> = BTreeMap::new();
         for row in rows.items.values() {
-            let open = row.member == member && row.module == module && row.side == side && row.pair.is_none();
+            let open = row.member == member && row.module == module && row.side == side;
             if !open || row.presence != Presence::Present {
                 continue;
             }

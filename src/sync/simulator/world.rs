@@ -145,7 +145,7 @@ pub struct World {
     clock: VirtualClock,
     ids: SeededIds,
     log: Log,
-    policy: Policy,
+    pub(crate) policy: Policy,
     serial: u64,
 }
 
@@ -210,6 +210,12 @@ impl World {
 
     fn side(&self, mail: bool) -> Arc<FakeSide> {
         Arc::clone(if mail { &self.mail } else { &self.crm })
+    }
+
+    /// A contact with the next serial number, on no side yet.
+    pub fn new_contact(&mut self) -> Item {
+        self.serial += 1;
+        new_item(self.serial, true)
     }
 
     /// A user makes an item on one side.
@@ -284,7 +290,11 @@ impl World {
             self.pass(61);
             let outcome = self.cycle()?;
             last = Some(outcome.writes);
-            if outcome.fault.is_none() && !outcome.more_work && outcome.writes == 0 {
+            if outcome.fault.is_none()
+                && !outcome.more_work
+                && outcome.again_at.is_none()
+                && outcome.writes == 0
+            {
                 return last;
             }
         }
