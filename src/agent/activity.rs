@@ -103,14 +103,14 @@ impl Recorder {
     }
 
     fn line(&self, level: Level, module: Option<Module>, text: String) {
-        let (who, cycle) = (&self.who, self.cycle);
+        let (who, cycle, member, at) = (&self.who, self.cycle, self.member, self.clock.now());
+        let line = ActivityLine { seq: 0, member, at, level, cycle, module, text };
+        let text = line.with_module();
         match level {
             Level::Info => tracing::info!(cycle, "{who}: {text}"),
             Level::Warning => tracing::warn!(cycle, "{who}: {text}"),
             Level::Error => tracing::error!(cycle, "{who}: {text}"),
         }
-        let (member, at) = (self.member, self.clock.now());
-        let line = ActivityLine { seq: 0, member, at, level, cycle, module, text };
         if self.log.0.send(Entry::Line(line)).is_err() {
             tracing::error!("the activity log has ended");
         }

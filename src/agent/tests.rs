@@ -134,7 +134,7 @@ async fn users_are_synced_and_told_in_plain_words() {
     let said = |text: &str| lines.iter().any(|(level, line)| *level == Level::Info && line.contains(text));
     for text in [
         "Starting sync: mail and crm (initial sync).",
-        "Contacts: 1 created in the CRM, 1 created in the mailbox",
+        "1 created in the CRM, 1 created in the mailbox",
         "Full initial sync is completed: Contacts 2 in step.",
         "Synchronization Completed in 1 sec.",
         "Next scheduled full synchronization: ",

@@ -70,10 +70,7 @@ pub fn as_text(entry: &ActivityLine) -> String {
         Level::Warning => '!',
         Level::Error => 'x',
     };
-    // Most texts begin with their module.
-    let module = entry.module.map(|m| format!("{m}: ")).filter(|m| !entry.text.starts_with(m.as_str()));
-    let module = module.unwrap_or_default();
-    format!("{}  {mark} [{}] {module}{}", output::time(entry.at), entry.cycle, entry.text)
+    format!("{}  {mark} [{}] {}", output::time(entry.at), entry.cycle, entry.with_module())
 }
 
 /// The member of a user.

@@ -38,6 +38,13 @@ pub struct ActivityLine {
     pub text: String,
 }
 
+impl ActivityLine {
+    /// The text with the module that it is about in front: `Contacts: Full initial sync completed`.
+    pub fn with_module(&self) -> String {
+        self.module.map_or_else(|| self.text.clone(), |module| format!("{module}: {}", self.text))
+    }
+}
+
 /// Which lines are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityQuery {
@@ -84,4 +91,20 @@ pub struct Progress {
 pub trait EventSink: Send + Sync {
     /// It happened.
     fn emit(&self, event: SyncEvent);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_its_module_once() {
+        let text = "Full initial sync completed".to_owned();
+        let (member, at, level) = (MemberId(1), DateTime::UNIX_EPOCH, Level::Info);
+        let mut line =
+            ActivityLine { seq: 0, member, at, level, cycle: 1, module: Some(Module::Contacts), text };
+        assert_eq!(line.with_module(), "Contacts: Full initial sync completed");
+        line.module = None;
+        assert_eq!(line.with_module(), line.text);
+    }
 }

@@ -4,7 +4,7 @@ use crate::activity::Progress;
 use crate::fault::{Fault, FaultKind};
 use crate::ids::{ConnectionName, CrmUserId, EmailAddress, MemberId, PolicyName};
 use crate::item::Module;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -164,8 +164,14 @@ pub struct ShownState {
 }
 
 impl MemberRow {
-    /// The one state to show at a time: the first that applies (engine design, section 3.1).
+    /// The one state to show at a time: the first that applies (engine design, section 3.1). Times in it are those of
+    /// this computer's clock.
     pub fn shown(&self, now: DateTime<Utc>) -> ShownState {
+        self.shown_in(now, &Local)
+    }
+
+    /// The same with the times of a zone.
+    fn shown_in<Z: TimeZone<Offset: std::fmt::Display>>(&self, now: DateTime<Utc>, zone: &Z) -> ShownState {
         let state = |kind, text: String, reason: String| ShownState { kind, text, reason };
         if !self.enabled {
             return state(
@@ -200,7 +206,7 @@ impl MemberRow {
             return state(StateKind::Running, text, String::new());
         }
         if let Some((until, why)) = s.backing_off.as_ref().filter(|(until, _)| *until > now) {
-            let text = format!("Backing off until {}", until.format("%H:%M:%S"));
+            let text = format!("Backing off until {}", until.with_timezone(zone).format("%H:%M:%S"));
             return state(StateKind::BackingOff, text, why.clone());
         }
         if self.next_at <= now {
@@ -220,7 +226,35 @@ impl MemberRow {
         if s.initial_done_at.is_none() {
             return state(StateKind::InitialSync, "Initial sync".into(), String::new());
         }
-        let text = format!("Waiting, next {}", self.next_at.format("%H:%M"));
+        let text = format!("Waiting, next {}", self.next_at.with_timezone(zone).format("%H:%M"));
         state(StateKind::Waiting, text, String::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+    use chrono_tz::Asia::Tokyo;
+
+    #[test]
+    fn times_are_those_of_the_clock_on_the_wall() {
+        let now: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().unwrap();
+        let mut row = MemberRow {
+            id: MemberId(1),
+            policy: "p".into(),
+            address: "ann@example.com".into(),
+            mail: "mail".into(),
+            crm: "crm".into(),
+            crm_user: None,
+            enabled: true,
+            next_at: now + TimeDelta::minutes(15),
+            urgent: false,
+            running: false,
+            state: MemberState { initial_done_at: Some(now), ..MemberState::default() },
+        };
+        assert_eq!(row.shown_in(now, &Tokyo).text, "Waiting, next 17:15");
+        row.state.backing_off = Some((now + TimeDelta::minutes(2), "busy".into()));
+        assert_eq!(row.shown_in(now, &Tokyo).text, "Backing off until 17:02:00");
     }
 }

@@ -128,7 +128,8 @@ impl<'a> BothCaps<'a> {
 }
 
 /// Why a recurring series is held.
-pub const SERIES_HELD: &str = "A recurring series: series are not synced yet. Single appointments are; this one is left as it is on its side.";
+pub const SERIES_HELD: &str =
+    "Recurring series are not synced yet (single appointments are); this one is left as it is on its side.";
 
 /// Plans a pair.
 pub fn plan_pair(

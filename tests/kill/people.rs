@@ -45,6 +45,7 @@ pub struct People {
     pub deletions: usize,
 }
 
+#[allow(clippy::needless_pass_by_value)] // so that `fields(json!(…))` reads well
 fn fields(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
@@ -71,7 +72,7 @@ impl People {
         };
         let (start, end) = (start.format("%FT%TZ").to_string(), end.format("%FT%TZ").to_string());
         match (in_mail, contact) {
-            (true, true) => self.mail(
+            (true, true) => Self::mail(
                 tenant,
                 user,
                 "Contact",
@@ -80,7 +81,7 @@ impl People {
                     "EmailAddresses": {"EmailAddress1": email}, "JobTitle": "Buyer",
                 }),
             ),
-            (true, false) => self.mail(
+            (true, false) => Self::mail(
                 tenant,
                 user,
                 "CalendarItem",
@@ -108,7 +109,7 @@ impl People {
         self.made.insert((user, key), Fate::default());
     }
 
-    fn mail(&mut self, tenant: &Tenant, user: &str, class: &str, value: Value) {
+    fn mail(tenant: &Tenant, user: &str, class: &str, value: Value) {
         let edit = MailEdit::Create { user: user.into(), class: class.into(), fields: fields(value) };
         tenant.sandbox.control().edit(edit).unwrap();
     }

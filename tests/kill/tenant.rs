@@ -182,7 +182,7 @@ impl Tenant {
     pub async fn a_cycle_each(&self) -> Vec<QueueRow> {
         let begun: Vec<u64> = self.queue().await.iter().map(|r| r.member.state.cycle).collect();
         self.sync_now().await;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let queue = self.queue().await;
             let done = |(row, before): (&QueueRow, &u64)| {
@@ -200,7 +200,7 @@ impl Tenant {
     pub async fn settle(&self) {
         // An answer that was lost is waited for as long as a server may hide an item (30 s), refused items are tried
         // again after 30 s.
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         let mut quiet = 0;
         while quiet < 2 {
             let queue = self.a_cycle_each().await;

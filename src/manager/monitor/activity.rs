@@ -1,6 +1,8 @@
 //! Monitor Activity of one user: three verdicts, and the log.
 
+use super::not_in_step::NotInStep;
 use crate::age;
+use crate::desk::Desk;
 use crate::theme::Tone;
 use chrono::{DateTime, Utc};
 use riva_api::QueueRow;
@@ -27,6 +29,20 @@ pub struct Activity {
     pub follow: bool,
     /// Only lines of this level and worse.
     pub least: Level,
+    /// The open page.
+    pub page: Page,
+    /// What is not in step.
+    pub not_in_step: NotInStep,
+}
+
+/// The pages of the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Page {
+    /// What the agent did, line by line.
+    #[default]
+    Log,
+    /// The items that are not kept in step.
+    NotInStep,
 }
 
 /// One of the three things an administrator checks after adding a user.
@@ -53,6 +69,8 @@ impl Activity {
             lines: VecDeque::new(),
             follow: true,
             least: Level::Info,
+            page: Page::default(),
+            not_in_step: NotInStep::default(),
         }
     }
 
@@ -68,6 +86,11 @@ impl Activity {
         while self.lines.len() > KEPT {
             self.lines.pop_front();
         }
+    }
+
+    /// Keeps the list of what is not in step as new as the user's state.
+    pub fn poll(&mut self, desk: &Desk) {
+        self.not_in_step.poll(desk, self.member, self.row.as_ref());
     }
 
     /// The lines that are shown.
@@ -94,8 +117,7 @@ impl Activity {
 
 /// A line as text.
 pub fn line_text(line: &ActivityLine) -> String {
-    let module = line.module.map_or_else(String::new, |m| format!("{m}: "));
-    format!("{}  {:<7}  {module}{}", age::exact(line.at), level_word(line.level), line.text)
+    format!("{}  {:<7}  {}", age::exact(line.at), level_word(line.level), line.with_module())
 }
 
 /// The word of a level.
