@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use riva_api::{
-    API_VERSION, Address, AgentFile, AgentStatus, QueueRow, Refusal, Selection, Woken, new_token,
+    API_VERSION, Accept, Address, AgentFile, AgentStatus, QueueRow, Refusal, Selection, Woken, new_token,
 };
 use riva_core::activity::{ActivityLine, ActivityQuery};
 use riva_core::ids::MemberId;
@@ -135,6 +135,7 @@ fn router(service: Arc<Service>, token: SecretString) -> Router {
         .route("/v1/not-synced", get(not_synced))
         .route("/v1/sync", post(sync_now))
         .route("/v1/reload", post(reload))
+        .route("/v1/accept", post(accept))
         .route("/v1/stop", post(stop))
         .with_state(service)
         .layer(from_fn_with_state(Arc::new(token), with_token))
@@ -217,6 +218,16 @@ async fn sync_now(
 async fn reload(State(service): State<Arc<Service>>) -> Result<Json<AgentStatus>, Failed> {
     service.reload().await?;
     Ok(Json(service.status().await?))
+}
+
+async fn accept(State(service): State<Arc<Service>>, Json(what): Json<Accept>) -> Result<Response, Failed> {
+    Ok(match service.accept_database(&what.connection).await? {
+        Some(woken) => Json(Woken { woken }).into_response(),
+        None => refuse(
+            StatusCode::NOT_FOUND,
+            format!("it knows no connection {:?}; if it is new, restart the agent", what.connection.as_str()),
+        ),
+    })
 }
 
 async fn stop(State(service): State<Arc<Service>>) -> Json<serde_json::Value> {

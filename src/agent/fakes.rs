@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub fault: Option<Fault>,
     /// Calls of `open`.
     pub opened: usize,
+    /// Which database it says it is, after `memory`.
+    pub twin: &'static str,
 }
 
 impl World {
@@ -169,7 +171,7 @@ impl Endpoint for System {
     }
 
     async fn fingerprint(&self) -> Result<String, CallError> {
-        Ok("memory".into())
+        Ok(format!("memory{}", self.world.lock().unwrap().twin))
     }
 }
 

@@ -9,6 +9,7 @@ mod activity;
 mod api;
 mod documents;
 mod health;
+mod identity;
 mod logging;
 mod not_synced;
 mod scheduler;

@@ -4,6 +4,7 @@ use crate::AgentFault;
 use crate::activity::{ActivityLog, Live};
 use crate::documents::Documents;
 use crate::health::Health;
+use crate::identity::Identified;
 use crate::systems::{Kept, Revision};
 use chrono::{DateTime, Utc};
 use riva_api::{AgentStatus, QueueRow, Selection};
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     documents: Mutex<Arc<Documents>>,
     health: Mutex<Health>,
     feeds: Mutex<BTreeMap<ConnectionName, FeedTurn>>,
+    pub identified: Identified,
     /// What document and secrets were when a login was refused.
     refused: Mutex<BTreeMap<ConnectionName, Revision>>,
     started: DateTime<Utc>,
@@ -70,6 +72,7 @@ impl Service {
             documents: Mutex::new(Arc::new(documents)),
             health: Mutex::default(),
             feeds: Mutex::default(),
+            identified: Mutex::default(),
             refused: Mutex::default(),
             started: clock.now(),
             clock,

@@ -228,6 +228,39 @@ async fn a_fault_is_shown_to_everyone_it_concerns_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn another_database_under_the_same_address_is_not_synced_before_it_is_accepted() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    fakes.mail().add(ANN, "Ada Able");
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    agent.is(ANN, StateKind::Waiting).await;
+
+    // An empty twin: everything looks deleted.
+    let before = std::mem::take(&mut fakes.crm().items);
+    fakes.crm().twin = " (restored)";
+    agent.client.sync_now(&Selection::All).await.unwrap();
+    agent.is(ANN, StateKind::Fault).await;
+    let shown = agent.row(ANN).await.shown;
+    let said = "CRM: the remote database is not the one synced before: crm leads to \"memory (restored)\", it was \"memory\".";
+    assert!(shown.reason.starts_with(said), "{}", shown.reason);
+    assert!(shown.reason.contains("`riva connection accept crm`"), "{}", shown.reason);
+    assert_eq!(fakes.mail().names(ANN), ["Ada Able"]);
+    // Nor after a restart.
+    agent.stop().await;
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.client.sync_now(&Selection::All).await.unwrap();
+    agent.is(ANN, StateKind::Fault).await;
+
+    // It is meant.
+    assert!(matches!(agent.client.accept(&"nowhere".into()).await, Err(AgentError::Refused(_))));
+    fakes.crm().items = before;
+    assert_eq!(agent.client.accept(&"crm".into()).await, Ok(1));
+    agent.is(ANN, StateKind::Waiting).await;
+    assert_eq!((fakes.mail().names(ANN).len(), fakes.crm().names(ANN).len()), (1, 1));
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn a_fault_of_one_user_stops_nobody_else() {
     let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
     fakes.mail().fault = Some(Fault::new(FaultKind::MailboxNeverOpened, "Ann has never logged in."));

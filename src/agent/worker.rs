@@ -9,7 +9,7 @@ use riva_core::documents::{Connection, Policy, usage};
 use riva_core::fault::{Fault, FaultKind};
 use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
 use riva_core::item::Module;
-use riva_core::ports::{Claimed, QueueStore as _, SilentWriter, StoreError};
+use riva_core::ports::{Claimed, Endpoint, QueueStore as _, SilentWriter, StoreError};
 use riva_core::queue::{MemberRow, MemberSpec, MemberState, ModuleCounts};
 use riva_core::rows::Side;
 use riva_sync::{
@@ -18,8 +18,9 @@ use riva_sync::{
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A feed that was read so recently is not read again for a cycle that is merely due. "Sync now" reads it in any case.
-const FEED_IS_FRESH: TimeDelta = TimeDelta::minutes(1);
+/// A feed that was read so recently is not read again for a cycle that is merely due, nor is it asked again which
+/// database it is. "Sync now" does both in any case.
+const IS_FRESH: TimeDelta = TimeDelta::minutes(1);
 /// Cycles whose writes are shown.
 const SPARK: usize = 24;
 
@@ -170,8 +171,10 @@ impl Cycle<'_> {
     ) -> Result<(Arc<dyn SilentWriter>, Arc<dyn SilentWriter>), CycleFault> {
         let on = |side| move |fault| CycleFault::Side { side, fault };
         let mail_system = self.service.systems.mail(mail).await.map_err(on(Side::Mail))?;
+        self.same_database(Side::Mail, mail_system.as_ref()).await?;
         let mailbox = mail_system.open(&self.member.address).await.map_err(on(Side::Mail))?;
         let crm_system = self.service.systems.crm(crm).await.map_err(on(Side::Crm))?;
+        self.same_database(Side::Crm, crm_system.as_ref()).await?;
         let user = crm_system.user(self.member.address.as_str()).await.map_err(on(Side::Crm))?;
         if self.member.crm_user.as_ref() != Some(&user.id) {
             self.service.store.set_crm_user(self.member.id, &user.id).await?;
@@ -186,6 +189,20 @@ impl Cycle<'_> {
         Ok((mailbox, records))
     }
 
+    /// Nothing is read from a database that is not the one synced before.
+    async fn same_database<E: Endpoint + ?Sized>(&self, side: Side, endpoint: &E) -> Result<(), CycleFault> {
+        let (connection, revision) = match side {
+            Side::Mail => (&self.member.mail, self.revisions[0]),
+            Side::Crm => (&self.member.crm, self.revisions[1]),
+        };
+        self.service.same_database(side, connection, revision, endpoint, self.enough()).await
+    }
+
+    /// What was found out about a connection since then is not asked again.
+    fn enough(&self) -> DateTime<Utc> {
+        if self.member.urgent { self.begun } else { self.begun - IS_FRESH }
+    }
+
     /// Reads what changed in the CRM, for all its members: one reader at a time, and not again what is fresh.
     async fn feed(
         &self,
@@ -196,8 +213,7 @@ impl Cycle<'_> {
     ) -> Result<(), CycleFault> {
         let turn = self.service.feed_turn(connection);
         let mut begun = turn.lock().await;
-        let enough = if self.member.urgent { self.begun } else { self.begun - FEED_IS_FRESH };
-        if begun.is_some_and(|at| at >= enough) {
+        if begun.is_some_and(|at| at >= self.enough()) {
             return Ok(());
         }
         let now = self.service.clock.now();

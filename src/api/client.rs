@@ -1,11 +1,11 @@
 //! Asks the agent of a workspace.
 
 use crate::agent_file::{API_VERSION, Address, AgentFile, AgentLock};
-use crate::{Agent, AgentError, AgentStatus, QueueRow, Refusal, Selection, Woken, process};
+use crate::{Accept, Agent, AgentError, AgentStatus, QueueRow, Refusal, Selection, Woken, process};
 use async_trait::async_trait;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use riva_core::activity::{ActivityLine, ActivityQuery};
-use riva_core::ids::MemberId;
+use riva_core::ids::{ConnectionName, MemberId};
 use riva_core::not_synced::NotSynced;
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
@@ -106,6 +106,13 @@ impl AgentClient {
     pub(crate) async fn ask_to_stop(&self) -> Result<(), AgentError> {
         let request = self.request(&self.file()?, Method::POST, "/v1/stop")?;
         send::<serde_json::Value>(request).await.map(drop)
+    }
+
+    /// Takes whatever database a connection leads to now for the right one. Answers how many members were woken.
+    pub async fn accept(&self, connection: &ConnectionName) -> Result<usize, AgentError> {
+        let what = Accept { connection: connection.clone() };
+        let woken: Woken = send(self.ask(Method::POST, "/v1/accept")?.json(&what)).await?;
+        Ok(woken.woken)
     }
 
     /// Reads the documents anew without a restart.

@@ -14,7 +14,7 @@ pub use process::DETACHED;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{ActivityLine, ActivityQuery};
-use riva_core::ids::{EmailAddress, MemberId, PolicyName};
+use riva_core::ids::{ConnectionName, EmailAddress, MemberId, PolicyName};
 use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, ShownState};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,13 @@ pub enum Selection {
 pub struct Refusal {
     /// Why, for a person.
     pub error: String,
+}
+
+/// Which connection is to be taken for the right one, whatever database it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// Its name.
+    pub connection: ConnectionName,
 }
 
 /// How many members were woken.

@@ -5,6 +5,7 @@ use super::output::{self, line};
 use super::secret_input;
 use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand, ValueEnum};
+use riva_api::AgentClient;
 use riva_core::admin::{Admin, AdminError, ConnectionSummary, DocumentKind, LastTest, TestReport};
 use riva_core::documents::{AccessMethod, AuthMethod, Connection, SystemKind};
 use riva_core::ids::{ConnectionName, EmailAddress};
@@ -62,6 +63,12 @@ pub enum ConnectionVerb {
         /// Which secret.
         #[arg(long, value_enum, default_value = "password")]
         kind: Secret,
+    },
+    /// Sync with the database that a connection leads to now, although it is not the one synced before (the system was
+    /// moved or restored).
+    Accept {
+        /// Its name.
+        name: String,
     },
     /// Delete a connection that no policy uses and none has ever synced with.
     Delete {
@@ -197,6 +204,17 @@ impl ConnectionVerb {
                 let secret = secret_input::read(&format!("{words} of {name}"))?;
                 admin.set_secret(&name, kind, &secret)?;
                 Ok(done(desk, &name, &format!("{words} updated successfully")))
+            }
+            Self::Accept { name } => {
+                let name = admin.connection(&name.into())?.name;
+                let agent = AgentClient::new(&desk.workspace);
+                let woken = desk.wait(agent.accept(&name))?;
+                let users = if woken == 1 { "user goes" } else { "users go" };
+                Ok(done(
+                    desk,
+                    &name,
+                    &format!("the database it leads to now is accepted; {woken} {users} on"),
+                ))
             }
             Self::Delete { name, why } => {
                 let name = ConnectionName::from(name);
