@@ -85,6 +85,11 @@ fn two_users_are_added_to_a_policy_and_fully_synced() {
         wait(&mut h, "Connections: passed, E-mail and CRM connected");
         wait(&mut h, "Initial sync: passed, Completed");
         wait(&mut h, "Full initial sync is completed");
+        // One of Priya's events is a series; she sees why it is left as it is.
+        if user.starts_with("priya") {
+            click(&mut h, Role::Tab, "Not in step (1)");
+            wait(&mut h, "not synced yet");
+        }
         click(&mut h, Role::Button, "Close window");
         step_until(&mut h, "the window is closed", |h| !shows(h, "Initial sync: passed"));
     }

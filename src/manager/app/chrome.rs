@@ -78,7 +78,7 @@ pub fn inset<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
 }
 
 /// The pages of a window.
-pub fn tabs<T: Copy + PartialEq>(ui: &mut Ui, open: &mut T, pages: &[(T, &'static str, bool)]) {
+pub fn tabs<T: Copy + PartialEq>(ui: &mut Ui, open: &mut T, pages: &[(T, &str, bool)]) {
     let t = tokens(ui);
     let bar = ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;

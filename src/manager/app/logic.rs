@@ -61,7 +61,7 @@ impl App {
                     }
                 }
                 Window::Licensing(licensing) => drop(licensing.details.poll()),
-                Window::Activity(_) => {}
+                Window::Activity(activity) => activity.poll(&self.desk),
             }
         }
         if let Some(name) = saved_policy {

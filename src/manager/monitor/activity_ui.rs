@@ -1,6 +1,7 @@
 //! Draws Monitor Activity.
 
-use super::activity::{Activity, Verdict, level_word};
+use super::activity::{Activity, Page, Verdict, level_word};
+use super::not_in_step;
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::theme::{Tone, glyph, icon, strong_family, tokens};
@@ -23,7 +24,7 @@ pub fn window_ui(
     actions: &mut Vec<Action>,
 ) {
     let title = format!("Monitor Activity - {} - {}", activity.address, activity.policy);
-    crate::app::window(ctx, id, &title, [740.0, 500.0], actions, |ui, actions| {
+    crate::app::window(ctx, id, &title, [760.0, 540.0], actions, |ui, actions| {
         let verdicts = activity.verdicts(now);
         ui.columns(3, |columns| {
             for (ui, verdict) in columns.iter_mut().zip(&verdicts) {
@@ -39,8 +40,14 @@ pub fn window_ui(
             });
         }
         ui.add_space(4.0);
+        let not_in_step = activity.not_in_step.title();
+        let pages = [(Page::Log, "Log", true), (Page::NotInStep, not_in_step.as_str(), true)];
+        crate::app::tabs(ui, &mut activity.page, &pages);
         tools_ui(ui, activity, agent_runs, id, actions);
-        log_ui(ui, activity);
+        match activity.page {
+            Page::Log => log_ui(ui, activity),
+            Page::NotInStep => not_in_step::page_ui(ui, &activity.not_in_step, now),
+        }
     });
 }
 
@@ -80,19 +87,25 @@ fn sign(tone: Tone) -> &'static str {
 
 fn tools_ui(ui: &mut Ui, activity: &mut Activity, agent_runs: bool, id: WindowId, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        ui.checkbox(&mut activity.follow, "Follow");
-        ui.add_space(8.0);
-        for (level, title) in
-            [(Level::Info, "Everything"), (Level::Warning, "Warnings"), (Level::Error, "Errors")]
-        {
-            ui.selectable_value(&mut activity.least, level, title);
+        if activity.page == Page::Log {
+            ui.checkbox(&mut activity.follow, "Follow");
+            ui.add_space(8.0);
+            for (level, title) in
+                [(Level::Info, "Everything"), (Level::Warning, "Warnings"), (Level::Error, "Errors")]
+            {
+                ui.selectable_value(&mut activity.least, level, title);
+            }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if buttons::with_icon(ui, Icon::RefreshCw, "Sync this user now", agent_runs).clicked() {
                 actions.push(Action::SyncMember(id));
             }
-            if buttons::with_icon(ui, Icon::Copy, "Copy log", true).clicked() {
-                ui.ctx().copy_text(activity.copy_text());
+            let (copy, text): (_, fn(&Activity) -> String) = match activity.page {
+                Page::Log => ("Copy log", Activity::copy_text),
+                Page::NotInStep => ("Copy list", |activity| activity.not_in_step.copy_text()),
+            };
+            if buttons::with_icon(ui, Icon::Copy, copy, true).clicked() {
+                ui.ctx().copy_text(text(activity));
             }
         });
     });
@@ -100,11 +113,11 @@ fn tools_ui(ui: &mut Ui, activity: &mut Activity, agent_runs: bool, id: WindowId
 
 fn log_ui(ui: &mut Ui, activity: &mut Activity) {
     let lines = activity.shown();
-    let height = ui.available_height() - 8.0;
+    let height = ui.available_height();
     let follow = activity.follow;
     crate::app::inset(ui, |ui| {
         if lines.is_empty() {
-            ui.set_min_height(height - 24.0);
+            ui.set_min_height(height - 20.0);
             let advice = "Lines appear here as the agent works on this user.";
             trouble::empty_ui(ui, Icon::ScrollText, "No activity yet", advice);
             return;
@@ -112,7 +125,7 @@ fn log_ui(ui: &mut Ui, activity: &mut Activity) {
         ui.spacing_mut().item_spacing.y = 0.0;
         let area = ScrollArea::vertical()
             .id_salt("log")
-            .max_height(height - 24.0)
+            .max_height(height - 20.0)
             .auto_shrink(false)
             .stick_to_bottom(follow);
         area.show_rows(ui, ROW, lines.len(), |ui, range| {

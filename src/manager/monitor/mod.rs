@@ -3,5 +3,6 @@
 pub mod activity;
 pub mod activity_ui;
 pub mod model;
+pub mod not_in_step;
 pub mod ui;
 pub mod watch;

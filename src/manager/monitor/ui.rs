@@ -12,9 +12,9 @@ use lucide_icons::Icon;
 use riva_api::QueueRow;
 
 const COLUMNS: [Column; 8] = [
-    Column::text("User", 190.0, 2.4),
+    Column::text("User", 214.0, 2.4),
     Column::text("Policy", 80.0, 0.5),
-    Column::text("State", 184.0, 1.0),
+    Column::text("State", 184.0, 0.6),
     Column::text("Next sync", 88.0, 0.2),
     Column::text("Last success", 104.0, 0.2),
     Column::number("Items", 62.0),
@@ -139,7 +139,8 @@ fn filters_ui(ui: &mut Ui, monitor: &mut Monitor) {
         let field = TextEdit::singleline(&mut search)
             .hint_text("Search users and policies")
             .desired_width(220.0)
-            .margin(Margin::symmetric(8, 5));
+            .margin(Margin::symmetric(8, 5))
+            .align(egui::Align2::LEFT_CENTER);
         ui.add(field).accessible_name("Search users and policies");
         if search != monitor.search() {
             monitor.set_search(search);

@@ -11,6 +11,10 @@ use tokio::sync::watch;
 
 /// How often the agent is asked while somebody looks.
 const LOOKED_AT: Duration = Duration::from_secs(1);
+/// How often while somebody looks and nothing has moved for some looks.
+const AT_REST: Duration = Duration::from_secs(3);
+/// So many looks without a change are rest.
+const REST: u32 = 5;
 /// How often while nobody looks at the queue: the agent's state in the top bar is all that is shown.
 const ASIDE: Duration = Duration::from_secs(10);
 /// Lines of activity fetched at a time.
@@ -81,16 +85,19 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
     let mut last_queue: Vec<QueueRow> = Vec::new();
     // Lines that were sent already, whether or not the screen has drawn them yet.
     let mut told: BTreeMap<MemberId, i64> = BTreeMap::new();
+    let mut looks_without_change = 0;
     loop {
         let interest = wanted.borrow_and_update().clone();
         let looked_at = interest.queue || !interest.activity.is_empty();
         let status = desk.agent.status().await;
         let runs = status.is_ok();
+        looks_without_change += 1;
         if last_status.as_ref() != Some(&status) {
             if !tell(&desk, &send, News::Status(status.clone())).await {
                 return;
             }
             last_status = Some(status);
+            looks_without_change = 0;
         }
         if runs
             && looked_at
@@ -98,6 +105,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
             && queue != last_queue
         {
             last_queue.clone_from(&queue);
+            looks_without_change = 0;
             if !tell(&desk, &send, News::Queue(queue)).await {
                 return;
             }
@@ -109,14 +117,25 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
             let Ok(lines) = desk.agent.activity(&query).await else { continue };
             let Some(last) = lines.last() else { continue };
             told.insert(*member, last.seq);
+            looks_without_change = 0;
             if !tell(&desk, &send, News::Activity(*member, lines)).await {
                 return;
             }
         }
-        let pause = if looked_at { LOOKED_AT } else { ASIDE };
+        let at_work = last_queue.iter().any(|row| row.member.running || row.member.urgent);
+        let pause = match (looked_at, looks_without_change >= REST && !at_work) {
+            (false, _) => ASIDE,
+            (true, true) => AT_REST,
+            (true, false) => LOOKED_AT,
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            changed = wanted.changed() => if changed.is_err() { return },
+            changed = wanted.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                looks_without_change = 0;
+            }
         }
     }
 }

@@ -51,7 +51,8 @@ fn name_ui(ui: &mut Ui, browser: &mut Browser, act: &mut impl FnMut(PolicyAction
         let field = TextEdit::singleline(&mut browser.typed)
             .hint_text("name or address; several parted by ;")
             .desired_width(width)
-            .margin(egui::Margin::symmetric(8, 5));
+            .margin(egui::Margin::symmetric(8, 5))
+            .align(egui::Align2::LEFT_CENTER);
         let field = ui.add(field).labelled_by(label.id);
         // Asked before the focus is given back, or Enter would go unheard.
         let entered = field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));

@@ -80,7 +80,8 @@ fn users_ui(ui: &mut Ui, editor: &mut PolicyEditor, now: DateTime<Utc>, act: &mu
             let search = TextEdit::singleline(&mut editor.search)
                 .hint_text("Search users")
                 .desired_width(170.0)
-                .margin(egui::Margin::symmetric(8, 5));
+                .margin(egui::Margin::symmetric(8, 5))
+                .align(egui::Align2::LEFT_CENTER);
             ui.add(search).accessible_name("Search users");
         });
     });

@@ -12,9 +12,9 @@ use lucide_icons::Icon;
 use riva_core::license::LicensingDetails;
 
 const COLUMNS: [Column; 4] = [
-    Column::text("Account", 190.0, 1.5).unsorted(),
-    Column::text("System", 130.0, 0.8).unsorted(),
-    Column::text("Policy", 90.0, 0.6).unsorted(),
+    Column::text("Account", 230.0, 1.5).unsorted(),
+    Column::text("System", 196.0, 0.3).unsorted(),
+    Column::text("Policy", 110.0, 0.6).unsorted(),
     Column::text("Since", 90.0, 0.2).unsorted(),
 ];
 
@@ -27,7 +27,7 @@ pub fn window_ui(
     actions: &mut Vec<Action>,
 ) {
     let title = format!("Licensing Details - {}", licensing.policy);
-    crate::app::window(ctx, id, &title, [680.0, 560.0], actions, |ui, _| {
+    crate::app::window(ctx, id, &title, [780.0, 580.0], actions, |ui, _| {
         if let Some(error) = licensing.details.error() {
             trouble::trouble_ui(ui, error);
         }
@@ -117,7 +117,8 @@ fn holders_ui(ui: &mut Ui, details: &LicensingDetails, search: &mut String, now:
             let field = TextEdit::singleline(search)
                 .hint_text("Search accounts")
                 .desired_width(170.0)
-                .margin(Margin::symmetric(8, 5));
+                .margin(Margin::symmetric(8, 5))
+                .align(egui::Align2::LEFT_CENTER);
             ui.add(field).accessible_name("Search accounts");
         });
     });

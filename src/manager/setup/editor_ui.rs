@@ -39,7 +39,7 @@ pub fn window_ui(
     actions: &mut Vec<Action>,
 ) {
     let title = editor.title();
-    crate::app::window(ctx, id, &title, [660.0, 620.0], actions, |ui, actions| {
+    crate::app::window(ctx, id, &title, [740.0, 640.0], actions, |ui, actions| {
         let mut act = |action| actions.push(Action::Connection(id, action));
         let tabs = Tab::ALL.map(|(tab, title)| (tab, title, tab == Tab::General || editor.name.is_some()));
         crate::app::tabs(ui, &mut editor.tab, &tabs);
@@ -144,7 +144,12 @@ fn secrets_ui<'e>(ui: &mut Ui, f: &mut ConnectionForm, error: &impl Fn(&str) -> 
                         .password(true)
                         .hint_text(if *kind == SecretKind::Password { "new password" } else { "new secret" })
                 };
-                ui.add(field.desired_width(width).margin(egui::Margin::symmetric(8, 5)))
+                ui.add(
+                    field
+                        .desired_width(width)
+                        .margin(egui::Margin::symmetric(8, 5))
+                        .align(egui::Align2::LEFT_CENTER),
+                )
             });
         } else {
             let name = format!("Change {}", label.to_lowercase());

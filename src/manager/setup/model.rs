@@ -33,6 +33,8 @@ pub struct ConnectionRow {
     pub system_title: &'static str,
     /// Where.
     pub address: String,
+    /// The host of it, which tells connections apart.
+    pub host: String,
     /// As whom.
     pub account: String,
     /// The last test in a word.
@@ -91,6 +93,7 @@ fn row(c: &ConnectionSummary, now: DateTime<Utc>) -> ConnectionRow {
         shown_name: if c.shown_name.is_empty() { c.name.to_string() } else { c.shown_name.clone() },
         system: c.system,
         system_title: c.system.map_or("Unknown", SystemKind::title),
+        host: host(&c.address),
         address: c.address.clone(),
         account: c.account.clone(),
         test: if c.broken.is_empty() { test } else { (Tone::Bad, "Document broken".into()) },
@@ -103,6 +106,16 @@ fn row(c: &ConnectionSummary, now: DateTime<Utc>) -> ConnectionRow {
         used_by_more: c.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         broken: c.broken.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Host and port of an address; an address that is none as it stands.
+fn host(address: &str) -> String {
+    let parsed = url::Url::parse(address).ok();
+    let host = parsed.as_ref().and_then(|url| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
+    host.unwrap_or_else(|| address.to_owned())
 }
 
 fn last_test(test: Option<&LastTest>, now: DateTime<Utc>) -> ((Tone, String), String) {

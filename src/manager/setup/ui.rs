@@ -11,12 +11,12 @@ use lucide_icons::Icon;
 use riva_core::documents::SystemKind;
 
 const COLUMNS: [Column; 6] = [
-    Column::text("Name", 160.0, 2.0),
-    Column::text("System", 100.0, 1.2),
-    Column::text("Address", 110.0, 2.0),
-    Column::text("Account", 90.0, 1.0),
-    Column::text("Last test", 152.0, 0.2),
-    Column::text("Used by", 94.0, 0.0),
+    Column::text("Name", 184.0, 0.6),
+    Column::text("System", 116.0, 0.8),
+    Column::text("Address", 118.0, 0.6),
+    Column::text("Account", 110.0, 1.8),
+    Column::text("Last test", 146.0, 0.0),
+    Column::text("Used by", 80.0, 0.0),
 ];
 
 /// The icon of a system.
@@ -35,9 +35,12 @@ pub fn setup_ui(ui: &mut Ui, setup: &mut Setup, now: DateTime<Utc>, actions: &mu
     let frame = crate::app::pane_frame(ui);
     let roomy = ui.available_width() > 860.0;
     if roomy {
-        Panel::left("wizards").resizable(false).exact_size(240.0).frame(frame).show(ui, |ui| {
-            wizards_ui(ui, actions);
-        });
+        Panel::left("wizards").resizable(false).exact_size(250.0).frame(frame.inner_margin(14)).show(
+            ui,
+            |ui| {
+                wizards_ui(ui, actions);
+            },
+        );
     }
     egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
         crate::app::heading(ui, "Connections", |ui| {
@@ -116,7 +119,7 @@ fn cell_ui(ui: &mut Ui, row: &ConnectionRow, column: usize) {
         1 => {
             ui.add(egui::Label::new(RichText::new(row.system_title).color(t.bad)).truncate());
         }
-        2 => drop(cell_weak(ui, &row.address)),
+        2 => drop(cell_weak(ui, &row.host).on_hover_text(&row.address)),
         3 => drop(cell_text(ui, &row.account)),
         4 => drop(chip::chip(ui, row.test.0, &row.test.1).on_hover_text(&row.test_more)),
         _ => {

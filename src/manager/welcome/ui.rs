@@ -62,7 +62,8 @@ fn folder_ui(ui: &mut Ui, welcome: &mut Welcome, actions: &mut Vec<Action>) {
     let field = TextEdit::singleline(&mut welcome.folder)
         .hint_text("~/riva")
         .desired_width(440.0)
-        .margin(egui::Margin::symmetric(8, 5));
+        .margin(egui::Margin::symmetric(8, 5))
+        .align(egui::Align2::LEFT_CENTER);
     ui.add(field).labelled_by(label.id);
     let path = welcome.path(std::env::home_dir());
     ui.horizontal(|ui| {

@@ -108,7 +108,9 @@ impl Notices {
                             let room = ui.available_width() - if copies { 76.0 } else { 38.0 };
                             ui.allocate_ui(vec2(room, 0.0), |ui| {
                                 ui.set_min_width(room);
-                                ui.add(egui::Label::new(&notice.text).wrap());
+                                ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                                    ui.add(egui::Label::new(&notice.text).wrap());
+                                });
                             });
                             if copies && buttons::bare_icon(ui, Icon::Copy, "Copy message").clicked() {
                                 ui.ctx().copy_text(notice.more.clone());

@@ -1,4 +1,4 @@
-//! A spark line: items written in each of the last cycles, oldest at the left.
+//! A spark line: items written in each of the last cycles, the newest at the right.
 
 use crate::theme::tokens;
 use egui::accesskit::Role;
@@ -16,8 +16,14 @@ pub fn spark(ui: &mut Ui, values: &[u32]) {
         return;
     }
     let step = (rect.width() / 24.0).floor().max(2.0);
-    let mut x = rect.left();
-    for value in values.iter().rev().take(24).rev() {
+    let base = egui::Rect::from_min_max(
+        rect.left_bottom() - vec2(0.0, 1.0),
+        rect.left_bottom() + vec2(step * 24.0, 0.0),
+    );
+    ui.painter().rect_filled(base, 0.0, t.line);
+    let mut x = rect.left() + step * 24.0;
+    for value in values.iter().rev().take(24) {
+        x -= step;
         #[expect(clippy::cast_precision_loss, reason = "a height of at most 18 points")]
         let share = if most == 0 { 0.0 } else { *value as f32 / most as f32 };
         let height = if *value == 0 { 1.0 } else { (share * rect.height()).max(2.5) };
@@ -27,7 +33,6 @@ pub fn spark(ui: &mut Ui, values: &[u32]) {
             pos2(x + (step - 1.0).max(1.0), rect.bottom()),
         );
         ui.painter().rect_filled(bar, 0.0, colour);
-        x += step;
     }
 }
 

@@ -44,6 +44,9 @@ impl StepLine {
 /// Draws the list.
 pub fn steps_ui(ui: &mut Ui, steps: &[StepLine]) {
     let t = tokens(ui);
+    // All ten steps are to be seen at once.
+    ui.spacing_mut().item_spacing.y = 1.0;
+    ui.spacing_mut().interact_size.y = 24.0;
     for line in steps {
         let row = ui.horizontal(|ui| {
             let (tone, detail, time) = match line {
