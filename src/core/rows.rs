@@ -98,7 +98,7 @@ pub struct ItemRow {
     pub seen: i64,
     /// The pair that it is part of.
     pub pair: Option<PairId>,
-    /// Hashed keys by which its twin can be found; `None` until it was read for matching.
+    /// Hashed keys by which its twin can be found; `None` until it was read for matching, and once it has a twin.
     pub match_keys: Option<Vec<MatchKey>>,
 }
 

@@ -3,6 +3,7 @@
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
 use crate::codes::{Code as _, id_key, match_bytes, millis, pair_bytes};
 use crate::hashes;
+use crate::lists;
 use crate::queue::still_held;
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::Module;
@@ -27,8 +28,8 @@ pub(crate) async fn commit(
     let mut items = changes.items.as_slice();
     while !items.is_empty() {
         let (now, later) = items.split_at(distinct(items));
-        put_items(connection, now).await?;
-        put_match_keys(connection, now).await?;
+        let stored = put_items(connection, now).await?;
+        put_match_keys(connection, &stored).await?;
         items = later;
     }
     let pairs: BTreeMap<PairId, &PairRow> = changes.pairs.iter().map(|p| (p.id, p)).collect();
@@ -91,7 +92,8 @@ fn distinct(items: &[ItemRow]) -> usize {
     items.iter().take(ROWS_A_STATEMENT).take_while(|i| first(i)).count()
 }
 
-async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<(), StoreError> {
+/// Stores items and answers how they are stored now.
+async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<Vec<ItemRow>, StoreError> {
     let mut upsert = Builder::new(
         "INSERT INTO item (member, module, side, id, version, presence, dirty, seen, pair, match_keys) ",
     );
@@ -116,18 +118,19 @@ async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<(),
          seen = CASE WHEN item.seen > excluded.seen THEN item.seen ELSE excluded.seen END, \
          pair = excluded.pair, \
          match_keys = CASE WHEN item.seen > excluded.seen AND excluded.pair IS NULL THEN item.match_keys \
-                      ELSE excluded.match_keys END",
+                      ELSE excluded.match_keys END \
+         RETURNING member, module, side, id, version, presence, dirty, seen, pair, match_keys",
     );
-    upsert.build().execute(connection).await.map(drop).map_err(broken)
+    let stored = upsert.build().fetch_all(connection).await.map_err(broken)?;
+    stored.iter().map(lists::item).collect()
 }
 
-/// Unpaired items are found by their keys; paired ones no more.
+/// Items without a twin are found by their keys; with one they have none.
 async fn put_match_keys(connection: &mut Connection, items: &[ItemRow]) -> Result<(), StoreError> {
     let ids: Vec<_> = items.iter().map(|i| (i.member, i.module, i.side, i.id.clone())).collect();
     forget(connection, "match_key", &ids).await?;
-    let unpaired = items.iter().filter(|i| i.pair.is_none());
     let keys: Vec<_> =
-        unpaired.flat_map(|i| i.match_keys.iter().flatten().map(move |key| (i, key))).collect();
+        items.iter().flat_map(|i| i.match_keys.iter().flatten().map(move |key| (i, key))).collect();
     for keys in keys.chunks(ROWS_A_STATEMENT) {
         let mut insert = Builder::new("INSERT INTO match_key (member, module, side, rule, hash, id) ");
         insert.push_values(keys, |mut row, (item, key)| {

@@ -100,7 +100,7 @@ impl Model {
 
     pub fn matches(&self, module: Module, side: Side) -> BTreeMap<MatchKey, Vec<RemoteId>> {
         let mut found: BTreeMap<MatchKey, BTreeSet<RemoteId>> = BTreeMap::new();
-        for item in self.unpaired(module, side) {
+        for item in self.items(module, side).into_iter().filter(|i| i.presence == Presence::Present) {
             for key in item.match_keys.iter().flatten() {
                 found.entry(*key).or_default().insert(item.id.clone());
             }

@@ -187,7 +187,7 @@ impl SyncStore for SqlStore {
                 let mut select = Builder::new(
                     "SELECT k.hash, k.id FROM match_key k JOIN item i ON i.member = k.member \
                      AND i.module = k.module AND i.side = k.side AND i.id = k.id \
-                     WHERE i.pair IS NULL AND i.match_keys IS NOT NULL AND i.presence = 1 AND k.member = ",
+                     WHERE i.match_keys IS NOT NULL AND i.presence = 1 AND k.member = ",
                 );
                 select.push_bind(member.0).push(" AND k.module = ").push_bind(module.code());
                 select.push(" AND k.side = ").push_bind(side.code()).push(" AND k.rule = ");

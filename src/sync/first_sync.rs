@@ -362,6 +362,17 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let (now, _) = now_of(fetched);
         let Now::Present { version, .. } = &now else { return Ok(()) };
         let twin_row = self.cycle.ctx.store.item(member, module, side.other(), &id).await?;
+        // The twin may be alone in a pair of its own (held or failed until now): the two pairs become one.
+        let of_twin = match twin_row.as_ref().and_then(|row| row.pair) {
+            Some(id) => self.cycle.ctx.store.pairs(member, &[id]).await?.pop(),
+            None => None,
+        };
+        if let Some(other) = &of_twin
+            && self.cycle.ctx.store.open_intents(member).await?.iter().any(|i| i.pair == other.id)
+        {
+            // What is being written for it decides; the next cycle looks again.
+            return Ok(());
+        }
         let twin_side =
             PairSide { id, version: version.clone(), seen: Hashes::default(), sent: Hashes::default() };
         let own = PairSide {
@@ -370,9 +381,25 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             seen: Hashes::default(),
             sent: Hashes::default(),
         };
-        let mut pair = candidate.pair.unwrap_or_else(|| self.new_pair(PairState::Linked));
+        let mut pair = match (candidate.pair, of_twin) {
+            (Some(own), Some(other)) if own.id != other.id => {
+                let reason = Some(format!("Joined with {}.", own.id));
+                commit.pairs.push(PairRow {
+                    mail: None,
+                    crm: None,
+                    state: PairState::Tombstoned,
+                    reason,
+                    ..other
+                });
+                own
+            }
+            (Some(own), _) => own,
+            (None, Some(other)) => other,
+            (None, None) => self.new_pair(PairState::Linked),
+        };
         pair.state = PairState::Linked;
         pair.reason = None;
+        pair.next_try = None;
         *pair.side_mut(side) = Some(own);
         *pair.side_mut(side.other()) = Some(twin_side);
         let own_now = Now::Present { version: candidate.version, item: candidate.item };
@@ -414,7 +441,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         // The link itself is stored before anything is written for it.
         for read in [&work.mail, &work.crm].into_iter().flatten() {
             let row = read.row.clone();
-            commit.items.extend(row.map(|row| ItemRow { pair: Some(work.pair.id), ..row }));
+            commit.items.extend(row.map(|row| ItemRow { pair: Some(work.pair.id), match_keys: None, ..row }));
         }
         commit.pairs.push(work.pair.clone());
         works.push(work);
@@ -449,9 +476,15 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         pair.reason = Some(why.clone());
         pair.next_try = None;
         let seen = self.cycle.hasher.item(&candidate.item);
+        let keys = matching::keys(&self.cycle.hasher, &candidate.item, None);
         *pair.side_mut(candidate.side) =
             Some(PairSide { id: candidate.id, version: candidate.version, seen, sent: Hashes::default() });
-        commit.items.extend(candidate.row.map(|row| ItemRow { dirty: false, pair: Some(pair.id), ..row }));
+        commit.items.extend(candidate.row.map(|row| ItemRow {
+            dirty: false,
+            pair: Some(pair.id),
+            match_keys: Some(keys),
+            ..row
+        }));
         commit.journal.push(journal::line(&pair, now, state.as_str(), "matching", why));
         commit.pairs.push(pair);
     }

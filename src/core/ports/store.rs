@@ -161,7 +161,8 @@ pub trait SyncStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ItemRow>, StoreError>;
 
-    /// For each key, the ids of present unpaired items on a side that have it.
+    /// For each key, the ids of present items on a side that have it: unpaired ones, and those that are alone in a pair
+    /// (held or failed). Items with a twin have no match keys.
     async fn matches(
         &self,
         member: MemberId,

@@ -4,6 +4,8 @@
 mod check;
 mod fake;
 mod random;
+#[cfg(test)]
+mod scenarios;
 mod store;
 #[cfg(test)]
 mod tests;

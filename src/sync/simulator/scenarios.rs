@@ -1,0 +1,159 @@
+//! What a user would tell as a story, one test each.
+
+use super::world::by_serial;
+use super::{Faults, Knobs, World};
+use riva_core::documents::{Direction, SafetyLimit};
+use riva_core::item::{Field, Item, Module, Sensitivity, Value};
+use riva_core::rows::PairState;
+
+fn calm() -> World {
+    let knobs = Knobs {
+        crm_without_tombstones: false,
+        mail_can_tag: true,
+        crm_without_marker: false,
+        faults: Faults::default(),
+        kills: false,
+    };
+    World::new(7, knobs)
+}
+
+fn states(world: &World) -> Vec<(PairState, String)> {
+    world.store.all_pairs().into_iter().map(|p| (p.state, p.reason.unwrap_or_default())).collect()
+}
+
+/// A contact with a serial number and further changes, in the mailbox alone.
+fn in_the_mailbox(world: &mut World, change: impl Fn(&mut Item)) {
+    let mut item = world.new_contact();
+    change(&mut item);
+    world.mail.user_create(item);
+}
+
+#[test]
+fn more_deletions_than_allowed_are_held() {
+    let mut world = calm();
+    for _ in 0..30 {
+        in_the_mailbox(&mut world, |_| {});
+    }
+    world.settle(5);
+    assert_eq!(world.crm.live().len(), 30);
+    world.policy.safety.contacts = SafetyLimit { items: 250, percent: 25 };
+    for (id, _) in world.crm.live().into_iter().take(20) {
+        world.crm.user_delete(&id);
+    }
+    let before = world.mail.writes();
+    world.settle(3);
+    assert_eq!(world.mail.live().len(), 30, "nothing was deleted");
+    assert_eq!(world.mail.writes(), before);
+    let held = states(&world)
+        .iter()
+        .filter(|(s, why)| *s == PairState::Held && why.contains("Delete Safety"))
+        .count();
+    assert_eq!(held, 20);
+}
+
+#[test]
+fn a_few_deletions_pass() {
+    let mut world = calm();
+    for _ in 0..30 {
+        in_the_mailbox(&mut world, |_| {});
+    }
+    world.settle(5);
+    world.policy.safety.contacts = SafetyLimit { items: 250, percent: 25 };
+    for (id, _) in world.crm.live().into_iter().take(3) {
+        world.crm.user_delete(&id);
+    }
+    world.settle(3);
+    assert_eq!(world.mail.live().len(), 27);
+}
+
+#[test]
+fn an_emptied_side_deletes_nothing_on_the_other() {
+    let mut world = calm();
+    for _ in 0..8 {
+        in_the_mailbox(&mut world, |_| {});
+    }
+    world.settle(5);
+    world.policy.safety.contacts = SafetyLimit { items: 250, percent: 100 };
+    for (id, _) in world.crm.live() {
+        world.crm.user_delete(&id);
+    }
+    world.settle(3);
+    assert_eq!(world.mail.live().len(), 8);
+}
+
+#[test]
+fn two_with_one_address_are_a_possible_duplicate() {
+    let mut world = calm();
+    let item = world.new_contact();
+    world.mail.user_create(item.clone());
+    world.mail.user_create(item.clone());
+    world.crm.user_create(item);
+    world.settle(4);
+    assert_eq!(
+        (world.mail.live().len(), world.crm.live().len()),
+        (2, 1),
+        "nothing is linked by guess, or made again"
+    );
+    assert!(
+        states(&world).iter().all(|(s, why)| *s == PairState::Held && why.starts_with("Possible duplicate"))
+    );
+}
+
+#[test]
+fn a_private_item_never_reaches_the_crm() {
+    let mut world = calm();
+    in_the_mailbox(&mut world, |item| item.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Private)));
+    world.settle(4);
+    assert!(world.crm.live().is_empty());
+    // Once it is not private any more, it is synced.
+    let (id, _) = world.mail.live().remove(0);
+    world.mail.user_edit(&id, |item| item.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Normal)));
+    world.settle(4);
+    assert_eq!(world.crm.live().len(), 1);
+}
+
+#[test]
+fn a_series_is_held_with_its_reason() {
+    let mut world = calm();
+    let mut item = Item::new(Module::Calendar);
+    item.set_text(Field::Summary, "Stand-up #1");
+    item.set_text(Field::Recurrence, "RRULE:FREQ=DAILY");
+    world.mail.user_create(item);
+    world.settle(4);
+    assert!(world.crm.live().is_empty());
+    assert!(matches!(states(&world).as_slice(), [(PairState::Held, why)] if why.contains("series")));
+}
+
+#[test]
+fn one_direction_writes_one_side_alone() {
+    for direction in [Direction::MailToCrm, Direction::CrmToMail] {
+        let mut world = calm();
+        if let Some(contacts) = &mut world.policy.modules.contacts {
+            contacts.direction = direction;
+        }
+        let (mine, theirs) = (world.new_contact(), world.new_contact());
+        world.mail.user_create(mine);
+        world.crm.user_create(theirs);
+        world.settle(4);
+        let (mail, crm) = (by_serial(&world.mail).len(), by_serial(&world.crm).len());
+        match direction {
+            Direction::MailToCrm => assert_eq!((mail, crm, world.mail.writes()), (1, 2, 0)),
+            _ => assert_eq!((mail, crm, world.crm.writes()), (2, 1, 0)),
+        }
+    }
+}
+
+#[test]
+fn a_deleted_contact_does_not_come_back() {
+    let mut world = calm();
+    in_the_mailbox(&mut world, |_| {});
+    world.settle(4);
+    let (id, _) = world.mail.live().remove(0);
+    world.mail.user_delete(&id);
+    world.settle(3);
+    assert_eq!(world.crm.live().len(), 1, "a contact deleted in the mailbox stays in the CRM");
+    let (record, _) = world.crm.live().remove(0);
+    world.crm.user_edit(&record, |item| item.set_text(Field::DisplayName, "Edited later"));
+    world.settle(3);
+    assert!(world.mail.live().is_empty(), "and does not come back when it is edited there");
+}
