@@ -78,6 +78,7 @@ class Journey:
         self.fill_screen("Riva Manager")
         self.robot.click("Light theme")
         self.robot.wait(CRM)
+        self.robot.until(lambda: share_of_a_core(self.demo.pid, 0.5) < 5, "the window comes to rest")
 
     def fill_screen(self, title):
         """Without a window manager nobody else gives the window the whole screen."""

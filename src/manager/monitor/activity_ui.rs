@@ -8,7 +8,10 @@ use crate::theme::{Tone, glyph, icon, strong_family, tokens};
 use crate::widgets::{buttons, chip, trouble};
 use chrono::{DateTime, Utc};
 use egui::accesskit::Role;
-use egui::{Align, Context, Frame, Layout, Margin, RichText, ScrollArea, Ui, WidgetInfo};
+use egui::{
+    Align, Context, Frame, Layout, Margin, Response, RichText, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo,
+    vec2,
+};
 use lucide_icons::Icon;
 use riva_core::activity::{ActivityLine, Level};
 
@@ -24,7 +27,7 @@ pub fn window_ui(
     actions: &mut Vec<Action>,
 ) {
     let title = format!("Monitor Activity - {} - {}", activity.address, activity.policy);
-    crate::app::window(ctx, id, &title, [760.0, 540.0], actions, |ui, actions| {
+    crate::app::window(ctx, id, &title, [760.0, 584.0], actions, |ui, actions| {
         let verdicts = activity.verdicts(now);
         ui.columns(3, |columns| {
             for (ui, verdict) in columns.iter_mut().zip(&verdicts) {
@@ -136,6 +139,13 @@ fn log_ui(ui: &mut Ui, activity: &mut Activity) {
     });
 }
 
+/// A text in a column of this width: figures are not all of one width.
+fn in_column(ui: &mut Ui, width: f32, text: RichText) -> Response {
+    let (rect, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
+    let column = UiBuilder::new().max_rect(rect).layout(Layout::left_to_right(Align::Center));
+    ui.new_child(column).label(text)
+}
+
 fn line_ui(ui: &mut Ui, line: &ActivityLine) {
     let t = tokens(ui);
     let (tone, ink) = match line.level {
@@ -145,17 +155,16 @@ fn line_ui(ui: &mut Ui, line: &ActivityLine) {
     };
     ui.horizontal(|ui| {
         ui.set_height(ROW);
-        ui.label(RichText::new(age::time_of_day(line.at)).color(t.weak).size(12.5))
-            .on_hover_text(age::exact(line.at));
+        let time = RichText::new(age::time_of_day(line.at)).color(t.weak).size(12.5);
+        in_column(ui, 54.0, time).on_hover_text(age::exact(line.at));
         let sign = if line.level == Level::Info {
             RichText::new(" ")
         } else {
             icon(chip::tone_icon(tone)).color(ink).size(12.5)
         };
         ui.add_sized([16.0, ROW], egui::Label::new(sign)).on_hover_text(level_word(line.level));
-        if let Some(module) = line.module {
-            ui.label(RichText::new(module.to_string()).color(t.weak).size(12.5));
-        }
+        let module = line.module.map_or_else(String::new, |module| module.to_string());
+        in_column(ui, 56.0, RichText::new(module).color(t.weak).size(12.5));
         let text = RichText::new(&line.text).color(ink).size(12.5);
         ui.add(egui::Label::new(text).truncate());
     });

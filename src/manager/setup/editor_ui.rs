@@ -39,7 +39,7 @@ pub fn window_ui(
     actions: &mut Vec<Action>,
 ) {
     let title = editor.title();
-    crate::app::window(ctx, id, &title, [740.0, 640.0], actions, |ui, actions| {
+    crate::app::window(ctx, id, &title, [764.0, 640.0], actions, |ui, actions| {
         let mut act = |action| actions.push(Action::Connection(id, action));
         let tabs = Tab::ALL.map(|(tab, title)| (tab, title, tab == Tab::General || editor.name.is_some()));
         crate::app::tabs(ui, &mut editor.tab, &tabs);

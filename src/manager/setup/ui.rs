@@ -12,10 +12,10 @@ use riva_core::documents::SystemKind;
 
 const COLUMNS: [Column; 6] = [
     Column::text("Name", 184.0, 0.6),
-    Column::text("System", 116.0, 0.8),
+    Column::text("System", 112.0, 0.8),
     Column::text("Address", 118.0, 0.6),
     Column::text("Account", 110.0, 1.8),
-    Column::text("Last test", 146.0, 0.0),
+    Column::text("Last test", 158.0, 0.0),
     Column::text("Used by", 80.0, 0.0),
 ];
 

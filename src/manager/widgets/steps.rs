@@ -62,8 +62,8 @@ pub fn steps_ui(ui: &mut Ui, steps: &[StepLine]) {
             } else {
                 glyph(ui, tone_icon(tone), ink, 15.0);
             }
-            ui.allocate_ui(egui::vec2(230.0, 20.0), |ui| {
-                ui.set_min_width(230.0);
+            ui.allocate_ui(egui::vec2(218.0, 20.0), |ui| {
+                ui.set_min_width(218.0);
                 ui.label(RichText::new(line.step().title()));
             });
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
