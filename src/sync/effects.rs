@@ -6,7 +6,7 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::hash::FieldHasher;
 use crate::journal;
-use crate::plan::BothCaps;
+use crate::plan::{BothCaps, differs};
 use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{PairId, RemoteId, Version};
@@ -76,6 +76,9 @@ pub(crate) struct Read {
     pub version: Version,
     pub hashes: Hashes,
     pub row: Option<ItemRow>,
+    /// More has changed there than what we wrote: a user was at it between our reading and our writing. The row stays
+    /// dirty.
+    pub more_changed: bool,
 }
 
 /// A pair with what is to be written for it, in order.
@@ -408,15 +411,18 @@ impl Effects<'_, '_> {
             return;
         }
         let Some(at) = at else { return };
-        // What the side shows now; if it could not be read back, what it showed before, with what was sent.
-        let shown = item.map_or_else(
-            || {
-                let mut hashes = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
-                hashes.0.extend(sends.0.clone());
-                hashes
-            },
-            |item| self.hasher.item(item),
-        );
+        // What the plan was made of, with what was sent as the side shows it now. Whatever else it shows by now was not
+        // planned: taken for the base, a user's edit would never reach the other side.
+        let mut shown = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
+        let mut more_changed = false;
+        match item.map(|item| self.hasher.item(item)) {
+            None => shown.0.extend(sends.0.clone()),
+            Some(all) if kind == IntentKind::Create => shown = all,
+            Some(all) => {
+                adopt_fields(&mut shown, &all, &sends);
+                more_changed = differs(&shown, &all);
+            }
+        }
         let (mut seen, mut sent) = match work.pair.side(side) {
             Some(old) if kind == IntentKind::Update => (old.seen.clone(), old.sent.clone()),
             _ => (Hashes::default(), Hashes::default()),
@@ -438,14 +444,15 @@ impl Effects<'_, '_> {
             id: at.id.clone(),
             version: at.version.clone(),
             presence: Presence::Present,
-            dirty: false,
+            dirty: more_changed,
             seen: old_row.as_ref().filter(|r| r.id == at.id).map_or(0, |r| r.seen),
             pair: Some(work.pair.id),
             match_keys: None,
         };
         commit.items.push(row.clone());
         *work.pair.side_mut(side) = Some(PairSide { id: at.id, version: at.version.clone(), seen, sent });
-        *work.read_mut(side) = Some(Read { version: at.version, hashes: shown, row: Some(row) });
+        *work.read_mut(side) =
+            Some(Read { version: at.version, hashes: shown, row: Some(row), more_changed });
         if work.writes.is_empty() {
             finish(work, commit);
         } else {
@@ -544,7 +551,8 @@ impl Effects<'_, '_> {
             commit.items.extend(row.map(|row| ItemRow {
                 id: at.id.clone(),
                 version: at.version.clone(),
-                dirty: false,
+                // Where a system cannot make a write depend on a version, a user's edit may be in this one too.
+                dirty: true,
                 pair: Some(work.pair.id),
                 ..row
             }));
@@ -591,7 +599,7 @@ pub(crate) fn clean(work: &Work, commit: &mut Commit) {
         // An item that is alone in its pair may still find its twin.
         let alone = work.pair.mail.is_none() || work.pair.crm.is_none();
         commit.items.extend(row.map(|row| ItemRow {
-            dirty: false,
+            dirty: read.more_changed,
             version: read.version.clone(),
             pair: Some(work.pair.id),
             match_keys: row.match_keys.clone().filter(|_| alone),

@@ -538,7 +538,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             seen: hashes.clone(),
             sent: Hashes::default(),
         });
-        let read = Some(Read { version: candidate.version, hashes, row: candidate.row });
+        let read = Some(Read { version: candidate.version, hashes, row: candidate.row, more_changed: false });
         let (mail, crm) = if candidate.side == Side::Mail { (read, None) } else { (None, read) };
         let row = if target == Side::Crm { 15 } else { 16 };
         works.push(Work {

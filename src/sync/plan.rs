@@ -232,7 +232,7 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
 }
 
 /// Whether any field that is shown now differs from then. A field that is not shown says nothing.
-fn differs(then: &Hashes, now: &Hashes) -> bool {
+pub(crate) fn differs(then: &Hashes, now: &Hashes) -> bool {
     let removed = then.0.keys().filter(|k| k.contains('/')).any(|k| {
         let field = k.split('/').next().unwrap_or_default();
         now.0.contains_key(field) && !now.0.contains_key(k)

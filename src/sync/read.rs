@@ -31,7 +31,7 @@ impl Reading {
         let read = |now: &Now, row: &Option<ItemRow>| match now {
             Now::Present { version, item } => {
                 let row = row.clone().map(|row| ItemRow { presence: Presence::Present, ..row });
-                Some(Read { version: version.clone(), hashes: hasher.item(item), row })
+                Some(Read { version: version.clone(), hashes: hasher.item(item), row, more_changed: false })
             }
             _ => row.clone().map(|row| {
                 let presence = match now {
@@ -43,6 +43,7 @@ impl Reading {
                     version: row.version.clone(),
                     hashes: Hashes::default(),
                     row: Some(ItemRow { presence, ..row }),
+                    more_changed: false,
                 }
             }),
         };

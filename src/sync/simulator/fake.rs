@@ -4,7 +4,7 @@ use super::random::Random;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
-use riva_core::item::{Item, Module, Value};
+use riva_core::item::{Body, Field, Item, Module, Value};
 use riva_core::ports::{
     Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,
     ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
@@ -55,6 +55,8 @@ pub struct Faults {
     pub not_now: u32,
     /// A version changes although the content does not.
     pub token_churn: u32,
+    /// A user edits another field of an item right after we have written it, before our answer is made.
+    pub meddled: u32,
     /// The cursor is forgotten.
     pub cursor_lost: u32,
 }
@@ -392,9 +394,14 @@ impl SilentWriter for FakeSide {
                     }
                     let version = state.bump(&patch.id);
                     state.writes += 1;
+                    let chance = state.faults.meddled;
+                    let meddled = state.random.percent(chance).then(|| meddle(patch, version)).flatten();
                     let Some(stored) = state.items.get_mut(&patch.id) else { return Err(ItemError::Gone) };
                     for (field, value) in &patch.set {
                         stored.item.set(*field, value.clone());
+                    }
+                    if let Some((field, value)) = meddled {
+                        stored.item.set(field, value);
                     }
                     (self.normalise)(&mut stored.item);
                     stored.version = version;
@@ -489,6 +496,16 @@ impl FakeSide {
             .collect();
         Ok(FeedPage { changes, cursor: page.cursor, more: page.more })
     }
+}
+
+/// What a user edits besides a patch.
+fn meddle(patch: &Patch, token: u64) -> Option<(Field, Value)> {
+    let text = format!("meddled {token}");
+    let (field, value) = match patch.base.module {
+        Module::Contacts => (Field::Notes, Value::body(Body::plain(text))),
+        _ => (Field::Location, Value::text(text)),
+    };
+    (!patch.set.contains_key(&field)).then_some((field, value))
 }
 
 /// A field that was not given is empty, and known to be.

@@ -11,14 +11,15 @@ const CALM: Knobs = Knobs {
     kills: false,
 };
 const NO_FAULTS: Faults =
-    Faults { lost_answer: 0, unavailable: 0, not_now: 0, token_churn: 0, cursor_lost: 0 };
+    Faults { lost_answer: 0, unavailable: 0, not_now: 0, token_churn: 0, meddled: 0, cursor_lost: 0 };
 
 fn seeds(default: u64) -> u64 {
     std::env::var("RIVA_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
 }
 
 fn knobs(seed: u64) -> Knobs {
-    let faults = Faults { lost_answer: 6, unavailable: 4, not_now: 4, token_churn: 10, cursor_lost: 3 };
+    let faults =
+        Faults { lost_answer: 6, unavailable: 4, not_now: 4, token_churn: 10, meddled: 8, cursor_lost: 3 };
     Knobs {
         crm_without_tombstones: seed.is_multiple_of(3),
         mail_can_tag: !seed.is_multiple_of(2),
