@@ -12,9 +12,9 @@ use lucide_icons::Icon;
 use riva_api::QueueRow;
 
 const COLUMNS: [Column; 8] = [
-    Column::text("User", 214.0, 2.4),
+    Column::text("User", 206.0, 2.4),
     Column::text("Policy", 80.0, 0.5),
-    Column::text("State", 184.0, 0.6),
+    Column::text("State", 204.0, 0.8),
     Column::text("Next sync", 88.0, 0.2),
     Column::text("Last success", 104.0, 0.2),
     Column::number("Items", 62.0),

@@ -87,7 +87,13 @@ fn general_ui(ui: &mut Ui, editor: &mut ConnectionEditor) {
     };
     form::fact(ui, "System", f.system.title());
     if f.is_new() {
-        form::text(ui, "Name", &mut f.name, "exchange", error("name"));
+        let name = match f.system {
+            SystemKind::ExchangeEws => "exchange",
+            SystemKind::Caldav => "calendars",
+            SystemKind::Salesforce => "salesforce",
+            SystemKind::Odoo => "odoo",
+        };
+        form::text(ui, "Name", &mut f.name, name, error("name"));
     } else {
         form::fact(ui, "Name", &f.name);
     }

@@ -104,20 +104,18 @@ impl Notices {
                         ui.horizontal(|ui| {
                             let (ink, _) = t.tone(notice.tone);
                             glyph(ui, tone_icon(notice.tone), ink, 16.0);
-                            let copies = !notice.more.is_empty();
-                            let room = ui.available_width() - if copies { 76.0 } else { 38.0 };
-                            ui.allocate_ui(vec2(room, 0.0), |ui| {
-                                ui.set_min_width(room);
-                                ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                                if buttons::bare_icon(ui, Icon::X, "Close message").clicked() {
+                                    closed = Some(notice.number);
+                                }
+                                let copies = !notice.more.is_empty();
+                                if copies && buttons::bare_icon(ui, Icon::Copy, "Copy message").clicked() {
+                                    ui.ctx().copy_text(notice.more.clone());
+                                }
+                                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                                     ui.add(egui::Label::new(&notice.text).wrap());
                                 });
                             });
-                            if copies && buttons::bare_icon(ui, Icon::Copy, "Copy message").clicked() {
-                                ui.ctx().copy_text(notice.more.clone());
-                            }
-                            if buttons::bare_icon(ui, Icon::X, "Close message").clicked() {
-                                closed = Some(notice.number);
-                            }
                         });
                     });
                 }
