@@ -49,8 +49,9 @@ impl Drop for Tenant {
 }
 
 impl Tenant {
-    /// Sandbox and workspace; the policy has no users yet, the agent does not run.
-    pub async fn new() -> Self {
+    /// Sandbox and workspace; the policy has no users yet, the agent does not run. Without `markers` the connection does
+    /// not use the CRM's external id field: what was made there cannot be looked for.
+    pub async fn new(markers: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let workspace = folder.path().join("workspace");
         Admin::create_workspace(&workspace).unwrap();
@@ -82,6 +83,9 @@ impl Tenant {
         for (name, address) in [("exchange", exchange.as_str()), ("salesforce", sandbox.salesforce_url())] {
             let mut connection = admin.connection(&ConnectionName::from(name)).unwrap();
             connection.address = address.parse().unwrap();
+            if !markers {
+                connection.options.remove("sync_key_field");
+            }
             admin.save_connection(&connection, &ChangeEntry { why: "where it listens".into() }).unwrap();
         }
         let mut policy = admin.policy(&"sales-team".into()).unwrap();
