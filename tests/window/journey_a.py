@@ -73,7 +73,7 @@ class Journey:
 
     def open_demo(self):
         self.demo = self.start("demo", "--folder", self.workspace)
-        self.robot.attach(self.demo.pid)
+        self.robot.attach(self.demo)
         self.robot.wait("Agent running")
         self.fill_screen("Riva Manager")
         self.robot.click("Light theme")
@@ -165,7 +165,7 @@ class Journey:
         """A Manager of its own on the workspace: the demo's process hosts the sandbox, too, and works for it."""
         self.manager = self.start("--workspace", self.workspace)
         self.robot = Robot(self.pictures)
-        self.robot.attach(self.manager.pid)
+        self.robot.attach(self.manager)
         self.robot.wait(CRM)
         self.robot.wait("Agent running")
         self.fill_screen("Riva Manager")
@@ -241,6 +241,7 @@ def main():
         for process in journey.running:
             if process.poll() is None:
                 process.kill()
+                process.wait()
     print(f"{journey.passed} passed, {journey.failed} failed")
     return 1 if journey.failed else 0
 

@@ -5,7 +5,6 @@ Nodes vanish while the tree is walked, because the window is alive: every look i
 
 import os
 import subprocess
-import sys
 import time
 
 import pyatspi
@@ -28,10 +27,13 @@ class Robot:
         self.application = None
         self.bus = None
 
-    def attach(self, pid):
-        """Takes the application of this process in hand."""
+    def attach(self, process):
+        """Takes the application of this process (a Popen) in hand."""
+        pid = process.pid
 
         def found():
+            if process.poll() is not None:
+                raise Failed(f"it ended at once, with {process.returncode}")
             desktop = pyatspi.Registry.getDesktop(0)
             for child in desktop:
                 if child is not None and child.get_process_id() == pid and child.childCount > 0:
@@ -46,6 +48,8 @@ class Robot:
         while True:
             try:
                 seen = look()
+            except Failed:
+                raise
             except Exception:  # noqa: BLE001 - any error of the bus means that a node has gone; look again
                 seen = None
             if seen:
@@ -77,6 +81,8 @@ class Robot:
 
     def everything(self):
         """All that can be read now, for the message of a failure."""
+        if self.application is None:
+            return "no window"
         texts = []
         for node in self.nodes():
             try:
@@ -182,14 +188,3 @@ def share_of_a_core(pid, seconds):
     time.sleep(seconds)
     took = time.monotonic() - began
     return 100.0 * (cpu_ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / took
-
-
-def dump(pid):
-    """Prints the tree of an application, to write a robot by."""
-    robot = Robot(".")
-    robot.attach(pid)
-    print(robot.everything())
-
-
-if __name__ == "__main__":
-    dump(int(sys.argv[1]))
