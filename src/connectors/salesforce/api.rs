@@ -103,6 +103,11 @@ impl Api {
         self.heard().date
     }
 
+    /// The server's clock, or where it has not told yet, ours.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.server_time().unwrap_or_else(Utc::now)
+    }
+
     fn heard(&self) -> std::sync::MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,9 +4,10 @@
 use super::api::Api;
 use super::soql;
 use super::user::{Layouts, deleted, key_of};
+use super::version::version;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind};
-use riva_core::ids::{CrmUserId, Cursor, RemoteId, Version};
+use riva_core::ids::{CrmUserId, Cursor, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Change, FeedChange, FeedPage};
 use serde_json::Value as Json;
@@ -97,9 +98,9 @@ pub async fn page(
         position.condition()
     );
     let records = api.query(&query, true).await?;
-    let mut changes: Vec<FeedChange> = records.iter().filter_map(change).collect();
+    let now = api.now();
+    let mut changes: Vec<FeedChange> = records.iter().filter_map(|record| change(record, now)).collect();
     let mut tombstones = position.tombstones;
-    let now = api.server_time().unwrap_or_else(Utc::now);
     if position.after.is_none() && now - tombstones >= TOMBSTONES_EVERY {
         if now - tombstones > TOMBSTONES_KEPT {
             return Err(CallError::CursorLost(
@@ -133,7 +134,7 @@ fn id_of(change: &Change) -> &str {
     }
 }
 
-fn change(record: &Json) -> Option<FeedChange> {
+fn change(record: &Json, now: DateTime<Utc>) -> Option<FeedChange> {
     let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
     let is = |name: &str| record.get(name).and_then(Json::as_bool).unwrap_or(false);
     let id = RemoteId::new(record.get("Id")?.as_str()?);
@@ -146,7 +147,7 @@ fn change(record: &Json) -> Option<FeedChange> {
     }
     let concerns = Some(text("OwnerId")).filter(|o| !o.is_empty()).map(CrmUserId::from);
     Some(FeedChange {
-        change: Change::Seen { id, version: Version::new(text("SystemModstamp")) },
+        change: Change::Seen { id, version: version(text("SystemModstamp"), now) },
         concerns: concerns.into_iter().collect(),
     })
 }
@@ -181,9 +182,9 @@ mod tests {
     #[test]
     fn a_merged_contact_is_not_deleted() {
         let base = json!({"Id": "003000000000001", "SystemModstamp": "s", "OwnerId": "005000000000001", "IsDeleted": true});
-        assert!(matches!(change(&base).map(|c| c.change), Some(Change::Deleted { .. })));
+        assert!(matches!(change(&base, Utc::now()).map(|c| c.change), Some(Change::Deleted { .. })));
         let mut merged = base;
         merged["MasterRecordId"] = json!("003000000000002");
-        assert!(matches!(change(&merged).map(|c| c.change), Some(Change::Seen { .. })));
+        assert!(matches!(change(&merged, Utc::now()).map(|c| c.change), Some(Change::Seen { .. })));
     }
 }

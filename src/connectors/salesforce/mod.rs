@@ -17,6 +17,7 @@ mod layout;
 mod soql;
 mod token;
 mod user;
+mod version;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
 use api::Api;

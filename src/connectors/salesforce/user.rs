@@ -3,6 +3,7 @@
 use super::api::{Api, Refusal};
 use super::layout::Layout;
 use super::soql;
+use super::version::{is_still, version};
 use super::{contact, event};
 use async_trait::async_trait;
 use http::Method;
@@ -108,7 +109,7 @@ impl User {
         };
         match item {
             Ok(item) => Fetched::Present {
-                version: Version::new(text("SystemModstamp")),
+                version: version(text("SystemModstamp"), self.api.now()),
                 marker: self.layouts.sync_key.as_ref().and_then(|key| text(key).parse().ok()),
                 item: Box::new(item),
             },
@@ -118,7 +119,7 @@ impl User {
 
     /// The deletions that Salesforce still knows of, among these ids: those whose recycle bin was emptied too.
     async fn known_deleted(&self, object: &str, ids: &BTreeSet<&str>) -> Result<BTreeSet<String>, CallError> {
-        let now = self.api.server_time().unwrap_or_else(chrono::Utc::now);
+        let now = self.api.now();
         let from = now - chrono::Duration::days(14);
         let gone = deleted(&self.api, object, from, now).await?.0;
         Ok(gone.into_iter().filter(|id| ids.contains(key_of(id))).collect())
@@ -140,7 +141,7 @@ impl User {
                     return Err(ItemError::Gone);
                 }
                 let stamp = record.get("SystemModstamp").and_then(Json::as_str).unwrap_or_default();
-                if stamp == version.as_str() { Ok(()) } else { Err(ItemError::VersionMoved) }
+                if is_still(stamp, version) { Ok(()) } else { Err(ItemError::VersionMoved) }
             })
             .collect())
     }
@@ -317,7 +318,7 @@ impl Reader for User {
                 let text = |name: &str| r.get(name).and_then(Json::as_str);
                 Some(Listed {
                     id: RemoteId::new(text("Id")?),
-                    version: Version::new(text("SystemModstamp")?),
+                    version: version(text("SystemModstamp")?, self.api.now()),
                 })
             })
             .collect();
@@ -363,8 +364,10 @@ impl Reader for User {
         let mut found: BTreeMap<String, Vec<RemoteRef>> = BTreeMap::new();
         for record in self.api.query(&query, false).await? {
             let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
-            let at =
-                RemoteRef { id: RemoteId::new(text("Id")), version: Version::new(text("SystemModstamp")) };
+            let at = RemoteRef {
+                id: RemoteId::new(text("Id")),
+                version: version(text("SystemModstamp"), self.api.now()),
+            };
             found.entry(text(key).to_owned()).or_default().push(at);
         }
         Ok(texts.iter().map(|text| found.remove(text).unwrap_or_default()).collect())

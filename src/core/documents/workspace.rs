@@ -137,7 +137,9 @@ impl Workspace {
         if !self.exists() {
             return Err(AdminError::Refused {
                 what: format!("{} is not a Riva workspace: it has no riva.toml.", self.folder.display()),
-                remedy: "Name another folder with --workspace, or make one with `riva init` or in Riva Manager.".into(),
+                remedy:
+                    "Name another folder with --workspace, or make one with `riva init` or in Riva Manager."
+                        .into(),
             });
         }
         let mut texts = Texts::default();
