@@ -191,7 +191,13 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             }
             None => {}
         }
-        let (seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        let (mut seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        if pair.state == PairState::Tombstoned && pair.side(side).is_none() {
+            // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion.
+            pair.state = PairState::Linked;
+            pair.reason = None;
+            seen = self.cycle.hasher.item(item);
+        }
         *pair.side_mut(side) =
             Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
         commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });

@@ -6,7 +6,7 @@ use crate::merge::{Merged, Shown, merge};
 use crate::table::{Decision, Rules, SideState, decide};
 use riva_core::documents::{ConflictWinner, Policy};
 use riva_core::ids::Version;
-use riva_core::item::{Item, Module};
+use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::ModuleCapabilities;
 use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
 
@@ -220,8 +220,10 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
         (Some(_), Now::OutOfScope) => SideState::LeftScope,
         (Some(_), Now::Unreadable(_) | Now::None) => SideState::Unchanged,
         (Some(side), Now::Present { item, .. }) => {
-            if side.seen.0.is_empty() {
+            if side.seen.0.is_empty() && !untouched(hasher, item, &side.sent) {
                 SideState::New
+            } else if side.seen.0.is_empty() {
+                SideState::Unchanged
             } else if differs(&side.seen, &hasher.item(item)) {
                 SideState::Changed
             } else {
@@ -229,6 +231,20 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
             }
         }
     }
+}
+
+/// Whether an item that we made shows what was sent and nothing else: nobody was at it since.
+fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
+    !sent.0.is_empty()
+        && item.fields.iter().filter(|(_, value)| **value != Value::Blank).all(|(field, value)| {
+            let mut shown = Hashes::default();
+            hasher.insert(&mut shown, *field, value);
+            shown.0.iter().all(|(key, hash)| sent.0.get(key) == Some(hash))
+        })
+        && sent.0.keys().all(|key| {
+            let field = key.split('/').next().and_then(Field::from_word);
+            field.and_then(|f| item.get(f)).is_some_and(|value| *value != Value::Blank)
+        })
 }
 
 /// Whether any field that is shown now differs from then. A field that is not shown says nothing.
@@ -257,6 +273,22 @@ fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_item_of_ours_is_untouched_until_somebody_adds_to_it() {
+        let hasher = FieldHasher::new([1; 16]);
+        let mut item = Item::new(Module::Calendar);
+        item.set_text(Field::Summary, "Visit");
+        let sent = hasher.item(&item);
+        item.set(Field::Location, Value::Blank);
+        assert!(untouched(&hasher, &item, &sent));
+        assert!(!untouched(&hasher, &item, &Hashes::default()));
+        item.set_text(Field::Location, "Room 1");
+        assert!(!untouched(&hasher, &item, &sent));
+        item.set(Field::Location, Value::Blank);
+        item.set(Field::Summary, Value::Blank);
+        assert!(!untouched(&hasher, &item, &sent));
+    }
 
     #[test]
     fn a_removed_element_is_a_change() {
