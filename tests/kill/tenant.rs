@@ -200,13 +200,15 @@ impl Tenant {
         }
     }
 
-    /// Syncs until two rounds in a row write nothing and leave nothing to do.
+    /// Syncs until rounds over some seconds write nothing and leave nothing to do: Salesforce tells whole seconds, and what
+    /// changed in the second in which we read it is known to have changed only some seconds later.
     pub async fn settle(&self) {
         // An answer that was lost is waited for as long as a server may hide an item (30 s), refused items are tried
         // again after 30 s.
-        let deadline = Instant::now() + Duration::from_mins(2);
+        let deadline = Instant::now() + Duration::from_mins(4);
         let mut quiet = 0;
-        while quiet < 2 {
+        let mut quiet_since = Instant::now();
+        while quiet < 2 || quiet_since.elapsed() < Duration::from_secs(8) {
             let queue = self.a_cycle_each().await;
             let still = |row: &QueueRow| {
                 let state = &row.member.state;
@@ -217,9 +219,14 @@ impl Tenant {
                     || state.errors() > 0
                     || row.shown.kind == riva_core::queue::StateKind::Queued
                     || state.recent_writes.last() != Some(&0)
+                    // Due again long before its schedule: a write is in doubt, and not to be judged yet.
+                    || row.member.next_at < chrono::Utc::now() + chrono::Duration::minutes(2)
             };
             let busy: Vec<_> = queue.iter().filter(|row| still(row)).collect();
             quiet = if busy.is_empty() { quiet + 1 } else { 0 };
+            if quiet == 0 {
+                quiet_since = Instant::now();
+            }
             assert!(Instant::now() < deadline, "it does not settle: {busy:#?}\n{}", self.last_words());
             if quiet == 0 {
                 tokio::time::sleep(Duration::from_millis(500)).await;
