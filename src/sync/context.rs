@@ -129,13 +129,6 @@ impl CycleFault {
     }
 }
 
-/// What a module's part of a cycle did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ModuleOutcome {
-    /// Counts since the member's start are the caller's; these are this cycle's, with the state at its end.
-    pub counts: ModuleCounts,
-}
-
 /// What a cycle did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CycleOutcome {

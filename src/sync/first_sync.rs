@@ -4,7 +4,7 @@
 //! read yet.
 
 use crate::context::CycleFault;
-use crate::effects::{Read, Work, Write};
+use crate::effects::clean;
 use crate::journal;
 use crate::matching::{self, MatchRule, compatible};
 use crate::module_cycle::{ModuleCycle, away};
@@ -12,6 +12,7 @@ use crate::plan::{Deed, Now, SERIES_HELD, plan_pair};
 use crate::project::{map_item, required_default};
 use crate::read::{Reading, now_of};
 use crate::recover::Lost;
+use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::ids::{Marker, PairId, RemoteId, Version};
@@ -427,17 +428,12 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit.journal.push(journal::line(&work.pair, at, "link", &work.rule, work.title.clone()));
         match plan.deed {
             Deed::Merge(merged) => {
-                for side in [Side::Crm, Side::Mail] {
-                    let set = merged.to(side).clone();
-                    if let Some(base) = reading.now(side).item().filter(|_| !set.is_empty()) {
-                        work.writes.push(Write::Update { side, set, base: base.clone() });
-                    }
-                }
+                work.writes = reading.updates(&merged);
             }
             Deed::Become(state, reason) => {
                 work.pair.state = state;
                 work.pair.reason = Some(reason.clone());
-                crate::effects::clean(&work, commit);
+                clean(&work, commit);
                 commit.pairs.push(work.pair.clone());
                 self.cycle.line(Level::Warning, format!("{}: {reason}", work.title));
                 return Ok(());
@@ -553,7 +549,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             crm,
             rule: journal::row(row),
             title: candidate.item.title(),
-            fate: crate::effects::Fate::Open,
+            fate: Fate::Open,
             pair,
         });
         Ok(())

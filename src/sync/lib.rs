@@ -26,13 +26,13 @@ pub mod project;
 mod read;
 mod recover;
 pub mod table;
+mod work;
 
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;
 
 pub use context::{
-    CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, ModuleOutcome, RandomIds,
-    StopSignal,
+    CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, RandomIds, StopSignal,
 };
 pub use cycle::run_cycle;
 pub use feed::run_feed;

@@ -1,7 +1,7 @@
 //! One module's part of a cycle: what was observed is read, matched, planned and written, in slices.
 
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
-use crate::effects::{Effects, Fate, Work, Write, clean, finish};
+use crate::effects::{Effects, clean, finish};
 use crate::first_sync::{Candidate, FirstSync};
 use crate::guard;
 use crate::hash::FieldHasher;
@@ -10,6 +10,7 @@ use crate::observe::observe;
 use crate::plan::{BothCaps, Deed, ModuleRules, plan_pair};
 use crate::project::map_item;
 use crate::read::Reading;
+use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::ids::PairId;
 use riva_core::item::Module;
@@ -144,12 +145,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             Deed::Refresh => finish(&mut work, commit),
             Deed::Ignore => clean(&work, commit),
             Deed::Merge(merged) => {
-                for side in [Side::Crm, Side::Mail] {
-                    let set = merged.to(side).clone();
-                    if let Some(base) = reading.now(side).item().filter(|_| !set.is_empty()) {
-                        work.writes.push(Write::Update { side, set, base: base.clone() });
-                    }
-                }
+                work.writes = reading.updates(&merged);
                 for (field, winner) in &merged.conflicts {
                     let text = format!("{}: {field} was changed on both sides; {winner:?} wins", work.title);
                     commit.journal.push(journal::line(

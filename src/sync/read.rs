@@ -1,10 +1,11 @@
 //! Reading what pairs show now, a batch at a time.
 
 use crate::context::CycleFault;
-use crate::effects::{Fate, Read, Work};
 use crate::hash::FieldHasher;
+use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
+use crate::work::{Fate, Read, Work, Write};
 use riva_core::ids::{Marker, RemoteId};
 use riva_core::ports::Fetched;
 use riva_core::rows::{Hashes, ItemRow, PairRow, Presence, Side};
@@ -24,6 +25,16 @@ impl Reading {
             Side::Mail => &self.mail,
             Side::Crm => &self.crm,
         }
+    }
+
+    /// What a merge writes: the CRM first, then the mailbox.
+    pub fn updates(&self, merged: &Merged) -> Vec<Write> {
+        let of = |side| {
+            let set = merged.to(side);
+            let base = self.now(side).item().filter(|_| !set.is_empty())?;
+            Some(Write::Update { side, set: set.clone(), base: base.clone() })
+        };
+        [Side::Crm, Side::Mail].into_iter().filter_map(of).collect()
     }
 
     /// A work for the pair, with nothing to write yet.

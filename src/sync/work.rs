@@ -1,0 +1,117 @@
+//! What is to be written for a pair, and what its sides showed when that was planned.
+
+use crate::hash::FieldHasher;
+use riva_core::ids::Version;
+use riva_core::item::{Field, Item, Value};
+use riva_core::rows::{Hashes, IntentKind, ItemRow, PairRow, Side};
+use std::collections::BTreeMap;
+
+/// What is written for a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Write {
+    /// An item is made on a side.
+    Create {
+        /// Where.
+        side: Side,
+        /// What, as that side can hold it.
+        item: Item,
+    },
+    /// Fields are set; a second write for the other side may follow.
+    Update {
+        /// Where.
+        side: Side,
+        /// What.
+        set: BTreeMap<Field, Value>,
+        /// The item as it was read.
+        base: Item,
+    },
+    /// An item is taken away.
+    Delete {
+        /// Where.
+        side: Side,
+    },
+}
+
+impl Write {
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Create { side, .. } | Self::Update { side, .. } | Self::Delete { side } => *side,
+        }
+    }
+
+    pub fn kind(&self) -> IntentKind {
+        match self {
+            Self::Create { .. } => IntentKind::Create,
+            Self::Update { .. } => IntentKind::Update,
+            Self::Delete { .. } => IntentKind::Delete,
+        }
+    }
+
+    pub fn sends(&self, hasher: &FieldHasher) -> Hashes {
+        let mut sends = Hashes::default();
+        match self {
+            Self::Create { item, .. } => sends = hasher.item(item),
+            Self::Update { set, .. } => set.iter().for_each(|(f, v)| hasher.insert(&mut sends, *f, v)),
+            Self::Delete { .. } => {}
+        }
+        sends
+    }
+}
+
+/// What a side showed when the plan was made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Read {
+    pub version: Version,
+    pub hashes: Hashes,
+    pub row: Option<ItemRow>,
+    /// More has changed there than what we wrote: a user was at it between our reading and our writing. The row stays
+    /// dirty.
+    pub more_changed: bool,
+}
+
+/// A pair with what is to be written for it, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    /// The pair; followed up as writes succeed.
+    pub pair: PairRow,
+    /// What to write: at most one on each side.
+    pub writes: Vec<Write>,
+    /// What the sides show now; after a write, what it left behind.
+    pub mail: Option<Read>,
+    pub crm: Option<Read>,
+    /// By which rule.
+    pub rule: String,
+    /// The item's title, for log and journal.
+    pub title: String,
+    /// Whether it is done, failed, or still to be done.
+    pub fate: Fate,
+}
+
+/// What became of a work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its next write is to be made.
+    Open,
+    /// All is written and recorded.
+    Done,
+    /// Not written, or not all: recorded as it is; tried again later.
+    Failed,
+    /// Not known: the intent stays open.
+    InDoubt,
+}
+
+impl Work {
+    pub fn read_mut(&mut self, side: Side) -> &mut Option<Read> {
+        match side {
+            Side::Mail => &mut self.mail,
+            Side::Crm => &mut self.crm,
+        }
+    }
+
+    pub fn read(&self, side: Side) -> Option<&Read> {
+        match side {
+            Side::Mail => self.mail.as_ref(),
+            Side::Crm => self.crm.as_ref(),
+        }
+    }
+}
