@@ -6,12 +6,13 @@
 use crate::context::CycleFault;
 use crate::effects::clean;
 use crate::journal;
-use crate::matching::{self, MatchRule, compatible};
+use crate::matching::{self, MatchRule};
 use crate::module_cycle::{ModuleCycle, away};
 use crate::plan::{Deed, Now, SERIES_HELD, plan_pair};
 use crate::project::{map_item, required_default};
 use crate::read::{Reading, now_of};
 use crate::recover::Lost;
+use crate::twin::{Twin, twin};
 use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
@@ -46,13 +47,6 @@ impl Candidate {
         let row = if side == Side::Mail { work.mail } else { work.crm }.and_then(|read| read.row);
         Some(Self { side, row, id, version: version.clone(), item: item.clone(), pair: Some(work.pair) })
     }
-}
-
-/// What was found for a candidate.
-enum Twin {
-    One(RemoteId, MatchRule),
-    Several(usize, MatchRule),
-    None,
 }
 
 pub(crate) struct FirstSync<'m, 'a, 'c> {
@@ -315,7 +309,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 self.found_again(candidate, intent, &mut commit).await?;
                 continue;
             }
-            match twin(&candidate, &keys, &there, &here, &twins, &taken) {
+            match twin(&candidate.id, &candidate.item, &keys, &there, &here, &twins, &taken) {
                 Twin::One(id, rule) => {
                     taken.insert(id.clone());
                     if let Some(fetched) = twins.remove(&id) {
@@ -578,50 +572,4 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             }),
         })
     }
-}
-
-/// The twin of a candidate, by the first rule that finds one.
-fn twin(
-    candidate: &Candidate,
-    keys: &[MatchKey],
-    there: &BTreeMap<MatchKey, Vec<RemoteId>>,
-    here: &BTreeMap<MatchKey, Vec<RemoteId>>,
-    twins: &BTreeMap<RemoteId, Fetched>,
-    taken: &BTreeSet<RemoteId>,
-) -> Twin {
-    let rules: BTreeSet<u8> = keys.iter().map(|k| k.rule).collect();
-    for rule in rules {
-        let Some(known) = keys.iter().find(|k| k.rule == rule).and_then(|k| MatchRule::of(*k)) else {
-            continue;
-        };
-        let of_rule = keys.iter().filter(|k| k.rule == rule);
-        let mut found: BTreeSet<&RemoteId> = BTreeSet::new();
-        let mut rivals: BTreeSet<&RemoteId> = BTreeSet::new();
-        for key in of_rule {
-            let ids = there.get(key).into_iter().flatten();
-            let mut any = false;
-            for id in ids.filter(|id| !taken.contains(*id)) {
-                any = true;
-                found.insert(id);
-            }
-            if any {
-                rivals.extend(here.get(key).into_iter().flatten().filter(|id| **id != candidate.id));
-            }
-        }
-        let item_of = |id: &RemoteId| match twins.get(id) {
-            Some(Fetched::Present { item, .. }) => Some(item.as_ref()),
-            _ => None,
-        };
-        found.retain(|id| item_of(id).is_some_and(|other| compatible(known, &candidate.item, other)));
-        match (found.len(), rivals.is_empty()) {
-            (0, _) => {}
-            (1, true) => {
-                if let Some(id) = found.first() {
-                    return Twin::One((*id).clone(), known);
-                }
-            }
-            (n, _) => return Twin::Several(n.max(rivals.len() + 1), known),
-        }
-    }
-    Twin::None
 }

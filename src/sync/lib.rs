@@ -26,6 +26,7 @@ pub mod project;
 mod read;
 mod recover;
 pub mod table;
+mod twin;
 mod work;
 
 #[cfg(any(test, feature = "simulator"))]
