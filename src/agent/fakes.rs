@@ -8,7 +8,7 @@ use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
     Capabilities, Change, ChangePage, CrmSystem, CrmUser, Directory, Draft, Endpoint, FeedChange, FeedPage,
     Fetched, ListPage, Listed, MailSystem, ModuleCapabilities, Patch, Precision, Reader, RemoteRef, Removal,
-    ResolvedName, Silence, SilentWriter, StepSink, Systems, Window, Written,
+    ResolvedName, SeriesSupport, Silence, SilentWriter, StepSink, Systems, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -160,6 +160,7 @@ fn capabilities() -> Capabilities {
         can_tag: true,
         can_probe: true,
         create_is_idempotent: false,
+        series: SeriesSupport::None,
     };
     Capabilities { modules: BTreeMap::from([(Module::Contacts, contacts)]) }
 }

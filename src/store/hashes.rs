@@ -56,6 +56,10 @@ const WORDS: &[&str] = &[
     "importance",
     "recurrence",
     "status",
+    "overrides",
+    "startDate",
+    "dueDate",
+    "completion",
 ];
 
 /// Four maps as one block.

@@ -3,7 +3,7 @@
 //! Two values with equal hashes mean the same: phone numbers are compared by their digits, addresses without regard
 //! to case, bodies by their words, times by their instants.
 
-use riva_core::item::{Element, Field, FieldClass, Item, Value, When};
+use riva_core::item::{Element, Field, FieldClass, Item, Override, Value, When};
 use riva_core::rows::Hashes;
 use siphasher::sip::SipHasher24;
 use std::hash::{Hash as _, Hasher as _};
@@ -35,10 +35,19 @@ impl FieldHasher {
         if field.class() == FieldClass::Set {
             // The field's own entry says that the set is known; its elements have theirs.
             hashes.0.insert(Hashes::key(field), 0);
-            if let Value::Set(elements) = value {
-                for (key, element) in elements {
-                    hashes.0.insert(Hashes::element_key(field, key), self.element(field, element));
+            match value {
+                Value::Set(elements) => {
+                    for (key, element) in elements {
+                        hashes.0.insert(Hashes::element_key(field, key), self.element(field, element));
+                    }
                 }
+                Value::Overrides(overrides) => {
+                    for (id, change) in overrides {
+                        let key = Hashes::element_key(field, &id.to_string());
+                        hashes.0.insert(key, self.occurrence(change));
+                    }
+                }
+                _ => {}
             }
         } else {
             hashes.0.insert(Hashes::key(field), self.value(field, value));
@@ -76,6 +85,29 @@ impl FieldHasher {
             Value::ShowAs(show) => (9_u8, *show as u8).hash(&mut h),
             Value::Sensitivity(s) => (10_u8, *s as u8).hash(&mut h),
             Value::Number(n) => (11_u8, n).hash(&mut h),
+            // Rules have one canonical form: their debug text is it.
+            Value::Recurrence(recurrence) => (12_u8, format!("{recurrence:?}")).hash(&mut h),
+            Value::Overrides(overrides) => {
+                13_u8.hash(&mut h);
+                for (id, change) in overrides {
+                    (id.to_string(), self.occurrence(change)).hash(&mut h);
+                }
+            }
+            Value::Completion(done) => (14_u8, done.status as u8, done.on, done.percent).hash(&mut h),
+        }
+        h.finish()
+    }
+
+    /// The hash of what one occurrence of a series does otherwise.
+    fn occurrence(&self, change: &Override) -> u64 {
+        let mut h = self.hasher();
+        match change {
+            Override::Cancelled => 0_u8.hash(&mut h),
+            Override::Changed(fields) => {
+                for (field, value) in fields {
+                    (field.as_str(), self.value(*field, value)).hash(&mut h);
+                }
+            }
         }
         h.finish()
     }

@@ -190,7 +190,7 @@ pub fn is_set(field: Field) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riva_core::ports::Precision;
+    use riva_core::ports::{Precision, SeriesSupport};
     use std::collections::BTreeMap;
 
     fn caps(parts: &[(Field, &[&str])]) -> ModuleCapabilities {
@@ -208,6 +208,7 @@ mod tests {
             can_tag: false,
             can_probe: true,
             create_is_idempotent: false,
+            series: SeriesSupport::None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::discovery::Collections;
 use riva_core::item::{Field, Module};
-use riva_core::ports::{Capabilities, ModuleCapabilities, Precision};
+use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most resources in one multiget.
@@ -87,5 +87,6 @@ fn module(fields: &[Field], sync: bool) -> ModuleCapabilities {
         // The marker names the resource, and `If-None-Match: *` lets it be made once only.
         can_probe: true,
         create_is_idempotent: true,
+        series: SeriesSupport::None,
     }
 }

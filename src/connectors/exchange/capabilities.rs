@@ -2,7 +2,7 @@
 
 use super::{contact, event};
 use riva_core::item::{Field, Module};
-use riva_core::ports::{Capabilities, ModuleCapabilities, Precision};
+use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Items in one call: Microsoft advises no more than ten ids for GetItem.
@@ -50,5 +50,6 @@ fn base(fields: &[Field], read_only: &[Field]) -> ModuleCapabilities {
         can_tag: true,
         can_probe: true,
         create_is_idempotent: false,
+        series: SeriesSupport::None,
     }
 }

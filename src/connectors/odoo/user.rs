@@ -13,7 +13,7 @@ use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
     Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Precision, Reader,
-    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -199,6 +199,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         can_tag: known.may_tag,
         can_probe: true,
         create_is_idempotent: true,
+        series: SeriesSupport::None,
     };
     let mut modules = BTreeMap::new();
     let fields = known.contacts.fields();

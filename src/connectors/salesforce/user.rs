@@ -12,7 +12,7 @@ use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
     Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Precision, Reader,
-    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -244,6 +244,7 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         can_tag: layouts.sync_key.is_some(),
         can_probe: layouts.sync_key.is_some(),
         create_is_idempotent: layouts.sync_key.is_some(),
+        series: SeriesSupport::None,
     };
     let lengths = |layout: &Layout, pairs: &[(Field, &str)]| -> BTreeMap<Field, usize> {
         pairs.iter().filter_map(|(field, column)| Some((*field, layout.length(column)?))).collect()

@@ -96,10 +96,19 @@ fields! {
     Sensitivity "sensitivity" Scalar,
     /// Low, normal, high.
     Importance "importance" Scalar,
-    /// The recurrence rule of a series, as iCalendar text; blank for a single event.
+    /// The rule of a series ([`Value::Recurrence`](super::Value::Recurrence)); blank for a single event. A text says why the
+    /// side cannot tell the series in full: it is held.
     Recurrence "recurrence" Group,
     /// Cancelled or confirmed, as iCalendar STATUS.
     Status "status" Scalar,
+    /// What single occurrences of a series do otherwise, by occurrence.
+    Overrides "overrides" Set,
+    /// The day on which a task is to be begun.
+    StartDate "startDate" Scalar,
+    /// The day by which a task is to be done.
+    DueDate "dueDate" Scalar,
+    /// Whether a task is done, since when, and how far it is.
+    Completion "completion" Group,
 }
 
 impl Field {

@@ -4,11 +4,14 @@
 //! Names follow JSCalendar (RFC 8984), JSContact (RFC 9553), iCalendar and vCard.
 
 mod field;
+mod recurrence;
 mod value;
 
 pub use field::{Field, FieldClass};
+pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
-    Address, Attendee, Body, Element, Name, Organization, Participation, Sensitivity, ShowAs, Value, When,
+    Address, Attendee, Body, Completion, Element, Name, Organization, Participation, Sensitivity, ShowAs,
+    TaskStatus, Value, When,
 };
 
 use serde::{Deserialize, Serialize};
@@ -125,6 +128,22 @@ impl Item {
     /// Whether the item is marked private or confidential on its side.
     pub fn is_private(&self) -> bool {
         matches!(self.get(Field::Sensitivity), Some(Value::Sensitivity(s)) if *s != Sensitivity::Normal)
+    }
+
+    /// The rule of a series, if its side could tell it in full.
+    pub fn recurrence(&self) -> Option<&Recurrence> {
+        match self.get(Field::Recurrence) {
+            Some(Value::Recurrence(recurrence)) => Some(recurrence),
+            _ => None,
+        }
+    }
+
+    /// What single occurrences of a series do otherwise.
+    pub fn overrides(&self) -> Option<&BTreeMap<RecurrenceId, Override>> {
+        match self.get(Field::Overrides) {
+            Some(Value::Overrides(overrides)) => Some(overrides),
+            _ => None,
+        }
     }
 
     /// Whether the event is a series (or part of one).

@@ -1,5 +1,6 @@
 //! The values that fields hold.
 
+use super::{Override, Recurrence, RecurrenceId};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,12 @@ pub enum Value {
     Sensitivity(Sensitivity),
     /// A whole number: reminder minutes, importance (0 low, 1 normal, 2 high).
     Number(i64),
+    /// The rule of a series.
+    Recurrence(Recurrence),
+    /// What single occurrences of a series do otherwise, never empty.
+    Overrides(BTreeMap<RecurrenceId, Override>),
+    /// How far a task is.
+    Completion(Completion),
 }
 
 impl Value {
@@ -255,6 +262,35 @@ pub enum ShowAs {
     OutOfOffice,
     /// Working elsewhere.
     Elsewhere,
+}
+
+/// How far a task is: one group, because a task that is done has a day and 100 %.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// In a word.
+    pub status: TaskStatus,
+    /// The day on which it was done (a date, never shifted by a zone); `None` unless done, or not told.
+    pub on: Option<NaiveDate>,
+    /// In percent, 0 to 100; `None` if the side does not tell.
+    pub percent: Option<u8>,
+}
+
+/// How far a task is (the five words of EWS `Status`; iCalendar and Salesforce have some of them).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskStatus {
+    /// iCalendar NEEDS-ACTION.
+    NotStarted,
+    /// iCalendar IN-PROCESS.
+    InProgress,
+    /// iCalendar COMPLETED.
+    Completed,
+    /// Somebody else must act first.
+    Waiting,
+    /// Put off.
+    Deferred,
+    /// iCalendar CANCELLED.
+    Cancelled,
 }
 
 /// Who may see the content.

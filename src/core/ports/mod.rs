@@ -11,7 +11,8 @@ pub use clock::{Clock, SystemClock};
 pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
 pub use side::{
     Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,
-    ModuleCapabilities, Patch, Precision, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    ModuleCapabilities, Patch, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter,
+    Window, Written,
 };
 pub use store::{ActivityStore, Claim, Claimed, QueueStore, StoreError, SyncStore};
 pub use systems::{

@@ -63,6 +63,20 @@ pub struct ModuleCapabilities {
     pub can_probe: bool,
     /// Whether a create is made once only by its marker (an upsert key), so that it may be repeated.
     pub create_is_idempotent: bool,
+    /// How much of a recurring series it can hold.
+    pub series: SeriesSupport,
+}
+
+/// How much of a recurring series a side can hold (engine design, section 1.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum SeriesSupport {
+    /// Nothing (R0): a series becomes single items, one for each occurrence in the window.
+    #[default]
+    None,
+    /// The rule, but no occurrence that differs (R1).
+    RuleOnly,
+    /// All of it (R2): rule, further and cancelled occurrences, occurrences that differ.
+    Full,
 }
 
 /// How exactly a side keeps times.

@@ -2,7 +2,7 @@
 
 use super::*;
 use riva_core::item::{Module, Name};
-use riva_core::ports::Precision;
+use riva_core::ports::{Precision, SeriesSupport};
 
 const NONE: Hashes = Hashes(BTreeMap::new());
 
@@ -26,6 +26,7 @@ fn caps(cut: usize) -> ModuleCapabilities {
         can_tag: false,
         can_probe: true,
         create_is_idempotent: false,
+        series: SeriesSupport::None,
     }
 }
 

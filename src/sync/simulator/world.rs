@@ -12,8 +12,8 @@ use riva_core::fault::{CallError, Fault};
 use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
 use riva_core::item::{Element, Field, Item, Module, Name, Value, When};
 use riva_core::ports::{
-    Clock, CrmSystem, CrmUser, Endpoint, FeedPage, ModuleCapabilities, Precision, Reader, SilentWriter,
-    StepSink,
+    Clock, CrmSystem, CrmUser, Endpoint, FeedPage, ModuleCapabilities, Precision, Reader, SeriesSupport,
+    SilentWriter, StepSink,
 };
 use riva_core::queue::{MemberRow, MemberState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -458,6 +458,7 @@ fn capabilities(
             can_tag,
             can_probe: true,
             create_is_idempotent: false,
+            series: SeriesSupport::None,
         }
     };
     BTreeMap::from([(Module::Contacts, of(CONTACT)), (Module::Calendar, of(EVENT))])

@@ -1,0 +1,172 @@
+//! Recurring series: the rule, and what single occurrences do otherwise.
+//!
+//! A series is one item: its fields are those of every occurrence, [`Field::Recurrence`](super::Field::Recurrence) holds
+//! the rule, and [`Field::Overrides`](super::Field::Overrides) what differs, by occurrence (JSCalendar
+//! `recurrenceOverrides`, RFC 8984 section 4.3.5; an EXDATE is [`Override::Cancelled`]). All wall times are on the
+//! clock of the zone in the item's `When`.
+
+use super::{Field, Value};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Names an occurrence: its start by the rule, before anybody moved it, on the wall clock of the series' zone
+/// (iCalendar RECURRENCE-ID).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RecurrenceId {
+    /// Of an all-day series.
+    Day(NaiveDate),
+    /// Of a series at a time.
+    Wall(NaiveDateTime),
+}
+
+impl RecurrenceId {
+    /// The day on which the occurrence would start.
+    pub fn day(self) -> NaiveDate {
+        match self {
+            Self::Day(day) => day,
+            Self::Wall(wall) => wall.date(),
+        }
+    }
+
+    /// The wall time at which the occurrence would start; midnight for whole days.
+    pub fn wall(self) -> NaiveDateTime {
+        match self {
+            Self::Day(day) => day.and_time(NaiveTime::MIN),
+            Self::Wall(wall) => wall,
+        }
+    }
+
+    /// The reverse of its text: `20261124` or `20261124T093000`.
+    pub fn parse(text: &str) -> Option<Self> {
+        NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S")
+            .map(Self::Wall)
+            .or_else(|_| NaiveDate::parse_from_str(text, "%Y%m%d").map(Self::Day))
+            .ok()
+    }
+}
+
+impl fmt::Display for RecurrenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => write!(f, "{}", day.format("%Y%m%d")),
+            Self::Wall(wall) => write!(f, "{}", wall.format("%Y%m%dT%H%M%S")),
+        }
+    }
+}
+
+/// When a series takes place, besides the first time (RFC 5545, section 3.8.5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recurrence {
+    /// RRULEs; mostly one.
+    pub rules: Vec<Rule>,
+    /// Further occurrences (RDATE).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dates: BTreeSet<RecurrenceId>,
+}
+
+/// What one occurrence does otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Override {
+    /// It does not take place (EXDATE, a deleted occurrence).
+    Cancelled,
+    /// These fields differ from the series'.
+    Changed(BTreeMap<Field, Value>),
+}
+
+/// How often (RFC 5545 FREQ).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Frequency {
+    /// FREQ=SECONDLY
+    Secondly,
+    /// FREQ=MINUTELY
+    Minutely,
+    /// FREQ=HOURLY
+    Hourly,
+    /// FREQ=DAILY
+    Daily,
+    /// FREQ=WEEKLY
+    Weekly,
+    /// FREQ=MONTHLY
+    Monthly,
+    /// FREQ=YEARLY
+    Yearly,
+}
+
+/// When a rule ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// Never.
+    #[default]
+    Never,
+    /// After so many occurrences; cancelled ones count (RFC 5545 COUNT).
+    After(u32),
+    /// With the last occurrence that starts at this or before, on the wall clock of the series' zone; a day means all of it.
+    Until(RecurrenceId),
+}
+
+/// A weekday in a rule: every one, or the nth (from the end if negative) of the month or year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NthWeekday {
+    /// Which one; `None` for each.
+    pub nth: Option<i8>,
+    /// Which day.
+    pub day: Weekday,
+}
+
+/// A recurrence rule (RFC 5545, section 3.3.10). Lists are in the order of the rule; an empty list says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// FREQ
+    pub frequency: Frequency,
+    /// INTERVAL, at least 1
+    pub interval: u32,
+    /// COUNT or UNTIL
+    pub ends: Ends,
+    /// BYDAY
+    pub by_day: Vec<NthWeekday>,
+    /// BYMONTHDAY
+    pub by_month_day: Vec<i8>,
+    /// BYYEARDAY
+    pub by_year_day: Vec<i16>,
+    /// BYWEEKNO
+    pub by_week_no: Vec<i8>,
+    /// BYMONTH
+    pub by_month: Vec<u8>,
+    /// BYSETPOS
+    pub by_set_pos: Vec<i16>,
+    /// BYHOUR
+    pub by_hour: Vec<u8>,
+    /// BYMINUTE
+    pub by_minute: Vec<u8>,
+    /// BYSECOND
+    pub by_second: Vec<u8>,
+    /// WKST
+    pub week_start: Weekday,
+}
+
+impl Rule {
+    /// Every so often, without end.
+    pub fn every(interval: u32, frequency: Frequency) -> Self {
+        Self {
+            frequency,
+            interval,
+            ends: Ends::Never,
+            by_day: Vec::new(),
+            by_month_day: Vec::new(),
+            by_year_day: Vec::new(),
+            by_week_no: Vec::new(),
+            by_month: Vec::new(),
+            by_set_pos: Vec::new(),
+            by_hour: Vec::new(),
+            by_minute: Vec::new(),
+            by_second: Vec::new(),
+            week_start: Weekday::Mon,
+        }
+    }
+}
