@@ -6,7 +6,7 @@ use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand};
 use riva_core::admin::{Admin, AdminError, Candidate, DocumentKind, PolicySummary};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule,
+    CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule, TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use riva_core::license::{Counts, LicensingDetails};
@@ -38,6 +38,9 @@ pub enum PolicyVerb {
         /// Do not sync the calendar.
         #[arg(long)]
         no_calendar: bool,
+        /// Do not sync tasks.
+        #[arg(long)]
+        no_tasks: bool,
         /// Minutes between full sync cycles.
         #[arg(long, default_value_t = 15)]
         interval: u32,
@@ -117,7 +120,7 @@ impl PolicyVerb {
         match self {
             Self::List => list(desk, &admin),
             Self::Show { name } => show(desk, &admin, &name.into()),
-            Self::Add { name, mail, crm, no_contacts, no_calendar, interval, why } => {
+            Self::Add { name, mail, crm, no_contacts, no_calendar, no_tasks, interval, why } => {
                 let name = PolicyName::from(name);
                 match admin.policy(&name) {
                     Err(AdminError::NoSuch { .. }) => {}
@@ -135,6 +138,7 @@ impl PolicyVerb {
                     modules: PolicyModules {
                         contacts: (!no_contacts).then(ContactsPolicy::default),
                         calendar: (!no_calendar).then(CalendarPolicy::default),
+                        tasks: (!no_tasks).then(TasksPolicy::default),
                     },
                     safety: Safety::default(),
                     created: None,

@@ -18,7 +18,7 @@ pub enum MatchRule {
     Email = 2,
     /// The same phone number and family name.
     Phone = 3,
-    /// The same full name and company; for events the same start, end and subject.
+    /// The same full name and company; for events the same start, end and subject; for tasks the same subject and due date.
     Name = 4,
 }
 
@@ -38,6 +38,7 @@ impl MatchRule {
             (Self::Email, _) => "e-mail address",
             (Self::Phone, _) => "phone number and family name",
             (Self::Name, Module::Calendar) => "start, end and subject",
+            (Self::Name, Module::Tasks) => "subject and due date",
             (Self::Name, _) => "name and company",
         }
     }
@@ -88,7 +89,16 @@ pub fn keys(hasher: &FieldHasher, item: &Item, marker: Option<Marker>) -> Vec<Ma
                 add(MatchRule::Name, "event", &text);
             }
         }
-        Module::Tasks | Module::Email => {}
+        Module::Tasks => {
+            if let Some(subject) = item.text(Field::Summary) {
+                let due = match item.get(Field::DueDate) {
+                    Some(Value::Date(day)) => day.to_string(),
+                    _ => String::new(),
+                };
+                add(MatchRule::Name, "task", &format!("{due}\n{}", fold(subject)));
+            }
+        }
+        Module::Email => {}
     }
     keys.into_iter().collect()
 }
@@ -178,6 +188,20 @@ mod tests {
         let by_mail = |mail| keys(&hasher, &person("Ann", "Lee", mail), None).iter().any(|k| k.rule == 2);
         assert!(by_mail("ann@example.com"));
         assert!(!by_mail("Info@example.com"));
+    }
+
+    #[test]
+    fn a_task_is_known_by_its_subject_and_due_date() {
+        let task = |subject: &str, due: &str| {
+            let mut item = Item::new(Module::Tasks);
+            item.set_text(Field::Summary, subject);
+            item.set(Field::DueDate, due.parse().map_or(Value::Blank, Value::Date));
+            keys(&FieldHasher::new([0; 16]), &item, None)
+        };
+        assert_eq!(task("Call  Ann", "2026-01-05"), task("call ann", "2026-01-05"));
+        assert_ne!(task("Call Ann", "2026-01-05"), task("Call Ann", "2026-01-06"));
+        assert_ne!(task("Call Ann", "2026-01-05"), task("Call Ann", ""));
+        assert_eq!(task("", "2026-01-05"), []);
     }
 
     #[test]

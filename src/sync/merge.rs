@@ -7,7 +7,7 @@
 use crate::hash::{FieldHasher, canonical_element};
 use crate::project::{is_set, map, would_lose_tail};
 use riva_core::documents::{ConflictWinner, Direction};
-use riva_core::item::{Element, Field, Item, Value};
+use riva_core::item::{Element, Field, Item, TaskStatus, Value};
 use riva_core::ports::ModuleCapabilities;
 use riva_core::rows::{Hashes, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,18 +181,27 @@ impl Merge<'_> {
             Moved::Neither => {}
             Moved::Mail => self.push(field, Side::Crm, m, c),
             Moved::Crm => self.push(field, Side::Mail, c, m),
-            Moved::Both => self.push_to_loser(field, m, c),
+            Moved::Both => self.push_to_loser(field, m, c, true),
             Moved::NoBase => match (m == &Value::Blank, c == &Value::Blank) {
                 (true, _) => self.push(field, Side::Mail, c, m),
                 (false, true) => self.push(field, Side::Crm, m, c),
-                (false, false) => self.push_to_loser(field, m, c),
+                (false, false) => self.push_to_loser(field, m, c, false),
             },
         }
     }
 
-    fn push_to_loser(&mut self, field: Field, m: &Value, c: &Value) {
+    fn push_to_loser(&mut self, field: Field, m: &Value, c: &Value, edited: bool) {
+        let done = done_on(m, c).filter(|_| self.direction == Direction::TwoWay || !edited);
+        let loser = match done {
+            Some(side) => {
+                let winner = if side == Side::Mail { ConflictWinner::Mail } else { ConflictWinner::Crm };
+                self.out.conflicts.push((field, winner));
+                Some(side.other())
+            }
+            None => self.loser(field),
+        };
         // A field that the loser's side cannot hold differently is no conflict: there is nothing to write.
-        match self.loser(field) {
+        match loser {
             Some(Side::Crm) => self.push(field, Side::Crm, m, c),
             Some(Side::Mail) => self.push(field, Side::Mail, c, m),
             None => {}
@@ -310,6 +319,17 @@ impl Merge<'_> {
         if new_m != m && self.mail.caps.writes.contains(&field) {
             self.out.to_mail.insert(field, Value::set(new_m));
         }
+    }
+}
+
+/// The one side on which a task is done. A side that does not know it yet does not undo that: which of two edits was the
+/// later one is not told, and a task that is done twice does less harm than one that is forgotten.
+fn done_on(m: &Value, c: &Value) -> Option<Side> {
+    let done = |value: &Value| matches!(value, Value::Completion(c) if c.status == TaskStatus::Completed);
+    match (done(m), done(c)) {
+        (true, false) => Some(Side::Mail),
+        (false, true) => Some(Side::Crm),
+        (true, true) | (false, false) => None,
     }
 }
 

@@ -219,7 +219,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let in_step = linked.get(&PairState::Linked).copied().unwrap_or(0);
         let limit = match self.module {
             Module::Contacts => self.ctx.policy.safety.contacts,
-            _ => self.ctx.policy.safety.calendar,
+            Module::Tasks => self.ctx.policy.safety.tasks,
+            Module::Calendar | Module::Email => self.ctx.policy.safety.calendar,
         };
         let tripped = guard::check(deletions.len(), in_step, limit);
         if let Some(tripped) = &tripped {

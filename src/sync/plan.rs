@@ -45,7 +45,17 @@ impl ModuleRules {
                 winner: p.conflict,
                 skip_private: p.skip_private,
             }),
-            Module::Tasks | Module::Email => None,
+            Module::Tasks => policy.modules.tasks.as_ref().map(|p| Self {
+                rules: Rules {
+                    direction: p.direction,
+                    deleted_in_mail: p.deleted_in_mail,
+                    deleted_in_crm: p.deleted_in_crm,
+                    crm_is_master: false,
+                },
+                winner: p.conflict,
+                skip_private: p.skip_private,
+            }),
+            Module::Email => None,
         }
     }
 }

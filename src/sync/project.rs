@@ -1,6 +1,8 @@
 //! What one side can hold of the other side's values.
 
-use riva_core::item::{Address, Body, Field, FieldClass, Item, Name, Organization, Value, When};
+use riva_core::item::{
+    Address, Body, Completion, Field, FieldClass, Item, Name, Organization, TaskStatus, Value, When,
+};
 use riva_core::ports::ModuleCapabilities;
 use std::collections::BTreeSet;
 
@@ -96,6 +98,9 @@ fn to_minute(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc>
 fn overlay(value: &Value, source_parts: Option<&BTreeSet<String>>, current: Option<&Value>) -> Value {
     let Some(parts) = source_parts else { return value.clone() };
     let Some(current) = current.filter(|c| **c != Value::Blank) else { return value.clone() };
+    if let (Value::Completion(value), Value::Completion(current)) = (value, current) {
+        return Value::Completion(fill_completion(*value, parts, *current));
+    }
     let mut merged = current.clone();
     let mut blank = empty_like(current);
     let from = if *value == Value::Blank { &mut blank } else { &mut value.clone() };
@@ -107,8 +112,30 @@ fn overlay(value: &Value, source_parts: Option<&BTreeSet<String>>, current: Opti
     normalise(merged)
 }
 
+/// What the source has no word for stays as the target shows it, where that does not contradict.
+fn fill_completion(value: Completion, source: &BTreeSet<String>, current: Completion) -> Completion {
+    let finer = !source.contains(current.status.as_str()) && current.status.nearest(source) == value.status;
+    let status = if finer { current.status } else { value.status };
+    let done = status == TaskStatus::Completed;
+    let on = if source.contains("on") { value.on } else { current.on.filter(|_| done) };
+    let percent = match current.percent {
+        _ if source.contains("percent") => value.percent,
+        _ if done => Some(100),
+        Some(100) => None,
+        kept => kept,
+    };
+    Completion { status, on, percent }
+}
+
 fn keep_parts(value: Value, target_parts: Option<&BTreeSet<String>>) -> Value {
     let Some(parts) = target_parts else { return value };
+    if let Value::Completion(done) = value {
+        return Value::Completion(Completion {
+            status: done.status.nearest(parts),
+            on: done.on.filter(|_| parts.contains("on")),
+            percent: done.percent.filter(|_| parts.contains("percent")),
+        });
+    }
     let mut value = value;
     let mut nothing = empty_like(&value);
     for_each_part(&mut value, &mut nothing, |name, kept, _| {
@@ -235,6 +262,31 @@ mod tests {
         );
         let back = map(Field::Name, &mapped, &rich, &poor, Some(&new)).expect("a name");
         assert_eq!(back, new);
+    }
+
+    #[test]
+    fn a_side_with_few_words_for_a_task_leaves_the_others_alone() {
+        let poor = caps(&[(Field::Completion, &["not-started", "in-progress", "completed"])]);
+        let rich = caps(&[]);
+        let done = |status, percent| Value::Completion(Completion { status, on: None, percent });
+        let waiting = done(TaskStatus::Waiting, Some(40));
+        assert_eq!(
+            map(Field::Completion, &waiting, &rich, &poor, None),
+            Some(done(TaskStatus::InProgress, None))
+        );
+        let back = |value: &Value| map(Field::Completion, value, &poor, &rich, Some(&waiting));
+        assert_eq!(back(&done(TaskStatus::InProgress, None)), Some(waiting.clone()));
+        assert_eq!(back(&done(TaskStatus::Completed, None)), Some(done(TaskStatus::Completed, Some(100))));
+        let finished = done(TaskStatus::Completed, Some(100));
+        let undone =
+            map(Field::Completion, &done(TaskStatus::InProgress, None), &poor, &rich, Some(&finished));
+        assert_eq!(undone, Some(done(TaskStatus::InProgress, None)));
+        // Nothing becomes done by want of a word.
+        let given_up = done(TaskStatus::Cancelled, None);
+        assert_eq!(
+            map(Field::Completion, &given_up, &rich, &poor, None),
+            Some(done(TaskStatus::NotStarted, None))
+        );
     }
 
     #[test]

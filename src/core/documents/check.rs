@@ -220,14 +220,16 @@ pub(crate) fn policy(
         notes.range(&[Key("modules"), Key("calendar"), Key("days_back")], calendar.days_back, 0, 36_500);
         notes.range(&[Key("modules"), Key("calendar"), Key("days_ahead")], calendar.days_ahead, 1, 36_500);
     }
-    for (module, limit) in [("contacts", p.safety.contacts), ("calendar", p.safety.calendar)] {
+    let limits =
+        [("contacts", p.safety.contacts), ("calendar", p.safety.calendar), ("tasks", p.safety.tasks)];
+    for (module, limit) in limits {
         notes.range(&[Key("safety"), Key(module), Key("percent")], limit.percent, 1, 100);
     }
     if p.enabled && p.modules.enabled().is_empty() {
         notes.add(
             &[Key("modules")],
             "nothing is switched on to be synced.",
-            "Add [modules.contacts] or [modules.calendar], or disable the policy.",
+            "Add [modules.contacts], [modules.calendar] or [modules.tasks], or disable the policy.",
         );
     }
     let mut seen = BTreeSet::new();

@@ -80,6 +80,9 @@ pub struct PolicyModules {
     /// Calendar; switched off if missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<CalendarPolicy>,
+    /// Tasks; switched off if missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TasksPolicy>,
 }
 
 impl PolicyModules {
@@ -87,7 +90,8 @@ impl PolicyModules {
     pub fn enabled(&self) -> Vec<Module> {
         let contacts = self.contacts.as_ref().map(|_| Module::Contacts);
         let calendar = self.calendar.as_ref().map(|_| Module::Calendar);
-        contacts.into_iter().chain(calendar).collect()
+        let tasks = self.tasks.as_ref().map(|_| Module::Tasks);
+        contacts.into_iter().chain(calendar).chain(tasks).collect()
     }
 }
 
@@ -187,6 +191,34 @@ impl Default for CalendarPolicy {
     }
 }
 
+/// How tasks are synced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TasksPolicy {
+    /// Which way changes go.
+    pub direction: Direction,
+    /// Who wins a conflict. Whether a task is done is no matter of this: done wins.
+    pub conflict: ConflictWinner,
+    /// When a task is deleted in the mailbox.
+    pub deleted_in_mail: DeletePolicy,
+    /// When a task is deleted in the CRM.
+    pub deleted_in_crm: DeletePolicy,
+    /// Skip tasks marked private.
+    pub skip_private: bool,
+}
+
+impl Default for TasksPolicy {
+    fn default() -> Self {
+        Self {
+            direction: Direction::TwoWay,
+            conflict: ConflictWinner::Crm,
+            deleted_in_mail: DeletePolicy::Propagate,
+            deleted_in_crm: DeletePolicy::Propagate,
+            skip_private: true,
+        }
+    }
+}
+
 /// Delete Safety: more deletions than this in one cycle are held until an administrator approves them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -195,6 +227,8 @@ pub struct Safety {
     pub contacts: SafetyLimit,
     /// For appointments.
     pub calendar: SafetyLimit,
+    /// For tasks.
+    pub tasks: SafetyLimit,
 }
 
 impl Default for Safety {
@@ -202,6 +236,7 @@ impl Default for Safety {
         Self {
             contacts: SafetyLimit { items: 250, percent: 25 },
             calendar: SafetyLimit { items: 50, percent: 10 },
+            tasks: SafetyLimit { items: 50, percent: 75 },
         }
     }
 }

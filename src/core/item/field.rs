@@ -90,24 +90,28 @@ fields! {
     Organizer "organizer" Scalar,
     /// Who is invited, by address in lower case.
     Attendees "attendees" Set,
-    /// Minutes before the start.
+    /// When to remind. Of an event: minutes before the start. Of a task, which has days and no times: the instant, in whole
+    /// minutes since 1970-01-01T00:00Z; left out (not blank) where a side tells of a reminder but not of its instant.
     Reminder "reminder" Scalar,
     /// Public, private, confidential.
     Sensitivity "sensitivity" Scalar,
     /// Low, normal, high.
     Importance "importance" Scalar,
     /// The rule of a series ([`Value::Recurrence`](super::Value::Recurrence)); blank for a single event. A text says why the
-    /// side cannot tell the series in full: it is held.
+    /// side cannot tell the series in full: it is held. Of a task it is always a text or blank: recurring tasks are held.
     Recurrence "recurrence" Group,
     /// Cancelled or confirmed, as iCalendar STATUS.
     Status "status" Scalar,
     /// What single occurrences of a series do otherwise, by occurrence.
     Overrides "overrides" Set,
-    /// The day on which a task is to be begun.
+    /// The day on which a task is to be begun ([`Value::Date`](super::Value::Date)). No zone ever shifts it.
     StartDate "startDate" Scalar,
-    /// The day by which a task is to be done.
+    /// The day by which a task is to be done ([`Value::Date`](super::Value::Date)). No zone ever shifts it: where a system
+    /// keeps a time with it, or writes it as an instant (EWS and To Do: midnight in UTC), the day is the one that is written
+    /// there, and a new day keeps that time.
     DueDate "dueDate" Scalar,
-    /// Whether a task is done, since when, and how far it is.
+    /// Whether a task is done, since when, and how far it is ([`Value::Completion`](super::Value::Completion)): never blank.
+    /// Where both sides changed it, or are first seen together, the one that is done wins.
     Completion "completion" Group,
 }
 

@@ -4,7 +4,7 @@ use super::{Override, Recurrence, RecurrenceId};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A field's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,13 +265,15 @@ pub enum ShowAs {
 }
 
 /// How far a task is: one group, because a task that is done has a day and 100 %.
+///
+/// What a side can hold of it are the parts of its capabilities: the words of [`TaskStatus`] that it has, `on`, `percent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completion {
     /// In a word.
     pub status: TaskStatus,
     /// The day on which it was done (a date, never shifted by a zone); `None` unless done, or not told.
     pub on: Option<NaiveDate>,
-    /// In percent, 0 to 100; `None` if the side does not tell.
+    /// In percent, 0 to 100; `None` if the side does not tell. Of a task that is done it is 100.
     pub percent: Option<u8>,
 }
 
@@ -291,6 +293,36 @@ pub enum TaskStatus {
     Deferred,
     /// iCalendar CANCELLED.
     Cancelled,
+}
+
+impl TaskStatus {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::NotStarted, Self::InProgress, Self::Completed, Self::Waiting, Self::Deferred, Self::Cancelled];
+
+    /// As a word, in capabilities.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not-started",
+            Self::InProgress => "in-progress",
+            Self::Completed => "completed",
+            Self::Waiting => "waiting",
+            Self::Deferred => "deferred",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The nearest that a side with these words has. What is done stays done, and nothing else becomes it.
+    #[must_use]
+    pub fn nearest(self, words: &BTreeSet<String>) -> Self {
+        let second = match self {
+            Self::Completed => return self,
+            Self::Waiting => Self::InProgress,
+            Self::Cancelled => Self::Deferred,
+            Self::NotStarted | Self::InProgress | Self::Deferred => Self::NotStarted,
+        };
+        [self, second].into_iter().find(|s| words.contains(s.as_str())).unwrap_or(Self::NotStarted)
+    }
 }
 
 /// Who may see the content.

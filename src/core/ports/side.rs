@@ -45,8 +45,9 @@ pub struct ModuleCapabilities {
     /// Elements that a set field can hold, by key (`1`, `work`, …); a set that is not listed takes every key.
     pub set_keys: BTreeMap<Field, BTreeSet<String>>,
     /// Parts of a group that it can hold (`given`, `family`; `name`, `department`, `title`; `street`, `city`, `region`,
-    /// `postcode`, `country`); a group that is not listed holds all of them. A part that a side cannot hold is left
-    /// alone on the other side.
+    /// `postcode`, `country`; of a task's completion `on`, `percent`, and the words of
+    /// [`TaskStatus`](crate::item::TaskStatus) that it has); a group that is not listed holds all of them. A part that a
+    /// side cannot hold is left alone on the other side.
     pub parts: BTreeMap<Field, BTreeSet<String>>,
     /// Times are kept to the second or the minute; zones or UTC alone.
     pub precision: Precision,

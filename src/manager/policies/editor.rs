@@ -6,6 +6,7 @@ use crate::requested::Requested;
 use riva_core::admin::{AdminError, ChangeEntry, DocumentKind, Revision};
 use riva_core::documents::{
     CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule, SystemKind,
+    TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub enum Page {
     Contacts,
     /// Calendar.
     Calendar,
+    /// Tasks.
+    Tasks,
     /// Delete Safety.
     Safety,
     /// When it was made and changed.
@@ -30,11 +33,12 @@ pub enum Page {
 
 impl Page {
     /// All of them, with their titles.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::General, "General"),
         (Self::Scheduling, "Scheduling"),
         (Self::Contacts, "Contacts"),
         (Self::Calendar, "Calendar"),
+        (Self::Tasks, "Tasks"),
         (Self::Safety, "Safety"),
         (Self::About, "About"),
     ];
@@ -87,11 +91,12 @@ impl PolicyEditor {
         }
     }
 
-    /// For a new policy on these connections, with contacts and calendar on.
+    /// For a new policy on these connections, with all modules on.
     pub fn create(mail: &str, crm: &str) -> Self {
         let modules = PolicyModules {
             contacts: Some(ContactsPolicy::default()),
             calendar: Some(CalendarPolicy::default()),
+            tasks: Some(TasksPolicy::default()),
         };
         let policy = Policy {
             name: PolicyName::default(),

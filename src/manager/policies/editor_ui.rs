@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use egui::{Context, RichText, ScrollArea, Ui};
 use riva_core::documents::{
     CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy, SafetyLimit, Stamp,
+    TasksPolicy,
 };
 
 /// What the window's buttons do.
@@ -116,6 +117,7 @@ fn page_ui(
                     Page::Scheduling => scheduling_ui(ui, policy),
                     Page::Contacts => contacts_ui(ui, policy),
                     Page::Calendar => calendar_ui(ui, policy),
+                    Page::Tasks => tasks_ui(ui, policy),
                     _ => safety_ui(ui, policy),
                 }
             }
@@ -185,6 +187,27 @@ fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
     form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
 }
 
+fn tasks_ui(ui: &mut Ui, policy: &mut Policy) {
+    let mut on = policy.modules.tasks.is_some();
+    if form::tick(ui, "Sync tasks", &mut on).changed() {
+        policy.modules.tasks = on.then(TasksPolicy::default);
+    }
+    ui.add_space(6.0);
+    let Some(t) = &mut policy.modules.tasks else { return };
+    form::tick(ui, "Skip task if \"Private\"", &mut t.skip_private);
+    ui.add_space(6.0);
+    form::choice(ui, "Direction", &mut t.direction, &DIRECTIONS, None);
+    form::choice(ui, "Conflicts", &mut t.conflict, &CONFLICTS, None);
+    form::below(
+        ui,
+        "When the same field was changed on both sides. A task that is done on one side is done.",
+        false,
+    );
+    ui.add_space(6.0);
+    form::choice(ui, "Deleted in the mailbox", &mut t.deleted_in_mail, &DELETIONS, None);
+    form::choice(ui, "Deleted in the CRM", &mut t.deleted_in_crm, &DELETIONS, None);
+}
+
 fn safety_ui(ui: &mut Ui, policy: &mut Policy) {
     let weak = tokens(ui).weak;
     let text = "Delete Safety: more deletions of a user in one sync cycle than this are held until an administrator \
@@ -207,6 +230,7 @@ fn safety_ui(ui: &mut Ui, policy: &mut Policy) {
     };
     limits("Contacts", &mut s.contacts);
     limits("Calendar", &mut s.calendar);
+    limits("Tasks", &mut s.tasks);
 }
 
 fn about_ui(ui: &mut Ui, editor: &PolicyEditor, now: DateTime<Utc>) {

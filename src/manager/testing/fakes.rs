@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use riva_core::admin::{Admin, ChangeEntry};
 use riva_core::documents::{
     AuthMethod, CalendarPolicy, Connection, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety,
-    Schedule, SystemKind,
+    Schedule, SystemKind, TasksPolicy,
 };
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{Cursor, EmailAddress};
@@ -256,6 +256,7 @@ impl Company {
                 modules: PolicyModules {
                     contacts: Some(ContactsPolicy::default()),
                     calendar: Some(CalendarPolicy::default()),
+                    tasks: Some(TasksPolicy::default()),
                 },
                 safety: Safety::default(),
                 created: None,

@@ -1,7 +1,7 @@
 //! Examples of merges; the simulator has the rest.
 
 use super::*;
-use riva_core::item::{Module, Name};
+use riva_core::item::{Completion, Module, Name};
 use riva_core::ports::{Precision, SeriesSupport};
 
 const NONE: Hashes = Hashes(BTreeMap::new());
@@ -134,4 +134,44 @@ fn the_same_address_in_another_slot_is_no_difference() {
         ConflictWinner::Crm,
     );
     assert!(merged.to_mail.is_empty(), "no address of the mailbox is lost: {merged:?}");
+}
+
+fn task(status: TaskStatus) -> Item {
+    let mut item = Item::new(Module::Tasks);
+    item.set(Field::Completion, Value::Completion(Completion { status, on: None, percent: None }));
+    item
+}
+
+#[test]
+fn what_is_done_is_not_undone_by_a_side_that_does_not_know_it() {
+    use TaskStatus::{Completed, InProgress, NotStarted};
+    for winner in [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold] {
+        let then = task(NotStarted);
+        let merged = three_way((&then, &then), &task(InProgress), &task(Completed), winner);
+        assert_eq!(
+            merged.to_mail.get(&Field::Completion),
+            task(Completed).get(Field::Completion),
+            "{winner:?}"
+        );
+        assert!(merged.to_crm.is_empty() && merged.held.is_empty(), "{winner:?}");
+        let merged = three_way((&then, &then), &task(Completed), &task(InProgress), winner);
+        assert_eq!(
+            merged.to_crm.get(&Field::Completion),
+            task(Completed).get(Field::Completion),
+            "{winner:?}"
+        );
+        // Seen together for the first time.
+        let blank = Item::new(Module::Tasks);
+        let merged = three_way((&blank, &blank), &task(Completed), &task(NotStarted), winner);
+        assert_eq!(
+            merged.to_crm.get(&Field::Completion),
+            task(Completed).get(Field::Completion),
+            "{winner:?}"
+        );
+        assert!(merged.to_mail.is_empty() && merged.held.is_empty(), "{winner:?}");
+    }
+    // A user who takes it back does so on the other side too.
+    let then = task(Completed);
+    let merged = three_way((&then, &then), &task(InProgress), &then, ConflictWinner::Crm);
+    assert_eq!(merged.to_crm.get(&Field::Completion), task(InProgress).get(Field::Completion));
 }

@@ -172,6 +172,7 @@ impl World {
             modules: PolicyModules {
                 contacts: Some(ContactsPolicy::default()),
                 calendar: Some(CalendarPolicy::default()),
+                tasks: None,
             },
             safety: riva_core::documents::Safety::default(),
             created: None,
