@@ -5,7 +5,10 @@ use chrono_tz::Tz;
 use riva_core::documents::{AuthMethod, Connection, SystemKind};
 use riva_core::fault::{FaultKind, ItemError};
 use riva_core::ids::{Marker, PairId, RemoteId, Version};
-use riva_core::item::{Address, Body, Element, Field, Item, Module, Name, Organization, ShowAs, Value, When};
+use riva_core::item::{
+    Address, Body, Completion, Element, Field, Item, Module, Name, Organization, ShowAs, TaskStatus, Value,
+    When,
+};
 use riva_core::ports::{
     Change, CrmSystem, CrmUser, Draft, FeedChange, Fetched, Patch, RemoteRef, Removal, SecretError,
     SecretKey, SecretStore, SilentWriter, StepOutcome, StepReport, StepSink, TestStep, Window, Written,
@@ -141,6 +144,18 @@ pub fn event(summary: &str, days: i64, all_day: bool) -> Item {
     item
 }
 
+/// A task, due so many days from now.
+pub fn task(summary: &str, days: i64) -> Item {
+    let mut item = Item::new(Module::Tasks);
+    item.set_text(Field::Summary, summary);
+    item.set(Field::Body, Value::Body(Body::plain("First line <b>\nsecond & last line")));
+    item.set(Field::DueDate, Value::Date((Utc::now() + Duration::days(days)).date_naive()));
+    let done = Completion { status: TaskStatus::InProgress, on: None, percent: None };
+    item.set(Field::Completion, Value::Completion(done));
+    item.set(Field::Importance, Value::Number(2));
+    item
+}
+
 fn draft(item: Item) -> Draft {
     Draft { marker: marker(), item }
 }
@@ -229,6 +244,9 @@ pub async fn hold(crm: &dyn CrmSystem, alice: &str, bob: &str) {
     let other = crm.open(&crm.user(bob).await.expect("bob")).await.expect("bob's records");
     items_of(crm, &user, &*side, &*other, Module::Contacts).await;
     items_of(crm, &user, &*side, &*other, Module::Calendar).await;
+    if side.capabilities().module(Module::Tasks).is_some() {
+        items_of(crm, &user, &*side, &*other, Module::Tasks).await;
+    }
     one_bad_event(&*side).await;
     windows(&*side).await;
 }
@@ -245,6 +263,7 @@ async fn items_of(
     assert!(start.changes.is_empty() && !start.more);
     let items = match module {
         Module::Contacts => [contact("Carol", "Clark"), contact("Dave", "Dent")],
+        Module::Tasks => [task("Call back & ask", 3), task("Send the offer", 0)],
         _ => [event("Kick-off & more", 3, false), event("Trade fair", 5, true)],
     };
     let drafts: Vec<Draft> = items.into_iter().map(|i| draft(writable(side, i))).collect();

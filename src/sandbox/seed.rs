@@ -111,6 +111,9 @@ pub struct Person {
     /// Events of this person.
     #[serde(default, rename = "event", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<SeedEvent>,
+    /// Tasks of this person.
+    #[serde(default, rename = "task", skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<SeedTask>,
 }
 
 /// A user of the CRM.
@@ -310,15 +313,124 @@ impl SeedEvent {
     /// Wall-clock start, for a sandbox whose today is `today`.
     pub fn start_on(&self, today: NaiveDate) -> NaiveDateTime {
         let time = NaiveTime::parse_from_str(&self.start, "%H:%M").unwrap_or(NaiveTime::MIN);
-        let day = Days::new(self.day.unsigned_abs());
-        let date = if self.day < 0 { today.checked_sub_days(day) } else { today.checked_add_days(day) };
-        date.unwrap_or(today).and_time(if self.all_day { NaiveTime::MIN } else { time })
+        on(today, self.day).and_time(if self.all_day { NaiveTime::MIN } else { time })
     }
 
     /// Wall-clock end (exclusive), for a sandbox whose today is `today`.
     pub fn end_on(&self, today: NaiveDate) -> NaiveDateTime {
         self.start_on(today) + TimeDelta::minutes(self.minutes)
     }
+}
+
+/// A task, in the mailbox, in the CRM or in both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedTask {
+    /// Subject.
+    pub subject: String,
+    /// Day on which it is due, counted from the sandbox's today; without one it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
+    /// Day on which it is to be begun, counted likewise. The CRM has no such thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<i64>,
+    /// How far it is.
+    #[serde(default)]
+    pub status: SeedStatus,
+    /// How far the CRM's copy is, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_status: Option<SeedStatus>,
+    /// How important it is.
+    #[serde(default)]
+    pub priority: SeedPriority,
+    /// Text.
+    #[serde(default)]
+    pub body: String,
+    /// Categories in the mailbox.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// Marked private in the mailbox.
+    #[serde(default)]
+    pub private: bool,
+    /// Present in the mailbox.
+    #[serde(default = "yes")]
+    pub in_mail: bool,
+    /// Present in the CRM.
+    #[serde(default)]
+    pub in_crm: bool,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedStatus {
+    /// Nobody has begun.
+    #[default]
+    NotStarted,
+    /// Begun.
+    InProgress,
+    /// Done.
+    Completed,
+    /// Somebody else must act first.
+    Waiting,
+    /// Put off.
+    Deferred,
+}
+
+impl SeedStatus {
+    /// Salesforce's word (`Status`).
+    pub fn in_salesforce(self) -> &'static str {
+        match self {
+            Self::NotStarted => "Not Started",
+            Self::InProgress => "In Progress",
+            Self::Completed => "Completed",
+            Self::Waiting => "Waiting on someone else",
+            Self::Deferred => "Deferred",
+        }
+    }
+}
+
+/// How important a task is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedPriority {
+    /// Low.
+    Low,
+    /// Normal.
+    #[default]
+    Normal,
+    /// High.
+    High,
+}
+
+impl SeedPriority {
+    /// Salesforce's word (`Priority`).
+    pub fn in_salesforce(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Normal => "Normal",
+            Self::High => "High",
+        }
+    }
+}
+
+impl SeedTask {
+    /// The day on which it is due, for a sandbox whose today is `today`.
+    pub fn due_on(&self, today: NaiveDate) -> Option<NaiveDate> {
+        Some(on(today, self.due?))
+    }
+
+    /// The day on which it is to be begun, for a sandbox whose today is `today`.
+    pub fn start_on(&self, today: NaiveDate) -> Option<NaiveDate> {
+        Some(on(today, self.start?))
+    }
+}
+
+/// A day counted from today.
+fn on(today: NaiveDate, offset: i64) -> NaiveDate {
+    let days = Days::new(offset.unsigned_abs());
+    let date = if offset < 0 { today.checked_sub_days(days) } else { today.checked_add_days(days) };
+    date.unwrap_or(today)
 }
 
 /// A company file that cannot be used.
@@ -396,6 +508,14 @@ impl Company {
                     return wrong(&who, "a series needs at least one occurrence".to_owned());
                 }
             }
+            for task in &person.tasks {
+                if let (Some(start), Some(due)) = (task.start, task.due)
+                    && start > due
+                {
+                    let who = format!("{}, task `{}`", person.name, task.subject);
+                    return wrong(&who, "it is to be begun after it is due".to_owned());
+                }
+            }
             for contact in person.contacts.iter().filter(|c| c.in_crm) {
                 if contact.crm_copy().family.is_empty() {
                     return wrong(
@@ -461,6 +581,9 @@ mod tests {
             events().any(|e| e.all_day && e.minutes > 1440)
                 && events().any(|e| !e.all_day && e.minutes > 1440)
         );
+        let tasks = || company.people.iter().flat_map(|p| &p.tasks);
+        assert!(tasks().any(|t| t.in_mail && t.in_crm) && tasks().any(|t| t.crm_status.is_some()));
+        assert!(!tasks().any(|t| t.private && t.in_crm));
         // Nothing private is in the CRM, and nobody outside the reserved domains is ever named.
         assert!(!events().any(|e| e.private && e.in_crm) && !contacts().any(|c| c.private && c.in_crm));
         for address in contacts().flat_map(|c| &c.emails).chain(events().flat_map(|e| &e.attendees)) {

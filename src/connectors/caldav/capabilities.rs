@@ -24,6 +24,22 @@ const EVENT: &[Field] = &[
     Field::Status,
 ];
 
+/// What a task can hold.
+const TASK: &[Field] = &[
+    Field::Summary,
+    Field::Body,
+    Field::StartDate,
+    Field::DueDate,
+    Field::Completion,
+    Field::Importance,
+    Field::Reminder,
+    Field::Categories,
+    Field::Sensitivity,
+];
+
+/// What a task's completion can hold (RFC 5545, section 3.8.1.11).
+const COMPLETION: &[&str] = &["not-started", "in-progress", "completed", "cancelled", "on", "percent"];
+
 /// What a contact can hold.
 const CONTACT: &[Field] = &[
     Field::Name,
@@ -54,6 +70,12 @@ pub fn of(collections: &Collections) -> Capabilities {
         events.reads.insert(Field::Recurrence);
         events.required.insert(Field::When);
         modules.insert(Module::Calendar, events);
+    }
+    if let Some(list) = &collections.tasks {
+        let mut tasks = module(TASK, list.sync);
+        tasks.reads.insert(Field::Recurrence);
+        tasks.parts = [(Field::Completion, COMPLETION.iter().map(|p| (*p).to_owned()).collect())].into();
+        modules.insert(Module::Tasks, tasks);
     }
     if let Some(book) = &collections.address_book {
         let mut contacts = module(CONTACT, book.sync);

@@ -46,9 +46,21 @@ pub async fn run(shared: &Shared, target: Option<&str>, steps: &dyn StepSink) ->
         open(found.address_book, "address book", places.address_book.as_deref())
     })
     .await?;
+    let tasks = run_step(TestStep::OpenTasks, steps, async {
+        match (found.tasks, &places.tasks) {
+            // Not every server keeps tasks, and not every policy wants them.
+            (None, None) => Ok((None, "no calendar here takes tasks: they cannot be synced".to_owned())),
+            (list, wanted) => {
+                open(list, "list of tasks", wanted.as_deref()).map(|(list, seen)| (Some(list), seen))
+            }
+        }
+    })
+    .await?;
     run_step(TestStep::MayWrite, steps, async {
         let (calendar, book) = (may_write(&calendar, address)?, may_write(&book, address)?);
-        Ok(((), format!("calendar: {calendar}; address book: {book}")))
+        let tasks = tasks.map(|list| may_write(&list, address)).transpose()?;
+        let tasks = tasks.map(|may| format!("; tasks: {may}")).unwrap_or_default();
+        Ok(((), format!("calendar: {calendar}; address book: {book}{tasks}")))
     })
     .await
 }

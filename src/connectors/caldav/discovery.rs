@@ -19,6 +19,8 @@ pub struct Places {
     pub home: Option<String>,
     /// The calendar's name in the home.
     pub calendar: Option<String>,
+    /// The name of the calendar with the tasks in the home.
+    pub tasks: Option<String>,
     /// The address book's name in the home.
     pub address_book: Option<String>,
     /// The domain of addresses of which only the part before the `@` is known.
@@ -58,6 +60,8 @@ pub struct Collection {
 pub struct Collections {
     /// The calendar.
     pub calendar: Option<Collection>,
+    /// The calendar that takes tasks: it may be the same.
+    pub tasks: Option<Collection>,
     /// The address book.
     pub address_book: Option<Collection>,
 }
@@ -335,7 +339,7 @@ const COLLECTION: &[xml::Name] = &[
     "d:current-user-privilege-set",
 ];
 
-/// The calendar and the address book of a home: those that the connection names, else the first.
+/// The calendar, the list of tasks and the address book of a home: those that the connection names, else the first.
 pub async fn collections(
     dav: &Dav,
     places: &Places,
@@ -371,15 +375,20 @@ pub async fn collections(
     // The first by name: the order of a listing is no property of the server's.
     answers.sort_by(|a, b| a.path.cmp(&b.path));
     answers.dedup_by(|a, b| a.path == b.path);
-    let holds_events = |a: &&Answer| {
+    // A calendar that does not say what it takes, takes everything (RFC 4791, section 5.2.3).
+    let holds = |a: &Answer, kind: &str| {
         let kinds = a.prop("c:supported-calendar-component-set").map(|p| &p.comps);
-        kinds.is_none_or(|k| k.is_empty() || k.iter().any(|c| c.eq_ignore_ascii_case("VEVENT")))
+        kinds.is_none_or(|k| k.is_empty() || k.iter().any(|c| c.eq_ignore_ascii_case(kind)))
     };
-    let calendars: Vec<&Answer> =
-        answers.iter().filter(|a| a.is_a("c:calendar")).filter(holds_events).collect();
+    let all = || answers.iter().filter(|a| a.is_a("c:calendar"));
+    let calendars: Vec<&Answer> = all().filter(|a| holds(a, "VEVENT")).collect();
+    // A list of its own for tasks, as programs make them, comes before a calendar that takes them too.
+    let mut lists: Vec<&Answer> = all().filter(|a| holds(a, "VTODO")).collect();
+    lists.sort_by_key(|a| holds(a, "VEVENT"));
     let books: Vec<&Answer> = answers.iter().filter(|a| a.is_a("r:addressbook")).collect();
     Ok(Collections {
         calendar: choose(&calendars, places.calendar.as_deref()),
+        tasks: choose(&lists, places.tasks.as_deref()),
         address_book: choose(&books, places.address_book.as_deref()),
     })
 }

@@ -71,7 +71,8 @@ impl Mailbox {
         let found = match module {
             Module::Calendar => self.collections.calendar.as_ref(),
             Module::Contacts => self.collections.address_book.as_ref(),
-            Module::Tasks | Module::Email => None,
+            Module::Tasks => self.collections.tasks.as_ref(),
+            Module::Email => None,
         };
         found.ok_or_else(|| {
             Fault::new(
@@ -110,13 +111,18 @@ impl Mailbox {
     }
 
     /// Ids and etags of what may be ours, by PROPFIND.
-    async fn listing(&self, collection: &Collection) -> Result<Vec<Listed>, CallError> {
+    async fn listing(&self, module: Module, collection: &Collection) -> Result<Vec<Listed>, CallError> {
         let names = ["d:getetag", "d:resourcetype", "d:getcontenttype"];
         let found = self.shared.dav.propfind(&self.scope, &collection.path, Depth::One, &names).await?;
-        Ok(found.answers.iter().filter_map(|a| listed(collection, a)).collect())
+        Ok(found.answers.iter().filter_map(|a| listed(module, collection, a)).collect())
     }
 
-    async fn sync(&self, collection: &Collection, token: &str) -> Result<ChangePage, Refusal> {
+    async fn sync(
+        &self,
+        module: Module,
+        collection: &Collection,
+        token: &str,
+    ) -> Result<ChangePage, Refusal> {
         let names = prop(&["d:getetag", "d:resourcetype", "d:getcontenttype"]);
         let body = document(
             "d:sync-collection",
@@ -137,7 +143,9 @@ impl Mailbox {
             .filter_map(|answer| match answer.status {
                 Some(404 | 410) => Some(Change::Deleted { id: RemoteId::new(&answer.path) }),
                 Some(status) if status >= 400 => None,
-                _ => listed(collection, answer).map(|l| Change::Seen { id: l.id, version: l.version }),
+                _ => {
+                    listed(module, collection, answer).map(|l| Change::Seen { id: l.id, version: l.version })
+                }
             })
             .collect();
         let cursor = Position::Sync { path: collection.path.clone(), token: next }.cursor();
@@ -145,8 +153,13 @@ impl Mailbox {
     }
 
     /// Changes by comparing listings: all of it again, unless nothing changed. Deletions are not told.
-    async fn etags(&self, collection: &Collection, before: Option<&str>) -> Result<ChangePage, CallError> {
-        let mut listing = self.listing(collection).await?;
+    async fn etags(
+        &self,
+        module: Module,
+        collection: &Collection,
+        before: Option<&str>,
+    ) -> Result<ChangePage, CallError> {
+        let mut listing = self.listing(module, collection).await?;
         listing.sort_by(|a, b| a.id.cmp(&b.id));
         let mut hasher = siphasher::sip128::SipHasher13::new();
         for entry in &listing {
@@ -174,7 +187,7 @@ impl Mailbox {
         paths: &[&str],
     ) -> Result<BTreeMap<String, Fetched>, CallError> {
         let (root, data) = match module {
-            Module::Calendar => ("c:calendar-multiget", "c:calendar-data"),
+            Module::Calendar | Module::Tasks => ("c:calendar-multiget", "c:calendar-data"),
             _ => ("r:addressbook-multiget", "r:address-data"),
         };
         let hrefs: String = paths.iter().map(|p| element("d:href", p)).collect();
@@ -234,10 +247,11 @@ impl Mailbox {
     ) -> Result<Vec<RemoteRef>, CallError> {
         let matching = escaped(&marker.to_string());
         let filter = match module {
-            Module::Calendar => format!(
-                "<c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"VEVENT\">\
+            Module::Calendar | Module::Tasks => format!(
+                "<c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"{}\">\
                  <c:prop-filter name=\"X-RIVA-MARKER\"><c:text-match collation=\"i;ascii-casemap\">{matching}</c:text-match>\
-                 </c:prop-filter></c:comp-filter></c:comp-filter></c:filter>"
+                 </c:prop-filter></c:comp-filter></c:comp-filter></c:filter>",
+                component(module)
             ),
             _ => format!(
                 "<r:filter><r:prop-filter name=\"X-RIVA-MARKER\"><r:text-match collation=\"i;unicode-casemap\" \
@@ -245,7 +259,7 @@ impl Mailbox {
             ),
         };
         let (root, data) = match module {
-            Module::Calendar => ("c:calendar-query", "c:calendar-data"),
+            Module::Calendar | Module::Tasks => ("c:calendar-query", "c:calendar-data"),
             _ => ("r:addressbook-query", "r:address-data"),
         };
         let body = document(root, &format!("{}{filter}", prop(&["d:getetag", data])));
@@ -266,20 +280,24 @@ impl Mailbox {
     }
 }
 
-/// A resource of a listing, unless it is a collection, or says itself that it holds no event.
-fn listed(collection: &Collection, answer: &Answer) -> Option<Listed> {
+/// The component of a module's calendar objects.
+fn component(module: Module) -> &'static str {
+    if module == Module::Tasks { "VTODO" } else { "VEVENT" }
+}
+
+/// A resource of a listing, unless it is a collection, or says itself that it holds something else.
+fn listed(module: Module, collection: &Collection, answer: &Answer) -> Option<Listed> {
     let inside = answer.path.starts_with(&collection.path) && answer.path != collection.path;
     if !inside || answer.is_a("d:collection") || answer.path.ends_with('/') {
         return None;
     }
     let kind = answer.text("d:getcontenttype").unwrap_or_default().to_ascii_lowercase();
-    let kind = kind
-        .split(';')
-        .map(str::trim)
-        .find_map(|p| p.strip_prefix("component="))
-        .unwrap_or("vevent")
-        .to_owned();
-    if kind != "vevent" && kind != "vcard" && kind != "vlist" {
+    let told = kind.split(';').map(str::trim).find_map(|p| p.strip_prefix("component="));
+    let fits = |kind: &str| match module {
+        Module::Calendar | Module::Tasks => kind.eq_ignore_ascii_case(component(module)),
+        Module::Contacts | Module::Email => kind == "vcard" || kind == "vlist",
+    };
+    if !told.is_none_or(fits) {
         return None;
     }
     let version = Version::new(answer.text("d:getetag").unwrap_or_default());
@@ -323,7 +341,7 @@ impl Reader for Mailbox {
         };
         let token = match position {
             Some(Position::Etags { digest, .. }) if !collection.sync => {
-                return self.etags(collection, Some(&digest)).await;
+                return self.etags(module, collection, Some(&digest)).await;
             }
             Some(Position::Etags { .. }) => {
                 return Err(CallError::CursorLost("the server has sync-tokens now".to_owned()));
@@ -332,10 +350,10 @@ impl Reader for Mailbox {
                 return Err(CallError::CursorLost("the server has no sync-tokens any more".to_owned()));
             }
             Some(Position::Sync { token, .. }) => token,
-            None if !collection.sync => return self.etags(collection, None).await,
+            None if !collection.sync => return self.etags(module, collection, None).await,
             None => String::new(),
         };
-        match self.sync(collection, &token).await {
+        match self.sync(module, collection, &token).await {
             Ok(page) => Ok(page),
             // RFC 6578, section 3.2: a token that is not known any more is refused.
             Err(refusal)
@@ -359,13 +377,17 @@ impl Reader for Mailbox {
         _: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
         let collection = self.collection(module)?;
-        let Some(window) = window.filter(|_| module == Module::Calendar) else {
-            return Ok(ListPage { items: self.listing(collection).await?, next: None });
+        let range = match (module, window) {
+            // Events lie in the same collection as the tasks, and a listing does not always tell them apart.
+            (Module::Tasks, _) => String::new(),
+            (Module::Calendar, Some(Window { from, to })) => {
+                format!("<c:time-range start=\"{}\" end=\"{}\"/>", utc_text(from), utc_text(to))
+            }
+            _ => return Ok(ListPage { items: self.listing(module, collection).await?, next: None }),
         };
-        let range =
-            format!("<c:time-range start=\"{}\" end=\"{}\"/>", utc_text(window.from), utc_text(window.to));
+        let kind = component(module);
         let filter = format!(
-            "<c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"VEVENT\">{range}</c:comp-filter></c:comp-filter></c:filter>"
+            "<c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"{kind}\">{range}</c:comp-filter></c:comp-filter></c:filter>"
         );
         let body = document("c:calendar-query", &format!("{}{filter}", prop(&["d:getetag"])));
         let found = self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await?;
@@ -373,7 +395,7 @@ impl Reader for Mailbox {
             .answers
             .iter()
             .filter(|a| a.status.is_none_or(|s| s < 400))
-            .filter_map(|a| listed(collection, a));
+            .filter_map(|a| listed(module, collection, a));
         Ok(ListPage { items: items.collect(), next: None })
     }
 

@@ -1,4 +1,4 @@
-//! Calendars by CalDAV (RFC 4791) and contacts by CardDAV (RFC 6352), through one connection account that may reach
+//! Calendars and tasks by CalDAV (RFC 4791) and contacts by CardDAV (RFC 6352), through one connection account that may reach
 //! the homes of all users.
 
 mod capabilities;
@@ -56,6 +56,7 @@ pub fn system(
         account: connection.account.clone(),
         home: connection.option("home").map(str::to_owned),
         calendar: connection.option("calendar").map(str::to_owned),
+        tasks: connection.option("tasks").map(str::to_owned),
         address_book: connection.option("addressbook").map(str::to_owned),
         domain: connection.option("domain").map(str::to_owned),
     };

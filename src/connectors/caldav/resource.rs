@@ -1,7 +1,8 @@
-//! The text of a resource, as event or as contact.
+//! The text of a resource, as event, task or contact.
 
 use crate::icalendar::{
-    Component, EventResource, NotAnEvent, Refused, change_event, marker_of, new_event, read_event,
+    Component, EventResource, NotATask, NotAnEvent, Refused, TaskResource, change_event, change_task,
+    marker_of, new_event, new_task, read_event, read_task,
 };
 use crate::vcard::{CardResource, NotAContact, change_card, new_card, read_card};
 use chrono::{DateTime, Utc};
@@ -12,8 +13,10 @@ use std::collections::BTreeMap;
 /// A resource that was understood.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resource {
-    /// A calendar object.
+    /// A calendar object with an event.
     Event(EventResource),
+    /// A calendar object with a to-do.
+    Task(TaskResource),
     /// An address object.
     Card(CardResource),
 }
@@ -30,25 +33,30 @@ pub enum NotOurs {
 impl Resource {
     /// Reads a resource.
     pub fn read(module: Module, text: &str) -> Result<Self, NotOurs> {
-        if module == Module::Calendar {
-            EventResource::read(text).map(Self::Event).map_err(|e| match e {
+        match module {
+            Module::Calendar => EventResource::read(text).map(Self::Event).map_err(|e| match e {
                 NotAnEvent::OtherKind(_) => NotOurs::OtherKind,
                 NotAnEvent::Unreadable(why) => NotOurs::Unreadable(why),
-            })
-        } else {
-            CardResource::read(text).map(Self::Card).map_err(|e| match e {
-                NotAContact::Group => NotOurs::OtherKind,
-                NotAContact::Unreadable(why) => NotOurs::Unreadable(why),
-            })
+            }),
+            Module::Tasks => TaskResource::read(text).map(Self::Task).map_err(|e| match e {
+                NotATask::OtherKind => NotOurs::OtherKind,
+                NotATask::Unreadable(why) => NotOurs::Unreadable(why),
+            }),
+            Module::Contacts | Module::Email => {
+                CardResource::read(text).map(Self::Card).map_err(|e| match e {
+                    NotAContact::Group => NotOurs::OtherKind,
+                    NotAContact::Unreadable(why) => NotOurs::Unreadable(why),
+                })
+            }
         }
     }
 
     /// A new resource.
     pub fn make(item: &Item, uid: &str, marker: &Marker, now: DateTime<Utc>) -> Result<Self, Refused> {
-        if item.module == Module::Calendar {
-            new_event(item, uid, marker, now).map(Self::Event)
-        } else {
-            new_card(item, uid, marker, now).map(Self::Card)
+        match item.module {
+            Module::Calendar => new_event(item, uid, marker, now).map(Self::Event),
+            Module::Tasks => new_task(item, uid, marker, now).map(Self::Task),
+            Module::Contacts | Module::Email => new_card(item, uid, marker, now).map(Self::Card),
         }
     }
 
@@ -56,6 +64,7 @@ impl Resource {
     pub fn item(&self) -> Result<Item, String> {
         match self {
             Self::Event(event) => read_event(event).map_err(|e| e.to_string()),
+            Self::Task(task) => Ok(read_task(task)),
             Self::Card(card) => Ok(read_card(card)),
         }
     }
@@ -64,6 +73,7 @@ impl Resource {
     pub fn marker(&self) -> Option<Marker> {
         match self {
             Self::Event(event) => marker_of(event.event()),
+            Self::Task(task) => marker_of(task.task()),
             Self::Card(card) => marker_of(&card.card),
         }
     }
@@ -77,6 +87,7 @@ impl Resource {
     ) -> Result<(), Refused> {
         match self {
             Self::Event(event) => change_event(event, set, marker, now),
+            Self::Task(task) => change_task(task, set, marker, now),
             Self::Card(card) => change_card(card, set, marker, now),
         }
     }
@@ -85,6 +96,7 @@ impl Resource {
     pub fn root(&self) -> &Component {
         match self {
             Self::Event(event) => &event.calendar,
+            Self::Task(task) => &task.calendar,
             Self::Card(card) => &card.card,
         }
     }
@@ -93,6 +105,7 @@ impl Resource {
     pub fn root_mut(&mut self) -> &mut Component {
         match self {
             Self::Event(event) => &mut event.calendar,
+            Self::Task(task) => &mut task.calendar,
             Self::Card(card) => &mut card.card,
         }
     }
@@ -100,5 +113,5 @@ impl Resource {
 
 /// The content type of a module's resources.
 pub fn content_type(module: Module) -> &'static str {
-    if module == Module::Calendar { "text/calendar; charset=utf-8" } else { "text/vcard; charset=utf-8" }
+    if module == Module::Contacts { "text/vcard; charset=utf-8" } else { "text/calendar; charset=utf-8" }
 }

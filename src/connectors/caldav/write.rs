@@ -21,7 +21,7 @@ const LOCKED_TRIES: u32 = 3;
 
 /// The path of the resource that a marker makes.
 pub fn path_of(collection: &Collection, module: Module, marker: &Marker) -> String {
-    let extension = if module == Module::Calendar { "ics" } else { "vcf" };
+    let extension = if module == Module::Contacts { "vcf" } else { "ics" };
     format!("{}riva-{}-{}.{extension}", collection.path, marker.pair, marker.generation)
 }
 
@@ -117,7 +117,7 @@ impl Mailbox {
         resource: &mut Resource,
         unless: &Unless<'_>,
     ) -> Result<Response, Failed> {
-        if module == Module::Calendar {
+        if module != Module::Contacts {
             let scheduling = self.scheduling(&collection.path).await?;
             quieten(scheduling, before, resource.root_mut())?;
         }
@@ -232,7 +232,7 @@ impl Mailbox {
         removal: &Removal,
     ) -> Result<(), Failed> {
         let path = removal.id.as_str();
-        if module == Module::Calendar {
+        if module != Module::Contacts {
             let scheduling = self.scheduling(&collection.path).await?;
             if scheduling.automatic {
                 let text = self.get(path).await?.ok_or(ItemError::Gone)?;

@@ -91,12 +91,12 @@ pub fn read_event(resource: &EventResource) -> Result<Item, NotAnEvent> {
     Ok(item)
 }
 
-fn one_line(event: &Component, name: &str, joint: &str) -> String {
+pub(super) fn one_line(event: &Component, name: &str, joint: &str) -> String {
     let text = event.first(name).map(Line::text_value).unwrap_or_default();
     text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(joint)
 }
 
-fn body(event: &Component) -> Value {
+pub(super) fn body(event: &Component) -> Value {
     let html = event
         .all("X-ALT-DESC")
         .find(|l| l.param("FMTTYPE").is_some_and(|t| t.eq_ignore_ascii_case("text/html")))
@@ -105,7 +105,7 @@ fn body(event: &Component) -> Value {
     Value::body(Body { text, html })
 }
 
-fn upper(event: &Component, name: &str) -> Option<String> {
+pub(super) fn upper(event: &Component, name: &str) -> Option<String> {
     event.first(name).map(|l| l.value().trim().to_ascii_uppercase())
 }
 
@@ -131,7 +131,7 @@ fn show_as(event: &Component) -> ShowAs {
 }
 
 /// CLASS; a value that is not known is taken as PRIVATE (RFC 5545, section 3.8.1.3).
-fn sensitivity(event: &Component) -> Sensitivity {
+pub(super) fn sensitivity(event: &Component) -> Sensitivity {
     match upper(event, "CLASS").as_deref() {
         None | Some("PUBLIC" | "") => Sensitivity::Normal,
         Some("CONFIDENTIAL") => Sensitivity::Confidential,
@@ -140,7 +140,7 @@ fn sensitivity(event: &Component) -> Sensitivity {
 }
 
 /// PRIORITY 1 to 4 is high, 6 to 9 low (RFC 5545, section 3.8.1.9).
-fn importance(event: &Component) -> i64 {
+pub(super) fn importance(event: &Component) -> i64 {
     match event.first("PRIORITY").and_then(|l| l.value().trim().parse::<u8>().ok()) {
         Some(1..=4) => 2,
         Some(6..=9) => 0,
@@ -153,7 +153,7 @@ fn status(event: &Component) -> String {
     upper(event, "STATUS").filter(|s| !s.is_empty()).unwrap_or_else(|| "CONFIRMED".to_owned())
 }
 
-fn categories(event: &Component) -> Value {
+pub(super) fn categories(event: &Component) -> Value {
     let mut names = BTreeMap::new();
     for line in event.all("CATEGORIES") {
         let value = line.value();
@@ -179,12 +179,15 @@ pub(super) fn reminder_alarm(event: &Component) -> Option<usize> {
     })
 }
 
-enum Trigger {
+/// When an alarm goes off.
+pub(super) enum Trigger {
+    /// So many minutes before the start.
     Before(i64),
+    /// Then.
     At(DateTime<Utc>),
 }
 
-fn trigger(alarm: &Component) -> Option<Trigger> {
+pub(super) fn trigger(alarm: &Component) -> Option<Trigger> {
     let line = alarm.first("TRIGGER")?;
     if line.param("RELATED").is_some_and(|r| r.eq_ignore_ascii_case("END")) {
         return None;
@@ -266,13 +269,13 @@ fn recurrence(resource: &EventResource) -> String {
 }
 
 /// A point in time as a property gives it.
-enum Moment {
+pub(super) enum Moment {
     Day(NaiveDate),
     Floating(NaiveDateTime),
     In(NaiveDateTime, Tz),
 }
 
-fn moment(calendar: &Component, line: &Line) -> Result<Moment, String> {
+pub(super) fn moment(calendar: &Component, line: &Line) -> Result<Moment, String> {
     let value = line.value();
     let value = value.trim();
     let wrong = || format!("{} is no date or time: {value}", line.name);

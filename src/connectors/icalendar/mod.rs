@@ -1,9 +1,10 @@
-//! Events as iCalendar text (RFC 5545): read into items, and changed in place.
+//! Events and tasks as iCalendar text (RFC 5545): read into items, and changed in place.
 
 mod event;
 mod line;
 mod moment;
 mod silence;
+mod task;
 mod write;
 mod zone;
 
@@ -11,6 +12,7 @@ pub use event::{EventResource, NotAnEvent, read_event};
 pub use line::{Component, Line, Malformed, Param, Part, escape, split_escaped, unescape};
 pub use moment::utc_text;
 pub use silence::{Scheduling, WouldMail, mailed_by_deletion, quieten};
+pub use task::{NotATask, TaskResource, change_task, new_task, read_task};
 pub use write::{MARKER, Refused, change_event, marker_line, marker_of, new_event};
 
 #[cfg(test)]

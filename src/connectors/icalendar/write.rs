@@ -23,7 +23,7 @@ pub struct Refused {
 /// The property that keeps our marker.
 pub const MARKER: &str = "X-RIVA-MARKER";
 /// Who made the text.
-const PRODUCT: &str = "-//Riva//Riva Sync//EN";
+pub(super) const PRODUCT: &str = "-//Riva//Riva Sync//EN";
 
 /// The parameter that names the UID of the item that was marked.
 const MARKED_UID: &str = "X-RIVA-UID";
@@ -105,11 +105,7 @@ pub fn change_event(
                 }
                 event.replace("STATUS", Some(Line::new("STATUS", status)));
             }
-            (Field::Categories, Value::Blank) => event.replace("CATEGORIES", None),
-            (Field::Categories, Value::Set(names)) => {
-                let value = names.values().map(|e| escape(e.value.trim())).collect::<Vec<_>>().join(",");
-                event.replace("CATEGORIES", Some(Line::new("CATEGORIES", value)));
-            }
+            (Field::Categories, value) => categories(&mut event, value).map_err(refused)?,
             (Field::Reminder, value) => reminder(&mut event, value).map_err(refused)?,
             (Field::Organizer, value) => organizer(&mut event, value).map_err(refused)?,
             (Field::Attendees, Value::Blank) => attendees(&mut event, &BTreeMap::new()),
@@ -129,7 +125,7 @@ pub fn change_event(
     Ok(())
 }
 
-fn text(event: &mut Component, name: &str, value: &Value) -> Result<(), &'static str> {
+pub(super) fn text(event: &mut Component, name: &str, value: &Value) -> Result<(), &'static str> {
     match value {
         Value::Blank => event.replace(name, None),
         Value::Text(text) => event.replace(name, Some(Line::text(name, text))),
@@ -138,7 +134,19 @@ fn text(event: &mut Component, name: &str, value: &Value) -> Result<(), &'static
     Ok(())
 }
 
-fn body(event: &mut Component, new: &Body) {
+pub(super) fn categories(event: &mut Component, value: &Value) -> Result<(), &'static str> {
+    match value {
+        Value::Blank => event.replace("CATEGORIES", None),
+        Value::Set(names) => {
+            let value = names.values().map(|e| escape(e.value.trim())).collect::<Vec<_>>().join(",");
+            event.replace("CATEGORIES", Some(Line::new("CATEGORIES", value)));
+        }
+        _ => return Err("names are wanted"),
+    }
+    Ok(())
+}
+
+pub(super) fn body(event: &mut Component, new: &Body) {
     let description = (!new.text.is_empty()).then(|| Line::text("DESCRIPTION", &new.text));
     event.replace("DESCRIPTION", description);
     let html = new.html.as_deref().map(|html| Line::text("X-ALT-DESC", html).with("FMTTYPE", "text/html"));
@@ -233,7 +241,7 @@ fn show_as(event: &mut Component, value: &Value) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn sensitivity(event: &mut Component, value: &Value) -> Result<(), &'static str> {
+pub(super) fn sensitivity(event: &mut Component, value: &Value) -> Result<(), &'static str> {
     let class = match value {
         Value::Sensitivity(Sensitivity::Normal) => "PUBLIC",
         Value::Sensitivity(Sensitivity::Private) => "PRIVATE",
@@ -244,7 +252,7 @@ fn sensitivity(event: &mut Component, value: &Value) -> Result<(), &'static str>
     Ok(())
 }
 
-fn importance(event: &mut Component, value: &Value) -> Result<(), &'static str> {
+pub(super) fn importance(event: &mut Component, value: &Value) -> Result<(), &'static str> {
     let priority = match value {
         Value::Number(0) => "9",
         Value::Number(1) => "5",

@@ -3,6 +3,7 @@
 
 use super::api::Api;
 use super::soql;
+use super::task;
 use super::user::{Layouts, deleted, key_of};
 use super::version::version;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
@@ -92,6 +93,9 @@ pub async fn page(
     let position: Position = cursor.as_str().parse()?;
     let mut columns = vec!["Id", "SystemModstamp", "OwnerId", "IsDeleted"];
     columns.extend(["MasterRecordId", "IsChild"].into_iter().filter(|c| layout.has(c)));
+    if module == Module::Tasks {
+        columns.extend(["IsRecurrence", "TaskSubtype"].into_iter().filter(|c| layout.has(c)));
+    }
     let query = format!(
         "SELECT {} FROM {object} WHERE {} ORDER BY SystemModstamp,Id LIMIT {PAGE}",
         columns.join(","),
@@ -138,7 +142,8 @@ fn change(record: &Json, now: DateTime<Utc>) -> Option<FeedChange> {
     let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
     let is = |name: &str| record.get(name).and_then(Json::as_bool).unwrap_or(false);
     let id = RemoteId::new(record.get("Id")?.as_str()?);
-    if is("IsChild") {
+    // An event's head of a series is shown, so that its reason is; a task's is not asked for.
+    if is("IsChild") || !task::is_task(record) {
         return None;
     }
     // The loser of a merge is no deletion: reading it says so.

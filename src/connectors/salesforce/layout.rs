@@ -12,6 +12,8 @@ pub struct FieldInfo {
     pub createable: bool,
     /// May be changed.
     pub updateable: bool,
+    /// The active values of its list, in order; empty where it has none.
+    pub picks: Vec<String>,
 }
 
 /// An object. Fields that the account may not see are missing.
@@ -37,10 +39,13 @@ impl Layout {
                 .iter()
                 .filter_map(|f| {
                     let length = f.get("length").and_then(Json::as_u64).unwrap_or(0);
+                    let picks = f.get("picklistValues").and_then(Json::as_array).map(Vec::as_slice);
+                    let picks = picks.unwrap_or_default().iter().filter(|v| is(v, "active"));
                     let info = FieldInfo {
                         length: usize::try_from(length).unwrap_or(usize::MAX),
                         createable: is(f, "createable"),
                         updateable: is(f, "updateable"),
+                        picks: picks.filter_map(|v| Some(v.get("value")?.as_str()?.to_owned())).collect(),
                     };
                     Some((f.get("name")?.as_str()?.to_owned(), info))
                 })
@@ -77,10 +82,15 @@ impl Layout {
         self.fields.get(name).map(|f| f.length).filter(|n| *n > 0)
     }
 
+    /// The values of a field's list, if it has one.
+    pub fn picks(&self, name: &str) -> Option<&[String]> {
+        self.fields.get(name).map(|f| f.picks.as_slice()).filter(|p| !p.is_empty())
+    }
+
     /// With these fields, all writable, of these lengths.
     #[cfg(test)]
     pub fn for_tests(fields: &[(&str, usize)]) -> Self {
-        let info = |length| FieldInfo { length, createable: true, updateable: true };
+        let info = |length| FieldInfo { length, createable: true, updateable: true, picks: Vec::new() };
         Self {
             fields: fields.iter().map(|(name, length)| ((*name).to_owned(), info(*length))).collect(),
             createable: true,
@@ -97,12 +107,16 @@ mod tests {
 
     #[test]
     fn a_describe_answer_is_read() {
-        let layout =
-            Layout::read(&json!({"createable": true, "updateable": true, "deletable": false, "fields": [
+        let layout = Layout::read(
+            &json!({"createable": true, "updateable": true, "deletable": false, "fields": [
             {"name": "LastName", "length": 80, "createable": true, "updateable": true},
-            {"name": "Name", "length": 121, "createable": false, "updateable": false}]}));
+            {"name": "Status", "picklistValues": [{"active": true, "value": "Open"}, {"active": false, "value": "Old"}]},
+            {"name": "Name", "length": 121, "createable": false, "updateable": false}]}),
+        );
         assert!(layout.createable && !layout.deletable);
         assert!(layout.writes("LastName") && layout.has("Name") && !layout.writes("Name"));
+        assert_eq!(layout.picks("Status"), Some(["Open".to_owned()].as_slice()));
+        assert_eq!(layout.picks("LastName"), None);
         assert_eq!(layout.fit("LastName", &"x".repeat(99)).len(), 80);
     }
 }

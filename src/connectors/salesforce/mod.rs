@@ -1,6 +1,6 @@
 //! Salesforce, by its REST API.
 //!
-//! One connection account (an integration user with *View All* and *Modify All* on contacts and events) works with the
+//! One connection account (an integration user with *View All* and *Modify All* on contacts, events and tasks) works with the
 //! records that a user owns; Salesforce's REST has no impersonation. What is needed besides: API Enabled, a connected
 //! app, and, strongly advised, an external id field (unique) for markers on Contact and Event, named by the option
 //! `sync_key_field`. Without it a create whose answer is lost cannot be found again by its marker.
@@ -15,6 +15,7 @@ mod event;
 mod feed;
 mod layout;
 mod soql;
+mod task;
 mod token;
 mod user;
 mod version;
@@ -136,8 +137,20 @@ impl Salesforce {
         }
         let contact = Layout::read(&self.api.get("sobjects/Contact/describe").await?);
         let event = Layout::read(&self.api.get("sobjects/Event/describe").await?);
+        let task = match self.api.get("sobjects/Task/describe").await {
+            Ok(describe) => Some(Layout::read(&describe)),
+            // Hidden from the account: contacts and events are synced all the same.
+            Err(CallError::Fault(f))
+                if matches!(f.kind, FaultKind::MissingPermission | FaultKind::UnexpectedAnswer) =>
+            {
+                tracing::debug!(fault = %f, "tasks cannot be seen");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(key) = &self.sync_key {
-            for (object, layout) in [("Contact", &contact), ("Event", &event)] {
+            let tasks = task.as_ref().map(|task| ("Task", task));
+            for (object, layout) in [("Contact", &contact), ("Event", &event)].into_iter().chain(tasks) {
                 if !layout.writes(key) {
                     let what = if layout.has(key) { "may not be written" } else { "is not there, or hidden" };
                     return Err(Fault::new(FaultKind::MissingPermission, format!("the field {key} of {object} {what}"))
@@ -150,7 +163,7 @@ impl Salesforce {
                 }
             }
         }
-        let layouts = Arc::new(Layouts { contact, event, sync_key: self.sync_key.clone() });
+        let layouts = Arc::new(Layouts { contact, event, task, sync_key: self.sync_key.clone() });
         *known = Some((Arc::clone(&layouts), Instant::now()));
         Ok(layouts)
     }
@@ -191,8 +204,10 @@ impl Salesforce {
 
     /// What a two-way sync lacks.
     fn missing_rights(layouts: &Layouts) -> Vec<String> {
+        let tasks = layouts.task.as_ref().map(|task| ("Task", task));
         [("Contact", &layouts.contact), ("Event", &layouts.event)]
             .into_iter()
+            .chain(tasks)
             .flat_map(|(object, l)| {
                 [("create", l.createable), ("edit", l.updateable), ("delete", l.deletable)]
                     .into_iter()
@@ -246,8 +261,15 @@ impl Endpoint for Salesforce {
             ),
             None => None,
         };
-        for (step, object) in [(TestStep::OpenCalendar, "Event"), (TestStep::OpenContacts, "Contact")] {
+        for (step, object) in [
+            (TestStep::OpenCalendar, "Event"),
+            (TestStep::OpenContacts, "Contact"),
+            (TestStep::OpenTasks, "Task"),
+        ] {
             run_step(step, steps, async {
+                if object == "Task" && self.layouts().await.map_err(fault)?.task.is_none() {
+                    return Ok(((), "Task: not visible to this account: tasks cannot be synced".to_owned()));
+                }
                 let owner = user
                     .as_ref()
                     .map(|u| format!(" WHERE OwnerId = {}", soql::text(u.id.as_str())))
@@ -271,12 +293,12 @@ impl Endpoint for Salesforce {
                 )
                 .remedy(
                     "Give the account's profile or permission set Create, Edit, Delete, View All and Modify All on \
-                     contacts, and Edit Events.",
+                     contacts, and Edit Events and Edit Tasks.",
                 ));
             }
             let usage = self.api.usage().map(|(used, limit)| format!("; {used} of {limit} API requests used today"));
             let key = if layouts.sync_key.is_some() { "" } else { "; no external id field for markers (option sync_key_field)" };
-            Ok(((), format!("contacts and events may be created, changed and deleted{}{key}", usage.unwrap_or_default())))
+            Ok(((), format!("contacts, events and tasks may be created, changed and deleted{}{key}", usage.unwrap_or_default())))
         })
         .await
     }

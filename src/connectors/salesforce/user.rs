@@ -1,10 +1,10 @@
-//! One user's contacts and events: the records that the user owns.
+//! One user's contacts, events and tasks: the records that the user owns.
 
 use super::api::{Api, Refusal};
 use super::layout::Layout;
 use super::soql;
 use super::version::{is_still, version};
-use super::{contact, event};
+use super::{contact, event, task};
 use async_trait::async_trait;
 use http::Method;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
@@ -30,6 +30,8 @@ pub struct Layouts {
     pub contact: Layout,
     /// Event.
     pub event: Layout,
+    /// Task; `None` where the connection account may not see tasks.
+    pub task: Option<Layout>,
     /// The external id field for markers, if the org has one.
     pub sync_key: Option<String>,
 }
@@ -40,10 +42,16 @@ impl Layouts {
         match module {
             Module::Contacts => Ok(("Contact", &self.contact)),
             Module::Calendar => Ok(("Event", &self.event)),
-            other => Err(Fault::new(
-                FaultKind::UnexpectedAnswer,
-                format!("{other} are not synced with Salesforce"),
-            )),
+            Module::Tasks => self.task.as_ref().map(|task| ("Task", task)).ok_or_else(|| {
+                Fault::new(
+                    FaultKind::MissingPermission,
+                    "the connection account may not see tasks in Salesforce",
+                )
+                .remedy("Give its profile access to the object Task, or take tasks out of the sync policy.")
+            }),
+            Module::Email => {
+                Err(Fault::new(FaultKind::UnexpectedAnswer, "E-mail is not synced with Salesforce"))
+            }
         }
     }
 }
@@ -66,7 +74,8 @@ impl User {
     fn map(&self, module: Module, set: &BTreeMap<Field, Value>) -> Map<String, Json> {
         match module {
             Module::Contacts => contact::map(set, &self.layouts.contact),
-            _ => event::map(set, &self.layouts.event),
+            Module::Tasks => self.layouts.task.as_ref().map(|l| task::map(set, l)).unwrap_or_default(),
+            Module::Calendar | Module::Email => event::map(set, &self.layouts.event),
         }
     }
 
@@ -100,12 +109,17 @@ impl User {
             return Fetched::Gone;
         }
         // An invitee's copy of an event is not the event.
-        if is("IsDeleted") || is("IsChild") || key_of(text("OwnerId")) != key_of(&self.owner) {
+        let other_kind = is("IsChild") || (module == Module::Tasks && !task::is_task(record));
+        if is("IsDeleted") || other_kind || key_of(text("OwnerId")) != key_of(&self.owner) {
             return Fetched::OutOfScope;
         }
         let item = match module {
             Module::Contacts => Ok(contact::project(record, &self.layouts.contact)),
-            _ => event::project(record, &self.layouts.event),
+            Module::Tasks => match &self.layouts.task {
+                Some(layout) => task::project(record, layout),
+                None => return Fetched::OutOfScope,
+            },
+            Module::Calendar | Module::Email => event::project(record, &self.layouts.event),
         };
         match item {
             Ok(item) => Fetched::Present {
@@ -272,7 +286,14 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         &layouts.event,
         &[(Field::Summary, "Subject"), (Field::Location, "Location"), (Field::Body, "Description")],
     );
-    Capabilities { modules: [(Module::Contacts, contacts), (Module::Calendar, events)].into() }
+    let mut modules: BTreeMap<_, _> = [(Module::Contacts, contacts), (Module::Calendar, events)].into();
+    if let Some(layout) = &layouts.task {
+        let mut tasks = module(task::fields(layout, false), task::fields(layout, true), &[]);
+        tasks.max_len = lengths(layout, &[(Field::Summary, "Subject"), (Field::Body, "Description")]);
+        tasks.parts = task::parts(layout);
+        modules.insert(Module::Tasks, tasks);
+    }
+    Capabilities { modules }
 }
 
 #[async_trait]
@@ -297,6 +318,9 @@ impl Reader for User {
             format!("SELECT Id,SystemModstamp FROM {object} WHERE OwnerId = {}", soql::text(&self.owner));
         if layout.has("IsChild") {
             query.push_str(" AND IsChild = false");
+        }
+        if module == Module::Tasks {
+            query.push_str(&task::wanted(layout));
         }
         if let (Module::Calendar, Some(Window { from, to })) = (module, window) {
             let (first, last) = (from.date_naive(), to.date_naive());
@@ -329,8 +353,11 @@ impl Reader for User {
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         let (object, layout) = self.layouts.of(module)?;
-        let mut columns =
-            if module == Module::Contacts { contact::columns(layout) } else { event::columns(layout) };
+        let mut columns = match module {
+            Module::Contacts => contact::columns(layout),
+            Module::Tasks => task::columns(layout),
+            Module::Calendar | Module::Email => event::columns(layout),
+        };
         columns.extend(self.layouts.sync_key.as_deref());
         let asked: Vec<&str> = ids.iter().map(RemoteId::as_str).collect();
         let records = self.records(module, &asked, &columns).await?;

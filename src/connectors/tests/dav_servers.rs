@@ -121,7 +121,7 @@ async fn tested(system: &dyn MailSystem, target: &str) -> (Result<(), Fault>, Ve
     (outcome, reports.into_iter().map(|r| r.step).collect())
 }
 
-const ALL_STEPS: [TestStep; 8] = [
+const ALL_STEPS: [TestStep; 9] = [
     TestStep::ResolveName,
     TestStep::Connect,
     TestStep::SignIn,
@@ -129,6 +129,7 @@ const ALL_STEPS: [TestStep; 8] = [
     TestStep::Impersonate,
     TestStep::OpenCalendar,
     TestStep::OpenContacts,
+    TestStep::OpenTasks,
     TestStep::MayWrite,
 ];
 

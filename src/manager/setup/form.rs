@@ -43,6 +43,7 @@ pub fn options_of(system: SystemKind) -> &'static [OptionField] {
     const CALDAV: &[OptionField] = &[
         option("home", "Home of a user", "/{user}/ or /principals/{address}/", false),
         option("calendar", "Calendar", "the first found", false),
+        option("tasks", "List of tasks", "the first found", false),
         option("addressbook", "Address book", "the first found", false),
     ];
     const SALESFORCE: &[OptionField] = &[

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `GET counters` | API requests, sign-ins, mails that would have been sent, records and deleted records by object |
 //! | `GET mails` | each of these mails |
-//! | `GET dump` | all contacts and events by their owner's address |
+//! | `GET dump` | all contacts, events and tasks by their owner's address |
 //! | `POST settings` | any of `down`, `latency_ms`, `lose_replies`, `page_size` (0: as asked), `used`, `limit`, `expire_tokens`, `password`, `security_token`, `public_key_pem`, `multi_day_events` |
 //! | `POST edit/USER` | an [`Edit`], as the user with this address or user name |
 //! | `POST active/USER/true` | activates (or with `false` deactivates) a user |
@@ -184,7 +184,7 @@ impl Salesforce {
         let org = self.org();
         let mut out: BTreeMap<String, BTreeMap<String, Vec<Value>>> = BTreeMap::new();
         let Some(users) = org.schema.object("User") else { return out };
-        for object in ["Contact", "Event"].iter().filter_map(|n| org.schema.object(n)) {
+        for object in ["Contact", "Event", "Task"].iter().filter_map(|n| org.schema.object(n)) {
             for (_, record) in org.rows(&object).filter(|(_, r)| r.deleted_at.is_none()) {
                 let owner = record.text("OwnerId").and_then(|id| org.any(&users, id));
                 let address = owner.and_then(|o| o.text("Email")).unwrap_or("(nobody)").to_lowercase();

@@ -4,7 +4,7 @@ use super::event_time::{self, Values};
 use super::org::Org;
 use super::schema::{Object, Schema};
 use super::values::{day, stamp};
-use crate::seed::{Company, Person, SeedContact, SeedEvent};
+use crate::seed::{Company, Person, SeedContact, SeedEvent, SeedTask};
 use chrono::{Days, NaiveDate, TimeZone};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,9 +15,16 @@ pub fn org(company: &Company, today: NaiveDate) -> Org {
     let mut org = Org::new(schema.clone(), company.salesforce.multi_day_events);
     // The schema has these objects by construction; an org without them stays empty.
     let objects =
-        ["User", "Account", "Contact", "Event", "Organization", "Profile"].map(|n| schema.object(n));
-    let [Some(users), Some(accounts), Some(contacts), Some(events), Some(organizations), Some(profiles)] =
-        objects
+        ["User", "Account", "Contact", "Event", "Task", "Organization", "Profile"].map(|n| schema.object(n));
+    let [
+        Some(users),
+        Some(accounts),
+        Some(contacts),
+        Some(events),
+        Some(tasks),
+        Some(organizations),
+        Some(profiles),
+    ] = objects
     else {
         return org;
     };
@@ -84,8 +91,25 @@ pub fn org(company: &Company, today: NaiveDate) -> Org {
         for entry in person.events.iter().filter(|e| e.in_crm) {
             add_events(&mut org, &events, person, entry, &owner, today, &by);
         }
+        for entry in person.tasks.iter().filter(|t| t.in_crm) {
+            let mut values = task(entry, today);
+            values.insert("OwnerId", owner.as_str().into());
+            org.insert(&tasks, values, &by);
+        }
     }
     org
+}
+
+fn task(entry: &SeedTask, today: NaiveDate) -> Values {
+    let mut values = Values::new();
+    put(&mut values, "Subject", &entry.subject);
+    put(&mut values, "Description", &entry.body);
+    put(&mut values, "Status", entry.crm_status.unwrap_or(entry.status).in_salesforce());
+    put(&mut values, "Priority", entry.priority.in_salesforce());
+    if let Some(due) = entry.due_on(today) {
+        values.insert("ActivityDate", day(due).into());
+    }
+    values
 }
 
 fn put(values: &mut Values, field: &'static str, text: &str) {

@@ -15,6 +15,7 @@ const PROFILE: Relation = Relation { name: "Profile", to: &["Profile"] };
 const PARENT: Relation = Relation { name: "Parent", to: &["Account"] };
 const EVENT_OF: Relation = Relation { name: "Event", to: &["Event"] };
 const INVITED: Relation = Relation { name: "Relation", to: &["Contact", "Lead", "User"] };
+const TASK_OF: Relation = Relation { name: "RecurrenceActivity", to: &["Task"] };
 const CONVERTED: Relation = Relation { name: "ConvertedContact", to: &["Contact"] };
 
 const fn text(name: &'static str, length: usize) -> Field {
@@ -100,7 +101,7 @@ const CONTACT: &[Field] = &[
     text(SYNC_KEY, 80).external_id(),
 ];
 
-/// The unique external id that an administrator has added for the sync, on Contact and Event.
+/// The unique external id that an administrator has added for the sync, on Contact, Event and Task.
 pub const SYNC_KEY: &str = "Riva_Sync_Key__c";
 
 const EVENT: &[Field] = &[
@@ -179,7 +180,15 @@ const TASK: &[Field] = &[
     yes_no("IsHighPriority").read_only(),
     yes_no("IsClosed").read_only(),
     area("Description", 32_000),
+    to("AccountId", &ACCOUNT_OF).read_only(),
     to("OwnerId", &OWNER).defaulted(),
+    strict("TaskSubtype", &["Task", "Email", "ListEmail", "Call"]).defaulted().create_only(),
+    yes_no("IsReminderSet"),
+    date_time("ReminderDateTime"),
+    yes_no("IsArchived").read_only(),
+    yes_no("IsRecurrence").read_only(),
+    to("RecurrenceActivityId", &TASK_OF).read_only(),
+    text(SYNC_KEY, 80).external_id(),
 ];
 
 const USER: &[Field] = &[

@@ -176,6 +176,7 @@ impl Org {
                 ("Status", _) if object.name == "Lead" => "Open - Not Contacted".into(),
                 ("Status", _) if object.name == "Task" => "Not Started".into(),
                 ("Priority", _) => "Normal".into(),
+                ("TaskSubtype", _) => "Task".into(),
                 (_, Kind::Boolean) => false.into(),
                 _ => continue,
             };

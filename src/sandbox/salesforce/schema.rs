@@ -92,6 +92,13 @@ impl Field {
         self
     }
 
+    /// Is given once, on create.
+    #[must_use]
+    pub const fn create_only(mut self) -> Self {
+        self.update = false;
+        self
+    }
+
     /// Must not be empty.
     #[must_use]
     pub const fn required(mut self) -> Self {
@@ -190,7 +197,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// All objects; `sync_key` says whether Contact and Event carry the external id of the sync.
+    /// All objects; `sync_key` says whether Contact, Event and Task carry the external id of the sync.
     pub fn new(sync_key: bool) -> Self {
         let mut objects = objects::ALL.to_vec();
         if !sync_key {

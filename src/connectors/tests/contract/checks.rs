@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, RemoteId, Version};
-use riva_core::item::{Field, Item, Module, Sensitivity, Value, When};
+use riva_core::item::{Completion, Field, Item, Module, Sensitivity, TaskStatus, Value, When};
 use riva_core::ports::{Change, Draft, Fetched, Patch, Removal, Window};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub async fn all(s: &Subject<'_>) -> Vec<(&'static str, Checked)> {
         ("batches", batches(s).await),
         ("delete", delete(s).await),
         ("private", private(s).await),
+        ("due_dates", due_dates(s).await),
+        ("done_and_undone", done_and_undone(s).await),
         ("times", times(s).await),
         ("meeting", meeting_is_silent(s).await),
     ]
@@ -108,7 +110,11 @@ async fn create_again(s: &Subject<'_>) -> Checked {
 
 /// The text field that is edited in these checks.
 fn edited(s: &Subject<'_>) -> Field {
-    if s.module == Module::Calendar { Field::Location } else { Field::Nickname }
+    match s.module {
+        Module::Calendar => Field::Location,
+        Module::Tasks => Field::Summary,
+        Module::Contacts | Module::Email => Field::Nickname,
+    }
 }
 
 fn patch(id: &RemoteId, version: &Version, base: &Item, field: Field, value: Value) -> Patch {
@@ -187,6 +193,8 @@ async fn blank_a_field(s: &Subject<'_>) -> Checked {
         Field::Location,
         Field::Body,
         Field::Reminder,
+        Field::StartDate,
+        Field::DueDate,
         Field::Categories,
         Field::Nickname,
         Field::Notes,
@@ -385,6 +393,61 @@ async fn private(s: &Subject<'_>) -> Checked {
     let (_, written) = s.create_one(&item).await?;
     let (_, read) = present(s, &written.at.id).await?;
     if read.is_private() { Ok(()) } else { Err("it is not private any more".into()) }
+}
+
+/// Case 25 of the engine design: a due date is a day, in every zone, also when clocks change.
+async fn due_dates(s: &Subject<'_>) -> Checked {
+    if s.module != Module::Tasks {
+        return Ok(());
+    }
+    for (month, of_month) in [(1, 1), (3, 28), (3, 29), (10, 31), (12, 31)] {
+        let day = NaiveDate::from_ymd_opt(2027, month, of_month).expect("a day");
+        let mut item = small(s.module, 12);
+        item.set(Field::DueDate, Value::Date(day));
+        let (_, written) = s.create_one(&item).await?;
+        let (version, read) = present(s, &written.at.id).await?;
+        if read.get(Field::DueDate) != Some(&Value::Date(day)) {
+            return Err(format!("due on {day} reads {:?}", read.get(Field::DueDate)));
+        }
+        let next = Value::Date(day.succ_opt().expect("a day"));
+        let edit = patch(&written.at.id, &version, &read, Field::DueDate, next.clone());
+        s.side
+            .update(s.module, &[edit])
+            .await
+            .map_err(wrong("update"))?
+            .remove(0)
+            .map_err(wrong("update"))?;
+        let (_, read) = present(s, &written.at.id).await?;
+        if read.get(Field::DueDate) != Some(&next) {
+            return Err(format!("due on {next:?} reads {:?}", read.get(Field::DueDate)));
+        }
+    }
+    Ok(())
+}
+
+/// What is done is done with its day, and can be taken back.
+async fn done_and_undone(s: &Subject<'_>) -> Checked {
+    if s.module != Module::Tasks {
+        return Ok(());
+    }
+    let (_, written) = s.create_one(&full(s.module)).await?;
+    for status in [TaskStatus::Completed, TaskStatus::InProgress] {
+        let (version, base) = present(s, &written.at.id).await?;
+        let value = Value::Completion(Completion { status, on: None, percent: None });
+        let edit = patch(&written.at.id, &version, &base, Field::Completion, value);
+        s.side
+            .update(s.module, &[edit])
+            .await
+            .map_err(wrong("update"))?
+            .remove(0)
+            .map_err(wrong("update"))?;
+        let (_, read) = present(s, &written.at.id).await?;
+        match read.get(Field::Completion) {
+            Some(Value::Completion(c)) if c.status == status => {}
+            other => return Err(format!("{status:?} was written and reads {other:?}")),
+        }
+    }
+    Ok(())
 }
 
 async fn times(s: &Subject<'_>) -> Checked {

@@ -116,7 +116,7 @@ impl<'a> Subject<'a> {
 /// Runs the suite in every module that the side has. Returns how many checks passed; the failures are told by name.
 pub async fn run(side: &dyn SilentWriter, has_feed: bool) -> Result<usize, Vec<String>> {
     let (mut passed, mut failed) = (0, Vec::new());
-    for module in [Module::Contacts, Module::Calendar] {
+    for module in [Module::Contacts, Module::Calendar, Module::Tasks] {
         if side.capabilities().module(module).is_none() {
             println!("not run: {module}, which this side has not");
             continue;

@@ -3,8 +3,8 @@
 use chrono::{NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use riva_core::item::{
-    Address, Attendee, Body, Element, Field, Item, Module, Name, Organization, Participation, Sensitivity,
-    ShowAs, Value, When,
+    Address, Attendee, Body, Completion, Element, Field, Item, Module, Name, Organization, Participation,
+    Sensitivity, ShowAs, TaskStatus, Value, When,
 };
 
 /// A wall time in January 2027.
@@ -24,7 +24,26 @@ fn set(pairs: &[(&str, &str)]) -> Value {
 
 /// An item with every field set.
 pub fn full(module: Module) -> Item {
-    if module == Module::Calendar { event() } else { contact() }
+    match module {
+        Module::Calendar => event(),
+        Module::Tasks => task(),
+        Module::Contacts | Module::Email => contact(),
+    }
+}
+
+fn task() -> Item {
+    let mut item = Item::new(Module::Tasks);
+    item.set_text(Field::Summary, "Offer; Müller, Łódź & 東京");
+    item.set(Field::Body, Value::body(Body::plain("Steps:\n1. Ask; 2. Write, \\o/")));
+    item.set(Field::StartDate, Value::Date(day(2027, 1, 11)));
+    item.set(Field::DueDate, Value::Date(day(2027, 1, 15)));
+    let done = Completion { status: TaskStatus::InProgress, on: None, percent: Some(40) };
+    item.set(Field::Completion, Value::Completion(done));
+    item.set(Field::Importance, Value::Number(2));
+    item.set(Field::Reminder, Value::Number(wall(14, 8, 30).and_utc().timestamp() / 60));
+    item.set(Field::Categories, set(&[("Customers", "Customers")]));
+    item.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Normal));
+    item
 }
 
 fn contact() -> Item {
@@ -119,7 +138,9 @@ pub fn meeting(organizer: &str) -> Item {
 /// The least that a person would save, numbered.
 pub fn small(module: Module, number: u32) -> Item {
     let mut item = Item::new(module);
-    if module == Module::Calendar {
+    if module == Module::Tasks {
+        item.set_text(Field::Summary, format!("Task {number}"));
+    } else if module == Module::Calendar {
         item.set_text(Field::Summary, format!("Event {number}"));
         let start = wall(1 + number % 28, 8, 0);
         item.set(
