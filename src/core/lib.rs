@@ -14,5 +14,6 @@ pub mod license;
 pub mod not_synced;
 pub mod ports;
 pub mod queue;
+pub mod recurrence;
 pub mod rows;
 pub mod secrets;
