@@ -6,6 +6,7 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::hash::FieldHasher;
 use crate::journal;
+use crate::loops;
 use crate::plan::{BothCaps, differs};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Utc};
@@ -321,6 +322,7 @@ impl Effects<'_, '_> {
         } else {
             adopt_fields(&mut seen, &shown, &sends);
         }
+        loops::note(&mut sent, work.read(side).map(|r| &r.hashes), &sends, now);
         adopt_fields(&mut sent, &sends, &sends);
         let old_row = work.read(side).and_then(|r| r.row.clone());
         if let Some(old) = old_row.as_ref().filter(|r| r.id != at.id) {
@@ -468,7 +470,7 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
     for side in [Side::Mail, Side::Crm] {
         let Some(read) = work.read(side).cloned() else { continue };
         if let Some(pair_side) = work.pair.side_mut(side) {
-            pair_side.seen = read.hashes;
+            loops::follow(pair_side, read.hashes);
             pair_side.version = read.version;
         }
     }

@@ -9,7 +9,7 @@ use crate::journal;
 use crate::matching::{self, MatchRule};
 use crate::module_cycle::{ModuleCycle, away};
 use crate::plan::{Deed, Now, SERIES_HELD, plan_pair};
-use crate::project::{map_item, required_default};
+use crate::project::{complete, map_item};
 use crate::read::{Reading, now_of};
 use crate::recover::Lost;
 use crate::twin::{Twin, twin};
@@ -17,7 +17,7 @@ use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::ids::{Marker, PairId, RemoteId, Version};
-use riva_core::item::{Item, Module, Value};
+use riva_core::item::{Item, Module};
 use riva_core::ports::{Claim, Fetched};
 use riva_core::rows::{
     Commit, Hashes, IntentRow, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side,
@@ -503,18 +503,11 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         }
         let caps = self.cycle.caps;
         let mut item = map_item(&candidate.item, caps.side(candidate.side), caps.side(target));
-        for field in &caps.side(target).required {
-            if item.get(*field).is_some_and(|v| *v != Value::Blank) {
-                continue;
-            }
-            if let Some(value) = required_default(*field, &candidate.item) {
-                item.set(*field, value);
-            } else {
-                let why = format!("The {} requires {field}, which is blank here.", target.title());
-                self.cycle.line(Level::Error, format!("{}: {why}", candidate.item.title()));
-                self.settle(candidate, PairState::Quarantined, why, commit);
-                return Ok(());
-            }
+        if let Err(field) = complete(&mut item, &candidate.item, caps.side(target)) {
+            let why = format!("The {} requires {field}, which is blank here.", target.title());
+            self.cycle.line(Level::Error, format!("{}: {why}", candidate.item.title()));
+            self.settle(candidate, PairState::Quarantined, why, commit);
+            return Ok(());
         }
         let mut pair = candidate.pair.clone().unwrap_or_else(|| self.new_pair(PairState::Linked));
         if target == Side::Crm

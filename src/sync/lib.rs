@@ -17,10 +17,13 @@ mod first_sync;
 mod guard;
 pub mod hash;
 mod journal;
+mod loops;
 pub mod matching;
 pub mod merge;
 mod module_cycle;
 mod observe;
+#[cfg(test)]
+mod oracle;
 pub mod plan;
 pub mod project;
 mod read;

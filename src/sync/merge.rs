@@ -4,13 +4,16 @@
 //! the other side shows, or what we sent, does not matter. So a CRM that formats phone numbers or cuts texts does not
 //! look changed by that.
 
-use crate::hash::{FieldHasher, canonical_element};
-use crate::project::{is_set, map, would_lose_tail};
+use crate::hash::FieldHasher;
+use crate::loops;
+use crate::project::{is_set, map, required_default, would_lose_tail};
 use riva_core::documents::{ConflictWinner, Direction};
-use riva_core::item::{Element, Field, Item, TaskStatus, Value};
+use riva_core::item::{Field, Item, TaskStatus, Value};
 use riva_core::ports::ModuleCapabilities;
 use riva_core::rows::{Hashes, Side};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+mod set;
 
 /// One side of a pair as it is now, and as it was.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,10 @@ pub struct Merged {
     pub conflicts: Vec<(Field, ConflictWinner)>,
     /// Fields that an administrator must decide about; nothing is written then.
     pub held: Vec<(Field, String)>,
+    /// Fields that this side requires, and that the other has no value for; nothing is written then.
+    pub refused: Vec<(Side, Field)>,
+    /// Fields that both systems put back again and again: left alone for a day.
+    pub frozen: Vec<Field>,
 }
 
 impl Merged {
@@ -45,6 +52,11 @@ impl Merged {
             Side::Mail => &self.to_mail,
             Side::Crm => &self.to_crm,
         }
+    }
+
+    /// Whether there is nothing to write, and nothing to tell of.
+    pub fn is_empty(&self) -> bool {
+        self.to_mail.is_empty() && self.to_crm.is_empty() && self.frozen.is_empty()
     }
 }
 
@@ -66,7 +78,7 @@ pub fn merge(
             merge.whole(field, m, c);
         }
     }
-    if !merge.out.held.is_empty() {
+    if !(merge.out.held.is_empty() && merge.out.refused.is_empty()) {
         merge.out.to_mail.clear();
         merge.out.to_crm.clear();
     }
@@ -113,6 +125,11 @@ impl Then {
             Self::Unknown => None,
         }
     }
+
+    /// Known not to have been there.
+    fn is_absent(self) -> bool {
+        matches!(self, Self::Seen(None) | Self::Sent(None))
+    }
 }
 
 fn moved(mail_now: Option<u64>, mail_then: Then, crm_now: Option<u64>, crm_then: Then) -> Moved {
@@ -134,8 +151,8 @@ struct Merge<'a> {
     out: Merged,
 }
 
-impl Merge<'_> {
-    fn shown(&self, side: Side) -> Shown<'_> {
+impl<'a> Merge<'a> {
+    fn shown(&self, side: Side) -> Shown<'a> {
         match side {
             Side::Mail => self.mail,
             Side::Crm => self.crm,
@@ -161,11 +178,45 @@ impl Merge<'_> {
             ConflictWinner::Crm => Some(Side::Mail),
             ConflictWinner::Mail => Some(Side::Crm),
             ConflictWinner::Hold => {
-                self.out.held.push((field, "was changed on both sides".into()));
+                // Where nobody can write it there is nothing to decide.
+                if self.mail.caps.writes.contains(&field) || self.crm.caps.writes.contains(&field) {
+                    self.hold(field, "was changed on both sides".into());
+                }
                 None
             }
         }
-        .inspect(|_| self.out.conflicts.push((field, winner)))
+        .inspect(|_| {
+            if !self.out.conflicts.contains(&(field, winner)) {
+                self.out.conflicts.push((field, winner));
+            }
+        })
+    }
+
+    fn hold(&mut self, field: Field, why: String) {
+        if !self.out.held.iter().any(|(held, _)| *held == field) {
+            self.out.held.push((field, why));
+        }
+    }
+
+    fn freeze(&mut self, field: Field) {
+        if !self.out.frozen.contains(&field) {
+            self.out.frozen.push(field);
+        }
+    }
+
+    /// What a side that requires a field gets for a blank. `None`: there is nothing to give it, which is noted.
+    fn required(&mut self, field: Field, to: Side, mapped: Value) -> Option<Value> {
+        let (from, target) = (self.shown(to.other()), self.shown(to));
+        if mapped != Value::Blank || !target.caps.required.contains(&field) {
+            return Some(mapped);
+        }
+        let instead = required_default(field, from.item)
+            .and_then(|value| map(field, &value, from.caps, target.caps, None))
+            .filter(|value| *value != Value::Blank);
+        if instead.is_none() {
+            self.out.refused.push((to, field));
+        }
+        instead
     }
 
     fn whole(&mut self, field: Field, m: &Value, c: &Value) {
@@ -223,10 +274,19 @@ impl Merge<'_> {
         }
         let (from, target) = (self.shown(to.other()), self.shown(to));
         let Some(mapped) = map(field, value, from.caps, target.caps, Some(current)) else { return };
+        let now = self.hasher.value(field, current);
+        if self.hasher.value(field, &mapped) == now {
+            return;
+        }
+        let Some(mapped) = self.required(field, to, mapped) else { return };
         let key = Hashes::key(field);
-        let (new, now) = (self.hasher.value(field, &mapped), self.hasher.value(field, current));
+        let new = self.hasher.value(field, &mapped);
         let its_own_form = target.sent.0.get(&key) == Some(&new) && target.seen.0.get(&key) == Some(&now);
         if new == now || its_own_form {
+            return;
+        }
+        if loops::is_frozen(target.sent, &key, Some(new)) {
+            self.freeze(field);
             return;
         }
         if would_lose_tail(field, Some(current), from.caps) {
@@ -234,7 +294,7 @@ impl Merge<'_> {
                 "was edited where only its beginning is shown; writing it would cut the {}'s text",
                 to.title()
             );
-            self.out.held.push((field, why));
+            self.hold(field, why);
             return;
         }
         self.out_to(to).insert(field, mapped);
@@ -244,80 +304,6 @@ impl Merge<'_> {
         match side {
             Side::Mail => &mut self.out.to_mail,
             Side::Crm => &mut self.out.to_crm,
-        }
-    }
-
-    fn set(&mut self, field: Field, m: &Value, c: &Value) {
-        let (m, c) = (elements(m), elements(c));
-        let holds = |caps: &ModuleCapabilities, key: &str| {
-            caps.set_keys.get(&field).is_none_or(|keys| keys.contains(key))
-        };
-        let mut keys: BTreeSet<&str> = m.keys().chain(c.keys()).map(String::as_str).collect();
-        let prefix = format!("{field}/");
-        let hashes = [self.mail.seen, self.mail.sent, self.crm.seen, self.crm.sent];
-        keys.extend(hashes.iter().flat_map(|h| h.0.keys()).filter_map(|k| k.strip_prefix(&prefix)));
-        let (mut new_m, mut new_c) = (m.clone(), c.clone());
-        for key in keys {
-            if !holds(self.mail.caps, key) || !holds(self.crm.caps, key) {
-                continue;
-            }
-            let (em, ec) = (m.get(key), c.get(key));
-            let hash = |e: Option<&Element>| e.map(|e| self.hasher.element(field, e));
-            let (hm, hc) = (hash(em), hash(ec));
-            let slot = Hashes::element_key(field, key);
-            let (mail_then, crm_then) =
-                (Then::of(&self.mail, field, &slot), Then::of(&self.crm, field, &slot));
-            let write = match moved(hm, mail_then, hc, crm_then) {
-                Moved::Neither => None,
-                _ if hm == hc => None,
-                Moved::Mail => Some(Side::Crm),
-                Moved::Crm => Some(Side::Mail),
-                Moved::NoBase => match (em, ec) {
-                    (Some(_), None) => {
-                        Some(Side::Crm).filter(|_| !em.is_some_and(|e| has_value(field, &c, e)))
-                    }
-                    (None, Some(_)) => {
-                        Some(Side::Mail).filter(|_| !ec.is_some_and(|e| has_value(field, &m, e)))
-                    }
-                    (None, None) => None,
-                    // The same address in another slot is the same address: putting it here too would only push out
-                    // what stands here.
-                    (Some(em), Some(ec)) => match self.loser(field) {
-                        Some(Side::Mail) if has_value(field, &m, ec) => None,
-                        Some(Side::Crm) if has_value(field, &c, em) => None,
-                        loser => loser,
-                    },
-                },
-                Moved::Both => match (em, ec) {
-                    // Taken away on one side, changed on the other: the change stays.
-                    (Some(_), None) => Some(Side::Crm),
-                    (None, Some(_)) => Some(Side::Mail),
-                    (None, None) => None,
-                    (Some(_), Some(_)) => self.loser(field),
-                },
-            };
-            let Some(side) = write.filter(|side| self.may_write(*side)) else { continue };
-            let (from, now, target) = match side {
-                Side::Crm => (em, hc, &mut new_c),
-                Side::Mail => (ec, hm, &mut new_m),
-            };
-            let shown = self.shown(side);
-            let its_own_form = hash(from).is_some()
-                && shown.sent.0.get(&slot).copied() == hash(from)
-                && shown.seen.0.get(&slot).copied() == now;
-            if its_own_form {
-                continue;
-            }
-            match from {
-                Some(element) => target.insert(key.to_owned(), element.clone()),
-                None => target.remove(key),
-            };
-        }
-        if new_c != c && self.crm.caps.writes.contains(&field) {
-            self.out.to_crm.insert(field, Value::set(new_c));
-        }
-        if new_m != m && self.mail.caps.writes.contains(&field) {
-            self.out.to_mail.insert(field, Value::set(new_m));
         }
     }
 }
@@ -331,18 +317,6 @@ fn done_on(m: &Value, c: &Value) -> Option<Side> {
         (false, true) => Some(Side::Crm),
         (true, true) | (false, false) => None,
     }
-}
-
-fn elements(value: &Value) -> BTreeMap<String, Element> {
-    match value {
-        Value::Set(elements) => elements.clone(),
-        _ => BTreeMap::new(),
-    }
-}
-
-fn has_value(field: Field, elements: &BTreeMap<String, Element>, wanted: &Element) -> bool {
-    let wanted = canonical_element(field, &wanted.value);
-    elements.values().any(|e| canonical_element(field, &e.value) == wanted)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use crate::first_sync::{Candidate, FirstSync};
 use crate::guard;
 use crate::hash::FieldHasher;
 use crate::journal;
+use crate::merge::Merged;
 use crate::observe::observe;
 use crate::plan::{BothCaps, Deed, ModuleRules, plan_pair};
-use crate::project::map_item;
+use crate::project::{complete, map_item};
 use crate::read::Reading;
 use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
@@ -146,15 +147,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             Deed::Ignore => clean(&work, commit),
             Deed::Merge(merged) => {
                 work.writes = reading.updates(&merged);
-                for (field, winner) in &merged.conflicts {
-                    let text = format!("{}: {field} was changed on both sides; {winner:?} wins", work.title);
-                    commit.journal.push(journal::line(
-                        &work.pair,
-                        self.ctx.clock.now(),
-                        "conflict",
-                        &work.rule,
-                        text.clone(),
-                    ));
+                for (deed, text) in notable(&merged, &work.title) {
+                    let now = self.ctx.clock.now();
+                    commit.journal.push(journal::line(&work.pair, now, deed, &work.rule, text.clone()));
                     self.line(Level::Warning, text);
                 }
                 works.push(work);
@@ -162,7 +157,12 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             Deed::Delete(side) => deletions.push((work.pair, side)),
             Deed::Create(side) => match reading.now(side.other()).item() {
                 Some(origin) => {
-                    let item = map_item(origin, self.caps.side(side.other()), self.caps.side(side));
+                    let mut item = map_item(origin, self.caps.side(side.other()), self.caps.side(side));
+                    if let Err(field) = complete(&mut item, origin, self.caps.side(side)) {
+                        let why = format!("The {} requires {field}, which is blank here.", side.title());
+                        self.becomes(&mut work, PairState::Quarantined, &why, commit);
+                        return;
+                    }
                     work.writes.push(Write::Create { side, item });
                     works.push(work);
                 }
@@ -300,6 +300,21 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let text = if done.is_empty() { "No changes".to_owned() } else { done.join(", ") };
         self.line(Level::Info, text);
     }
+}
+
+/// What of a merge is worth telling: a deed for the journal, and the text.
+fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
+    let won = merged.conflicts.iter().map(|(field, winner)| {
+        ("conflict", format!("{title}: {field} was changed on both sides; {winner:?} wins"))
+    });
+    let frozen = merged.frozen.iter().map(|field| {
+        let text = format!(
+            "{title}: {field} is left alone for a day: both systems keep putting back their own value. Look for a \
+             rule or workflow that changes it."
+        );
+        ("mapping loop", text)
+    });
+    won.chain(frozen).collect()
 }
 
 /// The row of an item that is not there any more, or not for this user.

@@ -2,6 +2,7 @@
 //! step, and of the policy.
 
 use crate::hash::FieldHasher;
+use crate::loops;
 use crate::merge::{Merged, Shown, merge};
 use crate::table::{Decision, Rules, SideState, decide};
 use riva_core::documents::{ConflictWinner, Policy};
@@ -219,7 +220,11 @@ fn merged(
         let fields: Vec<String> = merged.held.iter().map(|(f, why)| format!("{f} {why}")).collect();
         return Deed::Become(PairState::Held, format!("Conflict: {}.", fields.join("; ")));
     }
-    if merged.to_mail.is_empty() && merged.to_crm.is_empty() { Deed::Refresh } else { Deed::Merge(merged) }
+    if let Some((side, field)) = merged.refused.first() {
+        let why = format!("The {} requires {field}, which is blank here.", side.title());
+        return Deed::Become(PairState::Quarantined, why);
+    }
+    if merged.is_empty() { Deed::Refresh } else { Deed::Merge(merged) }
 }
 
 fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState {
@@ -251,7 +256,7 @@ fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
             hasher.insert(&mut shown, *field, value);
             shown.0.iter().all(|(key, hash)| sent.0.get(key) == Some(hash))
         })
-        && sent.0.keys().all(|key| {
+        && sent.0.keys().filter(|key| !loops::is_note(key)).all(|key| {
             let field = key.split('/').next().and_then(Field::from_word);
             field.and_then(|f| item.get(f)).is_some_and(|value| *value != Value::Blank)
         })

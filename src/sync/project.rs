@@ -53,6 +53,17 @@ pub fn map_item(item: &Item, source: &ModuleCapabilities, target: &ModuleCapabil
     mapped
 }
 
+/// Fills the fields without which `target` refuses an item that was mapped for it. The error is the first one for which
+/// the source has no sensible value.
+pub fn complete(item: &mut Item, source: &Item, target: &ModuleCapabilities) -> Result<(), Field> {
+    for field in &target.required {
+        if item.get(*field).is_none_or(|v| *v == Value::Blank) {
+            item.set(*field, required_default(*field, source).ok_or(*field)?);
+        }
+    }
+    Ok(())
+}
+
 /// Whether the target's short text is a truncation of the source's longer one: an edit of it would destroy the tail.
 pub fn would_lose_tail(field: Field, long: Option<&Value>, short_side: &ModuleCapabilities) -> bool {
     let Some(max) = short_side.max_len.get(&field) else { return false };

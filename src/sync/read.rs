@@ -2,6 +2,7 @@
 
 use crate::context::CycleFault;
 use crate::hash::FieldHasher;
+use crate::loops;
 use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
@@ -110,7 +111,11 @@ impl ModuleCycle<'_, '_> {
         let mut mail = self.fetch(Side::Mail, &ids(Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(Side::Crm)).await?;
         let mut readings = Vec::with_capacity(pairs.len());
-        for pair in pairs {
+        let at = self.ctx.clock.now();
+        for mut pair in pairs {
+            for side in [&mut pair.mail, &mut pair.crm].into_iter().flatten() {
+                loops::forget_old(&mut side.sent, at);
+            }
             let now = |side: Side, fetched: &mut BTreeMap<RemoteId, Fetched>| {
                 let id = &pair.side(side)?.id;
                 fetched.remove(id).map(|f| now_of(f).0)

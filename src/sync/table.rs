@@ -121,11 +121,10 @@ fn matched(make_on: Side, rules: Rules) -> Decision {
 /// Row 7.
 fn deleted_in_mail(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_mail) {
-        (Direction::TwoWay | Direction::MailToCrm, DeletePolicy::Propagate)
-        | (Direction::MailToCrm, DeletePolicy::Restore) => Decision::Delete(Side::Crm),
-        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach) => {
-            Decision::Detach
-        }
+        (Direction::TwoWay | Direction::MailToCrm, DeletePolicy::Propagate) => Decision::Delete(Side::Crm),
+        // What may not be made again is let go: nothing is deleted that the policy does not say to delete.
+        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach)
+        | (Direction::MailToCrm, DeletePolicy::Restore) => Decision::Detach,
         (Direction::TwoWay, DeletePolicy::Restore)
         | (Direction::CrmToMail, DeletePolicy::Restore | DeletePolicy::Propagate) => {
             Decision::Create(Side::Mail)
@@ -136,11 +135,9 @@ fn deleted_in_mail(rules: Rules) -> Decision {
 /// Row 8.
 fn deleted_in_crm(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_crm) {
-        (Direction::TwoWay | Direction::CrmToMail, DeletePolicy::Propagate)
-        | (Direction::CrmToMail, DeletePolicy::Restore) => Decision::Delete(Side::Mail),
-        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach) => {
-            Decision::Detach
-        }
+        (Direction::TwoWay | Direction::CrmToMail, DeletePolicy::Propagate) => Decision::Delete(Side::Mail),
+        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach)
+        | (Direction::CrmToMail, DeletePolicy::Restore) => Decision::Detach,
         (Direction::TwoWay, DeletePolicy::Restore)
         | (Direction::MailToCrm, DeletePolicy::Restore | DeletePolicy::Propagate) => {
             Decision::Create(Side::Crm)
@@ -151,12 +148,9 @@ fn deleted_in_crm(rules: Rules) -> Decision {
 /// Row 9: an edit beats a deletion, unless the policy is to let go.
 fn deleted_in_mail_edited_in_crm(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_mail) {
-        (Direction::MailToCrm, DeletePolicy::Propagate | DeletePolicy::Restore) => {
-            Decision::Delete(Side::Crm)
-        }
-        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach) => {
-            Decision::Detach
-        }
+        (Direction::MailToCrm, DeletePolicy::Propagate) => Decision::Delete(Side::Crm),
+        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach)
+        | (Direction::MailToCrm, DeletePolicy::Restore) => Decision::Detach,
         (Direction::TwoWay | Direction::CrmToMail, DeletePolicy::Propagate | DeletePolicy::Restore) => {
             Decision::Create(Side::Mail)
         }
@@ -166,15 +160,12 @@ fn deleted_in_mail_edited_in_crm(rules: Rules) -> Decision {
 /// Row 10.
 fn deleted_in_crm_edited_in_mail(rules: Rules) -> Decision {
     match (rules.direction, rules.deleted_in_crm) {
-        (Direction::CrmToMail, DeletePolicy::Propagate | DeletePolicy::Restore) => {
-            Decision::Delete(Side::Mail)
-        }
+        (Direction::CrmToMail, DeletePolicy::Propagate) => Decision::Delete(Side::Mail),
         (Direction::MailToCrm, DeletePolicy::Propagate | DeletePolicy::Restore) => {
             Decision::Create(Side::Crm)
         }
-        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach) => {
-            Decision::Detach
-        }
+        (Direction::TwoWay | Direction::MailToCrm | Direction::CrmToMail, DeletePolicy::Detach)
+        | (Direction::CrmToMail, DeletePolicy::Restore) => Decision::Detach,
         (Direction::TwoWay, DeletePolicy::Restore) => Decision::Create(Side::Crm),
         (Direction::TwoWay, DeletePolicy::Propagate) => {
             if rules.crm_is_master {
@@ -223,6 +214,18 @@ mod tests {
                 assert_ne!(rules.direction, Direction::MailToCrm, "{mail:?} {crm:?} {rules:?}");
             }
             _ => {}
+        });
+    }
+
+    #[test]
+    fn nothing_is_deleted_that_the_policy_does_not_say_to_delete() {
+        each(|mail, crm, rules, decision| {
+            let says = match decision {
+                Decision::Delete(Side::Crm) => rules.deleted_in_mail,
+                Decision::Delete(Side::Mail) => rules.deleted_in_crm,
+                _ => return,
+            };
+            assert_eq!(says, DeletePolicy::Propagate, "{mail:?} {crm:?} {rules:?}");
         });
     }
 

@@ -1,8 +1,9 @@
 //! Examples of merges; the simulator has the rest.
 
 use super::*;
-use riva_core::item::{Completion, Module, Name};
+use riva_core::item::{Completion, Element, Module, Name};
 use riva_core::ports::{Precision, SeriesSupport};
+use std::collections::BTreeSet;
 
 const NONE: Hashes = Hashes(BTreeMap::new());
 
@@ -174,4 +175,109 @@ fn what_is_done_is_not_undone_by_a_side_that_does_not_know_it() {
     let then = task(Completed);
     let merged = three_way((&then, &then), &task(InProgress), &then, ConflictWinner::Crm);
     assert_eq!(merged.to_crm.get(&Field::Completion), task(InProgress).get(Field::Completion));
+}
+
+#[test]
+fn an_answer_says_more_than_none() {
+    use riva_core::item::{Attendee, Participation};
+    let invited = |participation, required| {
+        let mut item = Item::new(Module::Calendar);
+        let ann =
+            Element { attendee: Some(Attendee { required, participation }), ..Element::plain("ann@x.test") };
+        item.set(Field::Attendees, Value::set([("ann@x.test".to_owned(), ann)].into()));
+        item
+    };
+    let mut then = Item::new(Module::Calendar);
+    then.set(Field::Attendees, Value::Blank);
+    let open = invited(Participation::NeedsAction, true);
+    let accepted = invited(Participation::Accepted, true);
+    let merged = three_way((&then, &then), &open, &accepted, ConflictWinner::Mail);
+    assert_eq!(merged.to_mail, accepted.fields);
+    assert!(merged.to_crm.is_empty() && merged.conflicts.is_empty(), "{merged:?}");
+    let merged = three_way((&then, &then), &accepted, &open, ConflictWinner::Hold);
+    assert_eq!(merged.to_crm, accepted.fields);
+    let declined = invited(Participation::Declined, true);
+    let merged = three_way((&then, &then), &declined, &accepted, ConflictWinner::Mail);
+    assert_eq!(merged.to_crm, declined.fields, "two answers are a conflict");
+    let optional = invited(Participation::NeedsAction, false);
+    let merged = three_way((&then, &then), &optional, &accepted, ConflictWinner::Hold);
+    assert_eq!(merged.held.len(), 1, "so are two roles");
+    let merged = three_way((&open, &open), &accepted, &declined, ConflictWinner::Hold);
+    assert_eq!(merged.held.len(), 1, "so is a change of what both had");
+}
+
+#[test]
+fn a_blank_for_a_required_field_is_filled_or_refused() {
+    let (mail_caps, mut crm_caps) = (caps(100), caps(100));
+    crm_caps.required = BTreeSet::from([Field::DisplayName, Field::Manager]);
+    let mut then = person("Ann", "Bo", "1");
+    then.set_text(Field::DisplayName, "Ann Low");
+    let seen = hasher().item(&then);
+    let merged = |mail: &Item| {
+        merge(
+            &hasher(),
+            Shown { item: mail, caps: &mail_caps, seen: &seen, sent: &NONE },
+            Shown { item: &then, caps: &crm_caps, seen: &seen, sent: &NONE },
+            Direction::TwoWay,
+            ConflictWinner::Crm,
+        )
+    };
+    let mut mail = then.clone();
+    mail.set(Field::DisplayName, Value::Blank);
+    let filled = merged(&mail);
+    assert_eq!(filled.to_crm, BTreeMap::from([(Field::DisplayName, Value::text("Ann"))]), "the name instead");
+    mail.set(Field::Manager, Value::Blank);
+    let refused = merged(&mail);
+    assert_eq!(refused.refused, [(Side::Crm, Field::Manager)]);
+    assert!(refused.to_crm.is_empty(), "nothing is written in part: {refused:?}");
+}
+
+#[test]
+fn nobody_is_asked_about_a_field_that_nobody_can_write() {
+    let then = person("Ann", "Bo", "1");
+    let (mail, crm) = (person("Anna", "Bo", "2"), person("Anne", "Bo", "3"));
+    let seen = hasher().item(&then);
+    let held = |mail_writes: &[Field]| {
+        let mut both = [caps(100), caps(100)];
+        both[0].writes = mail_writes.iter().copied().collect();
+        both[1].writes = BTreeSet::new();
+        merge(
+            &hasher(),
+            Shown { item: &mail, caps: &both[0], seen: &seen, sent: &NONE },
+            Shown { item: &crm, caps: &both[1], seen: &seen, sent: &NONE },
+            Direction::TwoWay,
+            ConflictWinner::Hold,
+        )
+        .held
+        .into_iter()
+        .map(|(field, _)| field)
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(held(&[]), []);
+    assert_eq!(held(&[Field::Name]), [Field::Name]);
+    assert_eq!(held(&[Field::Name, Field::Phones]), [Field::Name, Field::Phones]);
+}
+
+#[test]
+fn a_field_that_both_put_back_is_left_alone() {
+    let (then, now) = (person("Ann", "Bo", "1"), person("Anna", "Bo", "2"));
+    let (mail_caps, crm_caps) = (caps(100), caps(100));
+    let (seen, mut sent) = (hasher().item(&then), hasher().item(&now));
+    let merged = |sent: &Hashes| {
+        merge(
+            &hasher(),
+            Shown { item: &now, caps: &mail_caps, seen: &seen, sent: &NONE },
+            // It was sent just this, showed it, and shows the old value again since the last merge.
+            Shown { item: &then, caps: &crm_caps, seen: &hasher().item(&person("Al", "Bo", "3")), sent },
+            Direction::MailToCrm,
+            ConflictWinner::Crm,
+        )
+    };
+    assert_eq!(merged(&sent).to_crm.keys().collect::<Vec<_>>(), [&Field::Name, &Field::Phones]);
+    for key in ["again:name", "again:phones/work"] {
+        sent.0.insert(key.to_owned(), 5);
+    }
+    let frozen = merged(&sent);
+    assert!(frozen.to_crm.is_empty() && !frozen.is_empty());
+    assert_eq!(frozen.frozen, [Field::Name, Field::Phones]);
 }

@@ -120,6 +120,13 @@ impl FakeSide {
         }
     }
 
+    /// From now on it needs a value for this field.
+    pub fn require(&mut self, module: Module, field: Field) {
+        if let Some(caps) = self.caps.modules.get_mut(&module) {
+            caps.required.insert(field);
+        }
+    }
+
     /// Whether it keeps our markers.
     fn keeps_markers(&self) -> bool {
         self.caps.modules.values().all(|caps| caps.can_probe)

@@ -8,6 +8,8 @@ mod random;
 mod scenarios;
 mod store;
 #[cfg(test)]
+mod stubborn;
+#[cfg(test)]
 mod tests;
 mod world;
 

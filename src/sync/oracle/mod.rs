@@ -1,0 +1,8 @@
+//! The planner against an interpreter of the design's text: the reconciliation table and the field merge, written
+//! twice by different hands, must say the same of every pair.
+
+mod cases;
+mod expected;
+mod fields;
+mod table;
+mod tests;
