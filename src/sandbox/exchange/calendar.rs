@@ -4,8 +4,9 @@ use super::fault::{Fault, Refusal};
 use super::mailbox::Item;
 use super::organisation::{Caller, Organisation};
 use super::properties::{Class, Property};
-use super::time;
+use super::recurrence::Recurrence;
 use super::xml::Element;
+use super::{series, time};
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 use std::fmt::Write as _;
@@ -80,7 +81,7 @@ fn put_instant(item: &mut Item, uri: &'static str, name: &'static str, at: DateT
 pub(super) fn finish(item: &mut Item, caller: &Caller) -> Result<(), Fault> {
     match item.class {
         Class::CalendarItem => finish_event(item, caller),
-        Class::Task => finish_task(item),
+        Class::Task => finish_task(item, caller),
         Class::Contact => {
             finish_contact(item);
             Ok(())
@@ -132,20 +133,42 @@ fn finish_event(item: &mut Item, caller: &Caller) -> Result<(), Fault> {
     };
     put_instant(item, "calendar:Start", "Start", start);
     put_instant(item, "calendar:End", "End", end);
-    if let Some(recurrence) = item.properties.get("calendar:Recurrence") {
-        let recurrence = super::recurrence::Recurrence::parse(recurrence)?;
-        if recurrence.occurrences(start, zone(item)).next().is_none() {
-            return Err(Refusal::new(
-                "ErrorRecurrenceHasNoOccurrence",
-                "The specified recurrence has no occurrences in the specified range.",
-            )
-            .into());
-        }
-    }
+    finish_series(item, start, end)?;
     if !item.properties.contains_key("calendar:UID") {
         let uid = new_uid();
         put(item, "calendar:UID", Element::t("UID").text(uid));
     }
+    Ok(())
+}
+
+/// A series begins with the first occurrence of its rule, whatever start it was given.
+fn finish_series(item: &mut Item, start: DateTime<Utc>, end: DateTime<Utc>) -> Result<(), Fault> {
+    let Some(rule) = item.properties.get("calendar:Recurrence") else { return Ok(()) };
+    let rule = Recurrence::parse(rule)?;
+    if rule.regenerates() {
+        return Err(Refusal::new("ErrorCalendarInvalidRecurrence", "Events do not regenerate.").into());
+    }
+    let zone = zone(item);
+    let some: Vec<_> = rule.occurrences(start, zone).take(12).collect();
+    let Some(first) = some.first().copied() else {
+        return Err(Refusal::new(
+            "ErrorRecurrenceHasNoOccurrence",
+            "The specified recurrence has no occurrences in the specified range.",
+        )
+        .into());
+    };
+    let wall = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
+    let length = wall(end) - wall(start);
+    if some.windows(2).any(|pair| wall(pair[1]) - wall(pair[0]) < length) {
+        return Err(Refusal::new(
+            "ErrorOccurrenceTimeSpanTooBig",
+            "An occurrence may not last longer than until the next one begins.",
+        )
+        .into());
+    }
+    put_instant(item, "calendar:Start", "Start", first);
+    put_instant(item, "calendar:End", "End", time::from_wall(wall(first) + length, zone));
+    series::begin_on(item, wall(first).date());
     Ok(())
 }
 
@@ -179,7 +202,21 @@ pub(super) fn global_object_id(item: &Item) -> Option<String> {
     Some(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
-fn finish_task(item: &mut Item) -> Result<(), Fault> {
+fn finish_task(item: &mut Item, caller: &Caller) -> Result<(), Fault> {
+    // The store keeps days, as UTC midnights ([MS-OXOTASK] 2.2.2.2.4): the day that the client meant in its zone.
+    for (uri, name) in
+        [("task:StartDate", "StartDate"), ("task:DueDate", "DueDate"), ("task:CompleteDate", "CompleteDate")]
+    {
+        if let Some(at) = instant(item, uri).filter(|at| *at != time::midnight_before(*at, chrono_tz::UTC)) {
+            let day = at.with_timezone(&caller.zone).date_naive();
+            put_instant(
+                item,
+                uri,
+                name,
+                time::from_wall(day.and_time(chrono::NaiveTime::MIN), chrono_tz::UTC),
+            );
+        }
+    }
     let (start, due) = (instant(item, "task:StartDate"), instant(item, "task:DueDate"));
     if let (Some(start), Some(due)) = (start, due)
         && due < start

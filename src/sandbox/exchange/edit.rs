@@ -10,6 +10,7 @@ use super::fault::{Fault, Refusal};
 use super::ids::{self, Target};
 use super::organisation::{Caller, Organisation};
 use super::properties::{Class, Kind};
+use super::series;
 use super::shape::{ItemShape, index_uri};
 use super::show::View;
 use super::write;
@@ -36,6 +37,9 @@ pub enum Edit {
         user: String,
         /// The item's id.
         id: String,
+        /// Of a series this occurrence alone, counted from 1.
+        #[serde(default)]
+        occurrence: Option<u32>,
         /// The properties that change.
         fields: Map<String, Value>,
     },
@@ -45,6 +49,9 @@ pub enum Edit {
         user: String,
         /// The item's id.
         id: String,
+        /// Of a series this occurrence alone, counted from 1.
+        #[serde(default)]
+        occurrence: Option<u32>,
         /// Past the bin.
         #[serde(default)]
         hard: bool,
@@ -136,8 +143,18 @@ impl Exchange {
         let organisation = &mut *organisation;
         match edit {
             Edit::Create { user, class, fields } => create(organisation, &user, &class, &fields).map(Some),
-            Edit::Update { user, id, fields } => update(organisation, &user, &id, &fields).map(Some),
-            Edit::Delete { user, id, hard } => {
+            Edit::Update { user, id, occurrence, fields } => {
+                update(organisation, &user, &id, occurrence, &fields).map(Some)
+            }
+            Edit::Delete { user, id, occurrence: Some(index), hard: _ } => {
+                let (caller, mailbox, number) = find(organisation, &user, &id)?;
+                let mut master = organisation.item(mailbox, number)?.clone();
+                series::delete(&mut master, index)?;
+                let by = organisation.accounts[caller.acting].name.clone();
+                organisation.mailboxes[mailbox].write_item(master, &by);
+                Ok(Some(id))
+            }
+            Edit::Delete { user, id, occurrence: None, hard } => {
                 let (caller, mailbox, number) = find(organisation, &user, &id)?;
                 let bin = organisation.mailboxes[mailbox].distinguished("deleteditems");
                 let there = organisation.item(mailbox, number)?.folder;
@@ -215,11 +232,22 @@ fn update(
     organisation: &mut Organisation,
     user: &str,
     id: &str,
+    occurrence: Option<u32>,
     fields: &Map<String, Value>,
 ) -> Result<String, EditError> {
     let (caller, mailbox, number) = find(organisation, user, id)?;
-    let mut item = organisation.item(mailbox, number)?.clone();
-    set(&mut item, fields, &caller)?;
+    let stored = organisation.item(mailbox, number)?.clone();
+    let item = if let Some(index) = occurrence {
+        let (_, mut one) = series::at(&stored, index)?;
+        set(&mut one, fields, &caller)?;
+        let mut master = stored;
+        series::change(&mut master, index, &one)?;
+        master
+    } else {
+        let mut item = stored;
+        set(&mut item, fields, &caller)?;
+        item
+    };
     let by = organisation.accounts[caller.acting].name.clone();
     organisation.mailboxes[mailbox].write_item(item, &by);
     Ok(id.to_owned())
@@ -230,6 +258,7 @@ fn set(
     fields: &Map<String, Value>,
     caller: &Caller,
 ) -> Result<(), EditError> {
+    let before = item.clone();
     for (name, value) in fields {
         let property = item
             .class
@@ -246,6 +275,7 @@ fn set(
             .ok_or_else(|| EditError(format!("{name} does not take {value}")))?;
         write::set(item, property, &element, caller)?;
     }
+    series::settle(&before, item, fields.contains_key("Recurrence"));
     Ok(calendar::finish(item, caller)?)
 }
 
@@ -335,6 +365,13 @@ fn to_json(element: &Element) -> Value {
     if all("Entry") {
         let key = |e: &Element| e.attribute("Key").unwrap_or_default().to_owned();
         return Value::Object(element.children.iter().map(|e| (key(e), to_json(e))).collect());
+    }
+    if all("Occurrence") || all("DeletedOccurrence") {
+        return element
+            .children
+            .iter()
+            .map(|e| e.children.iter().map(|c| (c.name.to_string(), to_json(c))).collect::<Value>())
+            .collect();
     }
     if all("String") {
         return element.children.iter().map(to_json).collect();

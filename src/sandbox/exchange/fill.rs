@@ -3,6 +3,7 @@
 use super::mailbox::{Item, Mailbox};
 use super::organisation::{Account, Caller, Faults, Organisation, now};
 use super::properties::Class;
+use super::series::Series;
 use super::xml::Element;
 use super::{calendar, time, write};
 use crate::seed::{Company, Person, SeedContact, SeedEvent};
@@ -129,6 +130,7 @@ pub(super) fn blank(class: Class, folder: u32, by: &str) -> Item {
         modified_by: by.to_owned(),
         request_sent: false,
         organizer: None,
+        series: Series::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::extended::Extended;
 use super::ids::{self, Target};
 use super::properties::Class;
+use super::series::Series;
 use super::xml::Element;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub(super) struct Item {
     pub(super) request_sent: bool,
     /// Meetings: who invites, if not the mailbox's owner.
     pub(super) organizer: Option<String>,
+    /// Series: the occurrences that differ, and those that are gone.
+    pub(super) series: Series,
 }
 
 impl Item {

@@ -17,6 +17,7 @@ mod operations;
 mod organisation;
 mod properties;
 mod recurrence;
+mod series;
 mod shape;
 mod show;
 mod soap;

@@ -3,6 +3,7 @@
 use super::fault::Refusal;
 use super::ids::{self, Target};
 use super::mailbox::{Folder, Item, Mailbox};
+use super::series;
 use super::xml::Element;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -250,7 +251,12 @@ impl Organisation {
         caller: &Caller,
         id: &Element,
     ) -> Result<(usize, u64, Option<u32>), Refusal> {
-        let text = id.attribute("Id").unwrap_or_default();
+        let text = match &*id.name {
+            "OccurrenceItemId" => id.attribute("RecurringMasterId"),
+            "RecurringMasterItemId" => id.attribute("OccurrenceId"),
+            _ => id.attribute("Id"),
+        };
+        let text = text.unwrap_or_default();
         if text.is_empty() {
             return Err(Refusal::new("ErrorInvalidIdEmpty", "Id must be non-empty."));
         }
@@ -269,7 +275,22 @@ impl Organisation {
         if !self.may_open(caller, mailbox) || !self.mailboxes[mailbox].items.contains_key(&number) {
             return Err(Refusal::item_not_found());
         }
-        Ok((mailbox, number, occurrence))
+        match (&*id.name, occurrence) {
+            ("OccurrenceItemId", None) if series::is_series(&self.mailboxes[mailbox].items[&number]) => {
+                let index = id.attribute("InstanceIndex").and_then(|i| i.trim().parse().ok());
+                Ok((mailbox, number, Some(index.unwrap_or_default())))
+            }
+            ("OccurrenceItemId", _) => Err(Refusal::new(
+                "ErrorCalendarCannotUseIdForOccurrenceId",
+                "The Id is not that of a recurring master.",
+            )),
+            ("RecurringMasterItemId", Some(_)) => Ok((mailbox, number, None)),
+            ("RecurringMasterItemId", None) => Err(Refusal::new(
+                "ErrorCalendarCannotUseIdForRecurringMasterId",
+                "The Id is not that of an occurrence.",
+            )),
+            _ => Ok((mailbox, number, occurrence)),
+        }
     }
 
     pub(super) fn item(&self, mailbox: usize, number: u64) -> Result<&Item, Refusal> {

@@ -330,6 +330,8 @@ const CALENDAR: &[Property] = &[
     get("calendar:Recurrence", "Recurrence", Recurrence, Write, Default),
     get("calendar:FirstOccurrence", "FirstOccurrence", Structure, Read, Default),
     get("calendar:LastOccurrence", "LastOccurrence", Structure, Read, Default),
+    get("calendar:ModifiedOccurrences", "ModifiedOccurrences", Structure, Read, All),
+    get("calendar:DeletedOccurrences", "DeletedOccurrences", Structure, Read, All),
     p("calendar:StartTimeZone", "StartTimeZone", TimeZone, Write, All),
     p("calendar:EndTimeZone", "EndTimeZone", TimeZone, Write, All),
     p("calendar:ConferenceType", "ConferenceType", Int, Write, All),

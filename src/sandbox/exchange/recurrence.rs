@@ -12,7 +12,8 @@ const MOST: usize = 999;
 #[derive(Debug, Clone, PartialEq)]
 enum Pattern {
     Daily(u32),
-    Weekly(u32, Vec<Weekday>),
+    /// Every n weeks, which begin on a day, on these days.
+    Weekly(u32, Weekday, Vec<Weekday>),
     /// Every n months, on a day of the month.
     MonthDay(u32, u32),
     /// Every n months, on the k-th (5: last) of these weekdays.
@@ -21,6 +22,8 @@ enum Pattern {
     YearDay(u32, u32),
     /// Each year in a month, on the k-th of these weekdays.
     YearWeekday(u32, u32, Vec<Weekday>),
+    /// A task that is made anew when it is done: it has one occurrence at a time.
+    Regenerating,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +87,14 @@ fn weekdays(element: &Element) -> Result<Vec<Weekday>, Fault> {
     if days.is_empty() { Err(invalid("DaysOfWeek")) } else { Ok(days) }
 }
 
+/// Sunday unless the client says otherwise.
+fn first_of_week(element: &Element) -> Result<Weekday, Fault> {
+    match element.child_text("FirstDayOfWeek") {
+        None => Ok(Weekday::Sun),
+        Some(word) => word.trim().parse().map_err(|_| invalid("FirstDayOfWeek")),
+    }
+}
+
 fn week_index(element: &Element) -> Result<u32, Fault> {
     let word = element.child_text("DayOfWeekIndex").unwrap_or_default();
     let at = ["First", "Second", "Third", "Fourth", "Last"].iter().position(|w| *w == word);
@@ -108,8 +119,14 @@ impl Recurrence {
             return Err(invalid("it has not one pattern and one range"));
         };
         let pattern = match &*pattern.name {
-            "DailyRecurrence" | "DailyRegeneration" => Pattern::Daily(number(pattern, "Interval", 999)?),
-            "WeeklyRecurrence" => Pattern::Weekly(number(pattern, "Interval", 99)?, weekdays(pattern)?),
+            "DailyRecurrence" => Pattern::Daily(number(pattern, "Interval", 999)?),
+            "DailyRegeneration" | "WeeklyRegeneration" | "MonthlyRegeneration" | "YearlyRegeneration" => {
+                number(pattern, "Interval", 999)?;
+                Pattern::Regenerating
+            }
+            "WeeklyRecurrence" => {
+                Pattern::Weekly(number(pattern, "Interval", 99)?, first_of_week(pattern)?, weekdays(pattern)?)
+            }
             "AbsoluteMonthlyRecurrence" => {
                 Pattern::MonthDay(number(pattern, "Interval", 99)?, number(pattern, "DayOfMonth", 31)?)
             }
@@ -133,7 +150,7 @@ impl Recurrence {
                 let end = day(range, "EndDate")?;
                 if end < start {
                     return Err(Refusal::new(
-                        "ErrorRecurrenceEndDateTooSmall",
+                        "ErrorCalendarInvalidRecurrence",
                         "The end date of the recurrence is before its start.",
                     )
                     .into());
@@ -149,6 +166,11 @@ impl Recurrence {
     /// Whether it ends.
     pub(super) fn is_finite(&self) -> bool {
         self.range != Range::Endless
+    }
+
+    /// Whether it is a task's that is made anew when it is done.
+    pub(super) fn regenerates(&self) -> bool {
+        self.pattern == Pattern::Regenerating
     }
 
     /// The starts of all occurrences (of an endless series the first 999), for an event that starts at `start`.
@@ -174,11 +196,10 @@ impl Recurrence {
             Pattern::Daily(interval) => {
                 Some(vec![self.start.checked_add_days(Days::new(u64::from(n) * u64::from(*interval)))?])
             }
-            Pattern::Weekly(interval, days) => {
-                let sunday = self
-                    .start
-                    .checked_sub_days(Days::new(u64::from(self.start.weekday().num_days_from_sunday())))?;
-                let week = sunday.checked_add_days(Days::new(7 * u64::from(n) * u64::from(*interval)))?;
+            Pattern::Weekly(interval, first, days) => {
+                let into = self.start.weekday().days_since(*first);
+                let first = self.start.checked_sub_days(Days::new(u64::from(into)))?;
+                let week = first.checked_add_days(Days::new(7 * u64::from(n) * u64::from(*interval)))?;
                 Some(week.iter_days().take(7).filter(|d| days.contains(&d.weekday())).collect())
             }
             Pattern::MonthDay(interval, day) => {
@@ -189,6 +210,7 @@ impl Recurrence {
             }
             Pattern::YearDay(month, day) => Some(vec![clamped(self.year(n, *month)?, *day)]),
             Pattern::YearWeekday(month, index, days) => Some(nth(self.year(n, *month)?, *index, days)),
+            Pattern::Regenerating => (n == 0).then(|| vec![self.start]),
         }
     }
 

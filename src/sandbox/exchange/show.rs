@@ -7,11 +7,12 @@ use super::ids::{self, Target};
 use super::mailbox::Item;
 use super::organisation::{Caller, Organisation};
 use super::properties::{ADDRESS_KEYS, ADDRESS_PARTS, Class, Kind, Property};
-use super::recurrence::Recurrence;
+use super::series::{self, Occurrence};
 use super::shape::{BodyWanted, ItemShape, entry_key, index_uri};
 use super::time;
 use super::xml::Element;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// FindItem cuts texts after this many characters.
@@ -21,9 +22,9 @@ const FIND_TEXT: usize = 255;
 pub(super) struct View<'a> {
     pub(super) organisation: &'a Organisation,
     pub(super) mailbox: usize,
-    pub(super) item: &'a Item,
-    /// Index (from 1) and start of an occurrence.
-    pub(super) occurrence: Option<(u32, DateTime<Utc>)>,
+    pub(super) item: Cow<'a, Item>,
+    /// Which occurrence of a series the item is, if it is one.
+    pub(super) occurrence: Option<Occurrence>,
     /// In FindItem and SyncFolderItems: no bodies, no recipients, texts cut.
     pub(super) in_find: bool,
     pub(super) version: u32,
@@ -37,7 +38,13 @@ impl<'a> View<'a> {
         item: &'a Item,
         caller: &Caller,
     ) -> Self {
+        let item = Cow::Borrowed(item);
         Self { organisation, mailbox, item, occurrence: None, in_find: false, version: caller.version }
+    }
+
+    /// The same as one occurrence of the series that the item is.
+    pub(super) fn showing(self, (occurrence, item): (Occurrence, Item)) -> Self {
+        Self { item: Cow::Owned(item), occurrence: Some(occurrence), ..self }
     }
 
     /// The element of the item.
@@ -98,7 +105,7 @@ impl<'a> View<'a> {
     /// The values of an extended property: one that was set, or one that the server keeps.
     pub(super) fn extended_values(&self, key: &Key) -> Option<Vec<String>> {
         if key.is_global_object_id() && self.item.class == Class::CalendarItem {
-            return calendar::global_object_id(self.item).map(|id| vec![id]);
+            return calendar::global_object_id(&self.item).map(|id| vec![id]);
         }
         self.item.extended.iter().find(|e| e.key == *key).map(|e| e.values.clone())
     }
@@ -134,14 +141,15 @@ impl<'a> View<'a> {
 
     /// Properties that the server keeps.
     fn kept(&self, property: &Property) -> Option<Element> {
-        let item = self.item;
+        let item = &*self.item;
         let mailbox = &self.organisation.mailboxes[self.mailbox];
         let text = |text: String| Some(Element::t(property.element).text(text));
         match property.element {
             "ItemId" => {
                 let mut id = mailbox.item_id(item);
-                if let Some((index, _)) = self.occurrence {
-                    id.attributes[0].1 = ids::encode(mailbox.guid, Target::Occurrence(item.number, index));
+                if let Some(occurrence) = self.occurrence {
+                    let target = Target::Occurrence(item.number, occurrence.index);
+                    id.attributes[0].1 = ids::encode(mailbox.guid, target);
                 }
                 Some(id)
             }
@@ -175,22 +183,22 @@ impl<'a> View<'a> {
     }
 
     fn event(&self, property: &Property) -> Option<Element> {
-        let item = self.item;
+        let item = &*self.item;
         let text = |text: String| Some(Element::t(property.element).text(text));
         let (start, end) =
             (calendar::instant(item, "calendar:Start")?, calendar::instant(item, "calendar:End")?);
         let meeting = !calendar::attendees(item).is_empty() || item.organizer.is_some();
-        let series = item.properties.contains_key("calendar:Recurrence");
-        let shown_start = self.occurrence.map_or(start, |(_, at)| at);
+        let series = series::is_series(item);
         match property.element {
-            "Start" | "ReminderDueBy" => text(time::format(shown_start)),
-            "End" => text(time::format(shown_start + (end - start))),
-            "RecurrenceId" | "OriginalStart" => self.occurrence.and_then(|(_, at)| text(time::format(at))),
+            "Start" | "ReminderDueBy" => text(time::format(start)),
+            "End" => text(time::format(end)),
+            "RecurrenceId" | "OriginalStart" => self.occurrence.and_then(|o| text(time::format(o.original))),
             "IsMeeting" => text(meeting.to_string()),
-            "IsRecurring" => text(series.to_string()),
+            "IsRecurring" => text((series || self.occurrence.is_some()).to_string()),
             "MeetingRequestWasSent" => text(item.request_sent.to_string()),
             "CalendarItemType" => text(
                 match (series, self.occurrence) {
+                    (_, Some(occurrence)) if occurrence.differs => "Exception",
                     (_, Some(_)) => "Occurrence",
                     (true, None) => "RecurringMaster",
                     (false, None) => "Single",
@@ -219,38 +227,33 @@ impl<'a> View<'a> {
             "AppointmentState" => {
                 text((if item.organizer.is_some() { 3 } else { i32::from(meeting) }).to_string())
             }
-            "FirstOccurrence" | "LastOccurrence" if series && self.occurrence.is_none() => {
-                let recurrence = Recurrence::parse(&item.properties["calendar:Recurrence"]).ok()?;
-                let all: Vec<_> = recurrence.occurrences(start, calendar::zone(item)).collect();
-                let (index, at) = if property.element == "FirstOccurrence" {
-                    (1, *all.first()?)
-                } else if recurrence.is_finite() {
-                    (all.len(), *all.last()?)
-                } else {
-                    return None;
-                };
-                Some(self.occurrence_info(property.element, u32::try_from(index).ok()?, at, end - start))
+            "FirstOccurrence" => Some(self.occurrence_info(property.element, &series::first(item)?)),
+            "LastOccurrence" => Some(self.occurrence_info(property.element, &series::last(item)?)),
+            "ModifiedOccurrences" => {
+                let all = series::modified(item);
+                let all = all.iter().map(|one| self.occurrence_info("Occurrence", one));
+                Some(Element::t(property.element).with_all(all)).filter(|e| !e.children.is_empty())
             }
-            "Recurrence" if self.occurrence.is_some() => None,
+            "DeletedOccurrences" => {
+                let start = |at| Element::t("Start").text(time::format(at));
+                let all = series::deleted(item);
+                let all = all.into_iter().map(|at| Element::t("DeletedOccurrence").with(start(at)));
+                Some(Element::t(property.element).with_all(all)).filter(|e| !e.children.is_empty())
+            }
             _ => None,
         }
     }
 
-    fn occurrence_info(
-        &self,
-        name: &'static str,
-        index: u32,
-        at: DateTime<Utc>,
-        length: TimeDelta,
-    ) -> Element {
+    fn occurrence_info(&self, name: &'static str, (which, item): &(Occurrence, Item)) -> Element {
         let mailbox = &self.organisation.mailboxes[self.mailbox];
-        let mut id = mailbox.item_id(self.item);
-        id.attributes[0].1 = ids::encode(mailbox.guid, Target::Occurrence(self.item.number, index));
+        let mut id = mailbox.item_id(item);
+        id.attributes[0].1 = ids::encode(mailbox.guid, Target::Occurrence(item.number, which.index));
+        let own = |name: &'static str, uri| Element::t(name).text(item.text(uri).unwrap_or_default());
         Element::t(name)
             .with(id)
-            .with(Element::t("Start").text(time::format(at)))
-            .with(Element::t("End").text(time::format(at + length)))
-            .with(Element::t("OriginalStart").text(time::format(at)))
+            .with(own("Start", "calendar:Start"))
+            .with(own("End", "calendar:End"))
+            .with(Element::t("OriginalStart").text(time::format(which.original)))
     }
 
     fn complete_name(&self) -> Option<Element> {

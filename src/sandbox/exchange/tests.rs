@@ -1,5 +1,6 @@
 //! Requests as raw XML over HTTP, replies looked at as XML.
 
+mod a_series;
 mod any_request;
 
 use super::*;

@@ -41,6 +41,12 @@ pub(super) fn format(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Writes a day as EWS does: with the offset of a zone.
+pub(super) fn format_day(day: NaiveDate, zone: Tz) -> String {
+    let midnight = from_wall(day.and_time(NaiveTime::MIN), zone).with_timezone(&zone);
+    format!("{}{}", day.format("%Y-%m-%d"), midnight.format("%:z"))
+}
+
 /// Midnight of the day on which the instant falls in a zone.
 pub(super) fn midnight_before(at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
     from_wall(at.with_timezone(&zone).date_naive().and_time(NaiveTime::MIN), zone)

@@ -14,11 +14,14 @@ from exchangelib import (DELEGATE, IMPERSONATION, Account, Attendee, Body, Calen
                          Credentials, EWSDate, EWSDateTime, EWSTimeZone, ExtendedProperty, FolderCollection, HTMLBody,
                          Mailbox, Message, Q, Task)
 from exchangelib.autodiscover import Autodiscovery, clear_cache
-from exchangelib.errors import (AutoDiscoverFailed, ErrorFolderNotFound, ErrorImpersonateUserDenied,
+from exchangelib.errors import (AutoDiscoverFailed, ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange,
+                                ErrorCalendarOccurrenceIsDeletedFromRecurrence, ErrorOccurrenceCrossingBoundary,
+                                ErrorFolderNotFound, ErrorImpersonateUserDenied,
                                 ErrorItemNotFound, ErrorNameResolutionNoResults, ErrorNonExistentMailbox,
                                 ErrorServerBusy, ErrorIrresolvableConflict, UnauthorizedError)
 from exchangelib.indexed_properties import EmailAddress, PhoneNumber, PhysicalAddress
-from exchangelib.recurrence import Recurrence, WeeklyPattern
+from exchangelib.recurrence import (AbsoluteMonthlyPattern, AbsoluteYearlyPattern, DailyPattern, Recurrence,
+                                    RelativeMonthlyPattern, RelativeYearlyPattern, WeeklyPattern)
 from exchangelib.transport import BASIC
 
 URL = os.environ["EXCHANGE_URL"]
@@ -251,6 +254,85 @@ def _():
     equal([e.start.astimezone(BERLIN).hour for e in view], [8, 8, 8])
     equal({e.type for e in view}, {"Occurrence"})
     masters[0].delete(send_meeting_cancellations="SendToNone")
+
+
+@check("one occurrence is changed, one moved, one deleted; view and master tell of it")
+def _():
+    control("reset", {})
+    start = EWSDateTime(2027, 5, 3, 9, 0, tzinfo=BERLIN)
+    series = CalendarItem(folder=ann.calendar, subject="Jour fixe", start=start, end=start + dt.timedelta(hours=1),
+                          required_attendees=["x@y.example"],
+                          recurrence=Recurrence(pattern=WeeklyPattern(interval=1, weekdays=["Monday"]),
+                                                start=EWSDate(2027, 5, 3), number=5))
+    series.save(send_meeting_invitations="SendToNone")
+    second = series.occurrence(index=2)
+    second.refresh()
+    second.subject = "Other"
+    second.save(update_fields=["subject"], send_meeting_invitations="SendToNone")
+    series.refresh()
+    third = series.occurrence(index=3)
+    third.refresh()
+    third.start += dt.timedelta(days=1)
+    third.end += dt.timedelta(days=1)
+    third.save(update_fields=["start", "end"], send_meeting_invitations="SendToNone")
+    series.refresh()
+    fourth = series.occurrence(index=4)
+    fourth.refresh()
+    fourth.delete(send_meeting_cancellations="SendToNone")
+    series.refresh()
+    equal([o.original_start.astimezone(BERLIN).day for o in series.modified_occurrences], [10, 17])
+    equal([o.start.astimezone(BERLIN).day for o in series.deleted_occurrences], [24])
+    view = [e for e in ann.calendar.view(start=EWSDateTime(2027, 5, 1, tzinfo=BERLIN),
+                                         end=EWSDateTime(2027, 6, 30, tzinfo=BERLIN)) if e.uid == series.uid]
+    equal([(e.start.astimezone(BERLIN).day, e.type, e.subject) for e in view],
+          [(3, "Occurrence", "Jour fixe"), (10, "Exception", "Other"), (18, "Exception", "Jour fixe"),
+           (31, "Occurrence", "Jour fixe")])
+    master = second.recurring_master()
+    master.refresh()
+    equal((master.type, master.uid), ("RecurringMaster", series.uid))
+    refuses(ErrorCalendarOccurrenceIsDeletedFromRecurrence, series.occurrence(index=4).refresh)
+    refuses(ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange, series.occurrence(index=6).refresh)
+    last = series.occurrence(index=5)
+    last.refresh()
+    last.start -= dt.timedelta(days=13)
+    last.end -= dt.timedelta(days=13)
+    refuses(ErrorOccurrenceCrossingBoundary,
+            lambda: last.save(update_fields=["start", "end"], send_meeting_invitations="SendToNone"))
+    equal(control("counters")["mails"], {})
+    first = series.occurrence(index=1)
+    first.refresh()
+    first.delete(send_meeting_cancellations="SendToAllAndSaveCopy")
+    equal(control("counters")["mails"], {"cancellation": 1})
+    series.refresh()
+    series.recurrence = Recurrence(pattern=WeeklyPattern(interval=2, weekdays=["Monday"]), start=EWSDate(2027, 5, 3), number=3)
+    series.save(update_fields=["recurrence"], send_meeting_invitations="SendToNone")
+    series.refresh()
+    equal((series.modified_occurrences, series.deleted_occurrences), (None, None))
+    series.delete(send_meeting_cancellations="SendToNone")
+
+
+@check("each kind of pattern is kept, and expands as it should")
+def _():
+    def days(pattern, start, number):
+        day = EWSDateTime(*start, 9, 0, tzinfo=BERLIN)
+        event = CalendarItem(folder=ann.calendar, subject="Pattern", start=day, end=day + dt.timedelta(minutes=30),
+                             recurrence=Recurrence(pattern=pattern, start=EWSDate(*start), number=number))
+        event.save(send_meeting_invitations="SendToNone")
+        event.refresh()
+        equal(event.recurrence.pattern, pattern)
+        found = []
+        for year in (0, 2):
+            end = EWSDateTime(start[0] + year + 2, 1, 1, tzinfo=BERLIN)
+            view = ann.calendar.view(start=EWSDateTime(start[0] + year, 1, 1, tzinfo=BERLIN), end=end)
+            found += [e.start.astimezone(BERLIN).date().isoformat() for e in view if e.uid == event.uid]
+        event.delete(send_meeting_cancellations="SendToNone")
+        return found
+    equal(days(AbsoluteMonthlyPattern(interval=1, day_of_month=31), (2027, 1, 31), 3), ["2027-01-31", "2027-02-28", "2027-03-31"])
+    equal(days(RelativeMonthlyPattern(interval=2, weekday="Friday", week_number="Last"), (2027, 1, 29), 3),
+          ["2027-01-29", "2027-03-26", "2027-05-28"])
+    equal(days(AbsoluteYearlyPattern(day_of_month=29, month=2), (2027, 2, 28), 2), ["2027-02-28", "2028-02-29"])
+    equal(days(RelativeYearlyPattern(weekday="WeekendDay", week_number="First", month=5), (2027, 5, 1), 2), ["2027-05-01", "2028-05-06"])
+    equal(days(DailyPattern(interval=3), (2027, 5, 1), 3), ["2027-05-01", "2027-05-04", "2027-05-07"])
 
 
 @check("events of the company file are seen in a view")

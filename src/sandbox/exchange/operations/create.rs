@@ -2,14 +2,13 @@
 
 use super::super::fault::{Fault, Refusal};
 use super::super::mailbox::Item;
-use super::super::organisation::{Caller, Organisation, now};
+use super::super::organisation::{Caller, Organisation};
 use super::super::properties::Class;
 use super::super::shape::ItemShape;
 use super::super::show::View;
 use super::super::xml::Element;
-use super::super::{calendar, write};
+use super::super::{calendar, fill, write};
 use super::{each, required, word};
-use std::collections::BTreeMap;
 
 const INVITATIONS: &[&str] = &["SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy"];
 pub(super) const DISPOSITIONS: &[&str] = &["SaveOnly", "SendOnly", "SendAndSaveCopy"];
@@ -46,20 +45,8 @@ pub(super) fn create_item(
             None => default_folder(organisation, caller, class, disposition)?,
         };
         fits(organisation, (mailbox, folder), class)?;
-        let mut item = Item {
-            number: 0,
-            class,
-            folder,
-            properties: BTreeMap::new(),
-            extended: Vec::new(),
-            entered: 0,
-            changed: 0,
-            created: now(),
-            modified: now(),
-            modified_by: organisation.accounts[caller.acting].name.clone(),
-            request_sent: false,
-            organizer: None,
-        };
+        let by = organisation.accounts[caller.acting].name.clone();
+        let mut item = fill::blank(class, folder, &by);
         write::fill(&mut item, element, caller)?;
         calendar::finish(&mut item, caller)?;
         if class == Class::CalendarItem {

@@ -1,12 +1,12 @@
 //! DeleteItem and MoveItem.
 
-use super::super::calendar;
 use super::super::fault::{Fault, Refusal};
 use super::super::organisation::{Caller, Organisation};
 use super::super::properties::Class;
 use super::super::shape::ItemShape;
 use super::super::show::View;
 use super::super::xml::Element;
+use super::super::{calendar, series};
 use super::{create, each, required, word};
 
 const DISPOSALS: &[&str] = &["HardDelete", "SoftDelete", "MoveToDeletedItems"];
@@ -25,7 +25,7 @@ pub(super) fn delete_item(
     let tasks = word(operation, "AffectedTaskOccurrences", TASKS)?;
     each(&required(operation, "ItemIds")?.children, "DeleteItem", &[], |id| {
         organisation.faults.refuse_write()?;
-        let (mailbox, number, occurrence) = organisation.find_item(caller, id)?;
+        let (mailbox, number, index) = organisation.find_item(caller, id)?;
         let item = organisation.item(mailbox, number)?.clone();
         let missing = |code| Refusal::new(code, "Required attribute is missing from the request.");
         if item.class == Class::CalendarItem && cancellations.is_none() {
@@ -34,12 +34,14 @@ pub(super) fn delete_item(
         if item.class == Class::Task && tasks.is_none() {
             return Err(missing("ErrorAffectedTaskOccurrencesRequired").into());
         }
-        if occurrence.is_some() {
-            return Err(Refusal::new(
-                "ErrorInvalidOperation",
-                "The sandbox deletes whole series only, not occurrences.",
-            )
-            .into());
+        if let Some(index) = index {
+            let (_, gone) = series::at(&item, index)?;
+            calendar::mail_deleted(organisation, mailbox, &gone, cancellations.unwrap_or("SendToNone"));
+            let mut master = item;
+            series::delete(&mut master, index)?;
+            let by = organisation.accounts[caller.acting].name.clone();
+            organisation.mailboxes[mailbox].write_item(master, &by);
+            return Ok(Vec::new());
         }
         calendar::mail_deleted(organisation, mailbox, &item, cancellations.unwrap_or("SendToNone"));
         let mailbox = &mut organisation.mailboxes[mailbox];

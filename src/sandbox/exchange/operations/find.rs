@@ -3,11 +3,10 @@
 use super::super::fault::{Fault, Refusal};
 use super::super::organisation::{Caller, Organisation};
 use super::super::properties::Class;
-use super::super::recurrence::Recurrence;
 use super::super::shape::{ItemShape, Path};
 use super::super::show::View;
 use super::super::xml::Element;
-use super::super::{calendar, time};
+use super::super::{calendar, series, time};
 use super::restriction::{self, Restriction};
 use super::{each, required, word};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -48,9 +47,9 @@ pub(super) fn find_item(
         }
         let mut found = Vec::new();
         for item in organisation.mailboxes[at.0].items_in(at.1) {
-            let view = find_view(organisation, caller, at.0, item, None);
+            let view = View { in_find: true, ..View::of(organisation, at.0, item, caller) };
             // Searches see whole values, even of what FindItem does not show.
-            let searched = View { in_find: false, ..find_view(organisation, caller, at.0, item, None) };
+            let searched = View::of(organisation, at.0, item, caller);
             if restriction.as_ref().map_or(Ok(true), |r| r.takes(&searched))? {
                 found.push(view);
             }
@@ -64,16 +63,6 @@ pub(super) fn find_item(
         let last = if page.from_end { from == 0 } else { next >= total };
         Ok(vec![root(shown, Some(next), total, last)])
     })
-}
-
-fn find_view<'a>(
-    organisation: &'a Organisation,
-    caller: &Caller,
-    mailbox: usize,
-    item: &'a super::super::mailbox::Item,
-    occurrence: Option<(u32, DateTime<Utc>)>,
-) -> View<'a> {
-    View { organisation, mailbox, item, occurrence, in_find: true, version: caller.version }
 }
 
 fn root(shown: Vec<Element>, next: Option<usize>, total: usize, last: bool) -> Element {
@@ -215,34 +204,17 @@ impl CalendarView {
         }
         let mut found = Vec::new();
         for item in organisation.mailboxes[at.0].items_in(at.1).filter(|i| i.class == Class::CalendarItem) {
-            let Some((start, end)) =
-                calendar::instant(item, "calendar:Start").zip(calendar::instant(item, "calendar:End"))
-            else {
-                continue;
-            };
-            let length = end - start;
-            let overlaps = |at: DateTime<Utc>| at < self.to && (at + length > self.from || at == self.from);
-            match item.properties.get("calendar:Recurrence").map(Recurrence::parse) {
-                Some(Ok(recurrence)) => {
-                    let all =
-                        recurrence.occurrences(start, calendar::zone(item)).take_while(|at| *at < self.to);
-                    for (index, at) in (1..).zip(all).filter(|(_, at)| overlaps(*at)) {
-                        found.push((at, Some((index, at)), item));
-                    }
-                }
-                _ if overlaps(start) => found.push((start, None, item)),
-                _ => {}
+            let view = || View { in_find: true, ..View::of(organisation, at.0, item, caller) };
+            if series::is_series(item) {
+                let touching = series::between(item, self.from, self.to);
+                found.extend(touching.into_iter().map(|one| view().showing(one)));
+            } else if series::touches(item, self.from, self.to) {
+                found.push(view());
             }
         }
-        found.sort_by_key(|(at, _, item)| (*at, item.number));
+        found.sort_by_key(|v| (calendar::instant(&v.item, "calendar:Start"), v.item.number));
         let total = found.len();
-        let shown: Vec<_> = found
-            .into_iter()
-            .take(self.most.min(cap))
-            .map(|(_, occurrence, item)| {
-                find_view(organisation, caller, at.0, item, occurrence).element(shape)
-            })
-            .collect();
+        let shown: Vec<_> = found.iter().take(self.most.min(cap)).map(|view| view.element(shape)).collect();
         let last = shown.len() == total;
         Ok(vec![root(shown, None, total, last)])
     }

@@ -88,14 +88,7 @@ fn items(
         .unwrap_or_default();
     let mailbox = &organisation.mailboxes[at.0];
     let show = |name: &'static str, item| {
-        let view = View {
-            organisation,
-            mailbox: at.0,
-            item,
-            occurrence: None,
-            in_find: true,
-            version: caller.version,
-        };
+        let view = View { in_find: true, ..View::of(organisation, at.0, item, caller) };
         Element::t(name).with(view.element(shape))
     };
 

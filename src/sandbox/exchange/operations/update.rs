@@ -6,7 +6,7 @@ use super::super::properties::Class;
 use super::super::shape::ItemShape;
 use super::super::show::View;
 use super::super::xml::Element;
-use super::super::{calendar, ids, write};
+use super::super::{calendar, ids, series, write};
 use super::{create, each, required, word};
 
 const CONFLICTS: &[&str] = &["NeverOverwrite", "AutoResolve", "AlwaysOverwrite"];
@@ -24,18 +24,14 @@ pub(super) fn update_item(
     let updates = word(operation, "SendMeetingInvitationsOrCancellations", UPDATES)?;
     each(&required(operation, "ItemChanges")?.children, "UpdateItem", &["Items"], |change| {
         organisation.faults.refuse_write()?;
-        let id = change.child("ItemId").ok_or_else(|| {
-            Refusal::new("ErrorInvalidOperation", "The sandbox changes whole items only, not occurrences.")
-        })?;
-        let (mailbox, number, occurrence) = organisation.find_item(caller, id)?;
-        if occurrence.is_some() {
-            return Err(Refusal::new(
-                "ErrorInvalidOperation",
-                "The sandbox changes whole items only, not occurrences.",
-            )
-            .into());
-        }
-        let before = organisation.item(mailbox, number)?.clone();
+        let id = ["ItemId", "OccurrenceItemId", "RecurringMasterItemId"].iter().find_map(|n| change.child(n));
+        let id = id.ok_or_else(|| Fault::schema("The element 'ItemChange' has no id."))?;
+        let (mailbox, number, index) = organisation.find_item(caller, id)?;
+        let stored = organisation.item(mailbox, number)?.clone();
+        let before = match index {
+            Some(index) => series::at(&stored, index)?.1,
+            None => stored.clone(),
+        };
         let missing = |code| Refusal::new(code, "Required attribute is missing from the request.");
         if before.class == Class::CalendarItem && updates.is_none() {
             return Err(missing("ErrorSendMeetingInvitationsOrCancellationsRequired").into());
@@ -45,8 +41,13 @@ pub(super) fn update_item(
         }
         check_change_key(organisation.mailboxes[mailbox].guid, id, before.changed, conflicts)?;
         let mut item = before.clone();
-        for field in &required(change, "Updates")?.children {
+        let updates_asked = &required(change, "Updates")?.children;
+        for field in updates_asked {
             write::change(&mut item, field, caller)?;
+        }
+        if index.is_none() {
+            let rule_was_set = updates_asked.iter().any(sets_rule);
+            series::settle(&before, &mut item, rule_was_set);
         }
         calendar::finish(&mut item, caller)?;
         if item.class == Class::CalendarItem {
@@ -62,14 +63,32 @@ pub(super) fn update_item(
             create::send(organisation, mailbox, &mut item)?;
         }
         let by = organisation.accounts[caller.acting].name.clone();
-        organisation.mailboxes[mailbox].write_item(item, &by);
+        let kept = match index {
+            Some(index) => {
+                let mut master = stored;
+                series::change(&mut master, index, &item)?;
+                master
+            }
+            None => item,
+        };
+        organisation.mailboxes[mailbox].write_item(kept, &by);
         let item = organisation.item(mailbox, number)?;
-        let shown = View::of(organisation, mailbox, item, caller).element(&ItemShape::id_only());
+        let view = View::of(organisation, mailbox, item, caller);
+        let view = match index {
+            Some(index) => view.showing(series::at(item, index)?),
+            None => view,
+        };
+        let shown = view.element(&ItemShape::id_only());
         Ok(vec![
             Element::m("Items").with(shown),
             Element::m("ConflictResults").with(Element::t("Count").text("0")),
         ])
     })
+}
+
+/// Whether a change sets (or clears) the rule of a series.
+fn sets_rule(change: &Element) -> bool {
+    change.children.first().and_then(|path| path.attribute("FieldURI")) == Some("calendar:Recurrence")
 }
 
 /// Compares the change key of the request with the item's. `AutoResolve` lets changes of other fields pass; the sandbox
