@@ -1,6 +1,6 @@
 //! What Exchange can hold and do.
 
-use super::{contact, event};
+use super::{contact, event, task};
 use riva_core::item::{Field, Module};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +30,15 @@ pub(super) fn all() -> Capabilities {
     let calendar = ModuleCapabilities {
         required: BTreeSet::from([Field::When]),
         max_len: BTreeMap::from([(Field::Summary, 255), (Field::Location, 255)]),
+        series: SeriesSupport::Full,
         ..base(&event::FIELDS, &event::READ_ONLY)
     };
-    Capabilities { modules: BTreeMap::from([(Module::Contacts, contacts), (Module::Calendar, calendar)]) }
+    let tasks = ModuleCapabilities {
+        max_len: BTreeMap::from([(Field::Summary, 255)]),
+        ..base(&task::FIELDS, &task::READ_ONLY)
+    };
+    let modules = [(Module::Contacts, contacts), (Module::Calendar, calendar), (Module::Tasks, tasks)];
+    Capabilities { modules: BTreeMap::from(modules) }
 }
 
 fn base(fields: &[Field], read_only: &[Field]) -> ModuleCapabilities {

@@ -1,10 +1,12 @@
 //! Contacts: `ContactItemType` to and from the canonical item.
 
 use super::shape::{
-    Change, Path, assemble, child_text, common_changes, extended_value, read_common, read_text,
+    Change, Path, assemble, cannot_hold, child_text, common_changes, extended_value, read_common, read_day,
+    read_text,
 };
 use super::xml::Node;
-use chrono::{DateTime, Duration, NaiveDate, Timelike as _};
+use chrono::NaiveDate;
+use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::{Address, Element, Field, Item, Module, Name, Organization, Value};
 use std::collections::BTreeMap;
@@ -159,8 +161,8 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Item {
     let page = child_text(node, "BusinessHomePage");
     let urls = (!page.is_empty()).then(|| ("1".to_owned(), Element::plain(page))).into_iter().collect();
     item.set(Field::Urls, Value::set(urls));
-    item.set(Field::Birthday, read_date(&child_text(node, "Birthday")));
-    item.set(Field::Anniversary, read_date(&child_text(node, "WeddingAnniversary")));
+    item.set(Field::Birthday, read_day(&child_text(node, "Birthday")));
+    item.set(Field::Anniversary, read_day(&child_text(node, "WeddingAnniversary")));
     read_text(&mut item, Field::Manager, node, "Manager");
     read_text(&mut item, Field::Assistant, node, "AssistantName");
     read_text(&mut item, Field::Spouse, node, "SpouseName");
@@ -200,17 +202,6 @@ fn read_dictionary(
         }
     }
     Value::set(elements)
-}
-
-/// A day that Exchange keeps as an instant: midnight of the writer's zone, UTC midnight, or 11:59 UTC (Outlook). From
-/// noon UTC on it is the next day's midnight in a zone east of Greenwich.
-fn read_date(text: &str) -> Value {
-    let Ok(at) = text.parse::<DateTime<chrono::Utc>>() else {
-        // Exchange 2010 may leave the zone out.
-        return text.get(..10).and_then(|d| d.parse().ok()).map_or(Value::Blank, Value::Date);
-    };
-    let day = at.date_naive();
-    Value::Date(if at.hour() >= 12 { day + Duration::days(1) } else { day })
 }
 
 /// 11:59 UTC, as Outlook does: the same day in every zone from -11 to +12.
@@ -348,10 +339,11 @@ fn dictionary(
 
 /// A new contact. Exchange fills neither the name that lists show nor the one they sort by: both are set if the item
 /// does not say.
-pub(super) fn new(item: &Item, marker: Marker) -> Result<Node, Field> {
+pub(super) fn new(item: &Item, marker: Marker) -> Result<Node, ItemError> {
     let mut all = vec![Change::marker(marker)];
     for (field, value) in &item.fields {
-        all.extend(changes(*field, value, Some(&Value::Blank)).ok_or(*field)?);
+        let changes = changes(*field, value, Some(&Value::Blank));
+        all.extend(changes.ok_or_else(|| cannot_hold(*field))?);
     }
     let name = item.name().map(Name::full).unwrap_or_default();
     if item.text(Field::DisplayName).is_none() && !name.is_empty() {

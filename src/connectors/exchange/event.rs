@@ -1,23 +1,27 @@
 //! Events: `CalendarItemType` to and from the canonical item.
 //!
 //! Invitees and organizer are read and never written: an item with invitees is a meeting, whose every later edit by its
-//! owner offers to mail them. The series' rule is read for people; a series is not written.
+//! owner offers to mail them.
 
-use super::recurrence;
+use super::pattern::Series;
 use super::shape::{
-    Change, Path, assemble, child_is_true, child_text, common_changes, read_common, read_text,
+    Change, Path, assemble, cannot_hold, child_is_true, child_text, common_changes, read_common,
+    read_importance, read_text,
 };
 use super::soap::ServerVersion;
 use super::xml::Node;
-use super::zone;
+use super::{custom_zone, series, zone};
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
+use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
-use riva_core::item::{Attendee, Element, Field, Item, Module, Participation, ShowAs, Value, When};
+use riva_core::item::{
+    Attendee, Element, Field, Item, Module, Participation, Recurrence, ShowAs, Value, When,
+};
 use std::collections::BTreeMap;
 
 /// Fields that are read and written.
-pub(super) const FIELDS: [Field; 9] = [
+pub(super) const FIELDS: [Field; 11] = [
     Field::Summary,
     Field::Body,
     Field::Location,
@@ -27,19 +31,21 @@ pub(super) const FIELDS: [Field; 9] = [
     Field::Sensitivity,
     Field::Importance,
     Field::Categories,
+    Field::Recurrence,
+    Field::Overrides,
 ];
 /// Fields that are read only.
-pub(super) const READ_ONLY: [Field; 4] =
-    [Field::Organizer, Field::Attendees, Field::Recurrence, Field::Status];
+pub(super) const READ_ONLY: [Field; 3] = [Field::Organizer, Field::Attendees, Field::Status];
 
 /// Order of an event's own elements.
-const ORDER: [&str; 8] = [
+const ORDER: [&str; 9] = [
     "UID",
     "Start",
     "End",
     "IsAllDayEvent",
     "LegacyFreeBusyStatus",
     "Location",
+    "Recurrence",
     "StartTimeZone",
     "EndTimeZone",
 ];
@@ -66,6 +72,7 @@ pub(super) fn properties() -> Vec<Node> {
         "calendar:UID",
         "calendar:Start",
         "calendar:End",
+        "calendar:OriginalStart",
         "calendar:IsAllDayEvent",
         "calendar:LegacyFreeBusyStatus",
         "calendar:Location",
@@ -76,16 +83,20 @@ pub(super) fn properties() -> Vec<Node> {
         "calendar:RequiredAttendees",
         "calendar:OptionalAttendees",
         "calendar:Recurrence",
+        "calendar:ModifiedOccurrences",
+        "calendar:DeletedOccurrences",
         "calendar:StartTimeZone",
         "calendar:EndTimeZone",
     ]
     .map(|uri| Path::Field(uri).node())
     .to_vec();
     wanted.push(Path::Marker.node());
+    wanted.push(Path::Unfinished.node());
     wanted
 }
 
-/// Reads a `CalendarItem` element that was asked for with [`properties`]; else says what is wrong with it.
+/// Reads a `CalendarItem` element that was asked for with [`properties`]; else says what is wrong with it. What single
+/// occurrences of a series do otherwise is not in it.
 pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Result<Item, String> {
     let mut item = Item::new(Module::Calendar);
     read_common(&mut item, node, Field::Body);
@@ -109,14 +120,10 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Result<Item, String> {
         Field::Reminder,
         if child_is_true(node, "ReminderIsSet") { Value::Number(minutes) } else { Value::Blank },
     );
-    let importance = match child_text(node, "Importance").as_str() {
-        "Low" => 0,
-        "High" => 2,
-        _ => 1,
-    };
-    item.set(Field::Importance, Value::Number(importance));
+    read_importance(&mut item, node);
     item.set_text(Field::Status, if child_is_true(node, "IsCancelled") { "CANCELLED" } else { "CONFIRMED" });
-    item.set(Field::Recurrence, read_recurrence(node));
+    item.set(Field::Recurrence, read_recurrence(node, item.when()));
+    item.set(Field::Overrides, Value::Blank);
     let organizer = node.children().find(|n| n.tag_name().name() == "Organizer").and_then(address);
     item.set_text(Field::Organizer, organizer.map(|(address, _)| address).unwrap_or_default());
     let mut attendees = BTreeMap::new();
@@ -129,8 +136,6 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Result<Item, String> {
 }
 
 fn read_when(node: roxmltree::Node<'_, '_>) -> Result<When, String> {
-    let zone_node = node.children().find(|n| n.tag_name().name() == "StartTimeZone");
-    let name = zone_node.and_then(|z| z.attribute("Id").or_else(|| z.attribute("Name")));
     let instant = |element| {
         let text = child_text(node, element);
         text.parse::<DateTime<Utc>>()
@@ -142,9 +147,9 @@ fn read_when(node: roxmltree::Node<'_, '_>) -> Result<When, String> {
     if end < start {
         return Err("it ends before it starts".to_owned());
     }
-    let zone = name
-        .and_then(zone::from_exchange)
-        .or_else(|| zone_node.and_then(|z| zone::by_offsets(&standard_and_daylight(z), start)));
+    let rules = node.children().find(|n| n.tag_name().name() == "StartTimeZone");
+    let by_offsets = || zone::by_offsets(&standard_and_daylight(rules?), start);
+    let zone = zone_of(node, start).or_else(by_offsets);
     if child_is_true(node, "IsAllDayEvent") {
         let first = zone::day_of(start, zone);
         // Exchange never ends a whole day on the day it starts; whoever wrote that meant one day.
@@ -153,6 +158,13 @@ fn read_when(node: roxmltree::Node<'_, '_>) -> Result<When, String> {
     }
     // An unknown zone is UTC: the instants stay right.
     Ok(When::timed(start, end, zone.unwrap_or(Tz::UTC)))
+}
+
+/// The zone of an event: by its name, or by its rules from an instant on.
+pub(super) fn zone_of(node: roxmltree::Node<'_, '_>, at: DateTime<Utc>) -> Option<Tz> {
+    let zone = node.children().find(|n| n.tag_name().name() == "StartTimeZone")?;
+    let names = [zone.attribute("Id"), zone.attribute("Name")];
+    names.into_iter().flatten().find_map(zone::from_exchange).or_else(|| custom_zone::of_definition(zone, at))
 }
 
 /// Offsets from UTC (minutes, east positive) of the periods of a `TimeZoneDefinition`, whose `Bias` is the other way
@@ -177,12 +189,23 @@ fn standard_and_daylight(zone: roxmltree::Node<'_, '_>) -> Vec<i32> {
         .collect()
 }
 
-fn read_recurrence(node: roxmltree::Node<'_, '_>) -> Value {
+/// The rule of a series; a text says why it cannot be told in full.
+fn read_recurrence(node: roxmltree::Node<'_, '_>, when: Option<&When>) -> Value {
     let rule = node.children().find(|n| n.tag_name().name() == "Recurrence");
-    match (child_text(node, "CalendarItemType").as_str(), rule) {
-        (_, Some(rule)) => Value::text(recurrence::rule(rule).unwrap_or_else(|| "unknown rule".to_owned())),
-        ("RecurringMaster", None) => Value::text("unknown rule"),
-        ("Occurrence" | "Exception", None) => Value::text("part of a series"),
+    match (child_text(node, "CalendarItemType").as_str(), rule, when) {
+        (_, Some(rule), Some(when)) => match Series::read(rule) {
+            Ok(_) if matches!(when, When::Timed { .. }) && zone_of(node, when.utc().0).is_none() => {
+                let zone = node.children().find(|n| n.tag_name().name() == "StartTimeZone");
+                let name = zone.and_then(|z| z.attribute("Id").or_else(|| z.attribute("Name")));
+                Value::text(format!("its time zone is not known here: {}", name.unwrap_or("without a name")))
+            }
+            Ok(series) => {
+                Value::Recurrence(Recurrence { rules: vec![series.rule()], ..Recurrence::default() })
+            }
+            Err(reason) => Value::text(reason),
+        },
+        ("RecurringMaster", _, _) => Value::text("Exchange does not tell its rule"),
+        ("Occurrence" | "Exception", _, _) => Value::text("part of a series"),
         _ if child_is_true(node, "IsRecurring") => Value::text("part of a series"),
         _ => Value::Blank,
     }
@@ -289,8 +312,12 @@ pub(super) fn changes(field: Field, value: &Value, style: EventStyle) -> Option<
         Field::Body | Field::Categories | Field::Sensitivity | Field::Importance => {
             common_changes(field, value)
         }
-        // Nothing to say is nothing to write.
-        Field::Recurrence | Field::Attendees | Field::Organizer if *value == Value::Blank => Some(Vec::new()),
+        // Nothing to say is nothing to write; what there is to say of a series is said by [`new`], or by the mailbox.
+        Field::Recurrence | Field::Overrides | Field::Attendees | Field::Organizer
+            if *value == Value::Blank =>
+        {
+            Some(Vec::new())
+        }
         _ => None,
     }
 }
@@ -322,14 +349,50 @@ fn when_changes(when: &When, style: EventStyle) -> Option<Vec<Change>> {
     ])
 }
 
-/// A new event: a plain appointment, without invitees.
-pub(super) fn new(item: &Item, marker: Marker, style: EventStyle) -> Result<Node, Field> {
+/// The rule of a series, as change.
+pub(super) fn rule_change(series: &Series) -> Change {
+    Change::set(Path::Field("calendar:Recurrence"), series.node())
+}
+
+/// A series becomes a single event.
+pub(super) fn no_rule() -> Change {
+    Change::clear(Path::Field("calendar:Recurrence"))
+}
+
+/// What one occurrence gets. It stays in the zone of its series: `style` says at whose midnights its whole days begin.
+/// `None` if a value cannot be written.
+pub(super) fn occurrence_changes(set: &BTreeMap<Field, Value>, style: EventStyle) -> Option<Vec<Change>> {
+    let mut all = Vec::new();
+    for (field, value) in set {
+        let mut changes = changes(*field, value, style)?;
+        changes.retain(|c| !matches!(c.path, Path::Field("calendar:StartTimeZone" | "calendar:EndTimeZone")));
+        all.extend(changes);
+    }
+    Some(all)
+}
+
+/// A new event: a plain appointment, without invitees. What single occurrences of a series do otherwise is noted in it, to
+/// be done next.
+pub(super) fn new(item: &Item, marker: Marker, style: EventStyle) -> Result<Node, ItemError> {
+    let cannot = |reason: String| ItemError::Invalid { reason };
     let mut all = vec![Change::marker(marker)];
     if let Some(uid) = &item.uid {
         all.push(Change::text("calendar:UID", "t:UID", uid));
     }
+    if let Some(recurrence) = item.recurrence() {
+        let series = series::of(recurrence, item).map_err(cannot)?;
+        all.push(rule_change(&series));
+        let none = series::Overrides::new();
+        let overrides = item.overrides().unwrap_or(&none);
+        if !series::steps(&series, item, &none, overrides).map_err(cannot)?.is_empty() {
+            all.push(Change::unfinished(&series::to_text(overrides)));
+        }
+    }
     for (field, value) in &item.fields {
-        all.extend(changes(*field, value, style).ok_or(*field)?);
+        if matches!((field, value), (Field::Recurrence, Value::Recurrence(_)) | (Field::Overrides, _)) {
+            continue;
+        }
+        all.extend(changes(*field, value, style).ok_or_else(|| cannot_hold(*field))?);
     }
     Ok(assemble("t:CalendarItem", all, &ORDER))
 }

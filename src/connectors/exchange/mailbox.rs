@@ -1,15 +1,16 @@
 //! One user's mailbox, for reading and silent writing.
 
-use super::client::{Ews, Message, item_of, messages};
-use super::code::Refusal;
+use super::client::{Ews, item_of, messages};
 use super::event::EventStyle;
-use super::request::{self, Folder, ItemChange, LIST_PAGE, PROBE_BATCH};
-use super::shape::{Change, read_id, read_marker};
+use super::kind::Kind;
+use super::request::{self, Folder, ItemChange, LIST_PAGE, PROBE_BATCH, PROBE_FOLDERS};
+use super::series::{self, Occurrence, Overrides};
+use super::shape::{Change, Path, cannot_hold, extended_value, read_id, read_marker};
 use super::xml::{Node, Read};
-use super::{capabilities, contact, event};
+use super::{capabilities, event};
 use async_trait::async_trait;
 use riva_core::documents::AccessMethod;
-use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
@@ -22,12 +23,12 @@ use tokio::sync::OnceCell;
 
 /// One user's mailbox.
 pub(super) struct Mailbox {
-    ews: Arc<Ews>,
-    user: EmailAddress,
-    style: EventStyle,
+    pub(super) ews: Arc<Ews>,
+    pub(super) user: EmailAddress,
+    pub(super) style: EventStyle,
     capabilities: Capabilities,
     /// The id of Deleted Items, once it was asked for.
-    deleted: OnceCell<Option<String>>,
+    pub(super) deleted: OnceCell<Option<String>>,
 }
 
 impl Mailbox {
@@ -35,218 +36,160 @@ impl Mailbox {
         Self { ews, user, style, capabilities: capabilities::all(), deleted: OnceCell::new() }
     }
 
-    fn folder(&self, id: &'static str) -> Folder {
+    pub(super) fn folder(&self, id: &'static str) -> Folder {
         let mailbox = (self.ews.access == AccessMethod::DelegateFullAccess).then(|| self.user.clone());
-        Folder { id, mailbox }
+        Folder::Default { id, mailbox }
     }
 
-    fn folder_of(&self, module: Module) -> Result<Folder, CallError> {
-        match module {
-            Module::Calendar => Ok(self.folder("calendar")),
-            Module::Contacts => Ok(self.folder("contacts")),
-            Module::Tasks | Module::Email => Err(Fault::new(
-                FaultKind::UnexpectedAnswer,
-                format!("{module} are not synced with Exchange yet"),
-            )
-            .into()),
-        }
-    }
-
-    async fn call(&self, operation: Node) -> Result<super::client::Reply, CallError> {
-        self.ews.call(Some(&self.user), operation).await
-    }
-
-    fn refused(&self, refusal: &Refusal) -> CallError {
-        self.ews.call_error(Some(&self.user), refusal)
-    }
-
-    fn silent_answer() -> CallError {
-        Fault::new(FaultKind::UnexpectedAnswer, "Exchange's answer lacks the response that was asked for")
-            .into()
-    }
-
-    /// Deleted items keep their id on some versions: an item that lies there is gone.
-    async fn deleted_items(&self) -> Result<Option<&str>, CallError> {
-        let id = self
-            .deleted
-            .get_or_try_init(|| async {
-                let reply = self.call(request::get_folder(&[self.folder("deleteditems")])).await?;
-                let doc = reply.document()?;
-                let id = match messages(&doc).into_iter().next() {
-                    Some(Ok(message)) => {
-                        message.deep("FolderId").and_then(|f| f.attribute("Id")).map(str::to_owned)
-                    }
-                    // A delegate of single folders does not see it.
-                    _ => None,
-                };
-                Ok::<_, CallError>(id)
-            })
-            .await?;
-        Ok(id.as_deref())
-    }
-
-    /// If every message concerns the whole call, there is nothing to be said of items.
-    fn call_wide(&self, answers: &[Message<'_>]) -> Result<(), CallError> {
-        if let Some(Err(busy)) = answers.iter().find(|m| matches!(m, Err(r) if r.is_busy())) {
-            // Heeded even if other items went through.
-            let error = self.refused(busy);
-            if answers.iter().all(Result::is_err) {
-                return Err(error);
+    /// Every folder in which an item of a kind may lie: its default one first, those that the user made, and Deleted Items.
+    async fn folders(&self, kind: Kind) -> Result<Vec<Folder>, CallError> {
+        let mut all = vec![self.folder(kind.folder()), self.folder("deleteditems")];
+        let top = self.folder("msgfolderroot");
+        let reply = self.call(request::find_folders(&top, kind.folder_class())).await?;
+        let doc = reply.document()?;
+        match messages(&doc).into_iter().next() {
+            Some(Ok(message)) => {
+                let found = message.one("RootFolder").and_then(|root| root.one("Folders"));
+                let ids = found.iter().flat_map(Read::elements).filter_map(|folder| {
+                    Some(Folder::Of(folder.one("FolderId")?.attribute("Id")?.to_owned()))
+                });
+                all.extend(ids);
             }
+            Some(Err(refusal)) if refusal.concerns_call() => return Err(self.refused(&refusal)),
+            // A delegate of single folders does not see the others.
+            Some(Err(_)) => {}
+            None => return Err(Self::silent_answer()),
         }
-        match answers.first() {
-            Some(Err(first))
-                if answers
-                    .iter()
-                    .all(|m| matches!(m, Err(r) if r.concerns_call() && !r.leaves_in_doubt())) =>
-            {
-                Err(self.refused(first))
-            }
-            _ => Ok(()),
-        }
+        Ok(all)
     }
 
-    /// Sends writes in batches. What a batch brought is kept even if a later one fails.
-    async fn write<T, I: Sync>(
-        &self,
-        all: &[I],
-        build: impl Fn(&[I]) -> Node + Send + Sync,
-        read: impl Fn(&I, roxmltree::Node<'_, '_>) -> Result<T, ItemError> + Send + Sync,
-    ) -> Result<Vec<Result<T, ItemError>>, CallError>
-    where
-        T: Send,
-    {
-        let mut results: Vec<Result<T, ItemError>> = Vec::with_capacity(all.len());
-        for batch in all.chunks(capabilities::BATCH) {
-            match self.write_batch(batch, build(batch), &read).await {
-                Ok(mut answers) => results.append(&mut answers),
-                Err(error) if results.is_empty() => return Err(error),
-                Err(CallError::InDoubt(why)) => {
-                    results.extend(batch.iter().map(|_| Err(ItemError::InDoubt(why.clone()))));
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        while results.len() < all.len() {
-            results.push(Err(ItemError::NotNow("an earlier batch failed".to_owned())));
-        }
-        Ok(results)
-    }
-
-    async fn write_batch<T, I: Sync>(
-        &self,
-        batch: &[I],
-        operation: Node,
-        read: impl Fn(&I, roxmltree::Node<'_, '_>) -> Result<T, ItemError> + Send + Sync,
-    ) -> Result<Vec<Result<T, ItemError>>, CallError> {
-        let reply = self.call(operation).await?;
-        let doc = reply.document().map_err(|fault| CallError::InDoubt(fault.detail))?;
-        let answers = messages(&doc);
-        self.call_wide(&answers)?;
-        let mut answers = answers.into_iter();
-        Ok(batch
-            .iter()
-            .map(|item| match answers.next() {
-                Some(Ok(message)) => read(item, message),
-                Some(Err(refusal)) => Err(refusal.item_error()),
-                None => Err(ItemError::InDoubt("Exchange's answer lacks this item".to_owned())),
-            })
-            .collect())
-    }
-
-    /// Sends those that could be built; the others have their error already.
-    async fn write_some<T: Send, I: Sync + Send>(
-        &self,
-        prepared: Vec<Result<I, ItemError>>,
-        build: impl Fn(&[I]) -> Node + Send + Sync,
-        read: impl Fn(&I, roxmltree::Node<'_, '_>) -> Result<T, ItemError> + Send + Sync,
-    ) -> Result<Vec<Result<T, ItemError>>, CallError> {
-        let mut good = Vec::new();
-        let mut bad = Vec::new();
-        for item in prepared {
-            match item {
-                Ok(item) => {
-                    good.push(item);
-                    bad.push(None);
-                }
-                Err(error) => bad.push(Some(error)),
-            }
-        }
-        let written = if good.is_empty() { Vec::new() } else { self.write(&good, build, read).await? };
-        let mut written = written.into_iter();
-        Ok(bad
-            .into_iter()
-            .map(|error| match error {
-                Some(error) => Err(error),
-                None => written
-                    .next()
-                    .unwrap_or_else(|| Err(ItemError::InDoubt("no answer for this item".to_owned()))),
-            })
-            .collect())
-    }
-
-    fn changes_of(&self, module: Module, field: Field, value: &Value, base: &Item) -> Option<Vec<Change>> {
-        match module {
-            Module::Calendar => event::changes(field, value, self.style),
-            _ => contact::changes(field, value, base.get(field)),
-        }
-    }
-
-    fn updates(&self, module: Module, patch: &Patch) -> Result<Vec<Node>, ItemError> {
+    fn updates(&self, kind: Kind, patch: &Patch) -> Result<Vec<Node>, ItemError> {
         let mut changes = Vec::new();
         for (field, value) in &patch.set {
-            changes.extend(
-                self.changes_of(module, *field, value, &patch.base).ok_or_else(|| cannot_hold(*field))?,
-            );
+            let these = kind.changes(*field, value, patch.base.get(*field), self.style);
+            changes.extend(these.ok_or_else(|| cannot_hold(*field))?);
         }
         changes.push(Change::marker(patch.marker));
-        let element = element_of(module);
-        Ok(changes.into_iter().map(|c| c.update(element)).collect())
+        Ok(changes.into_iter().map(|c| c.update(kind.element())).collect())
     }
 
-    fn read_item(module: Module, node: roxmltree::Node<'_, '_>, deleted: Option<&str>) -> Fetched {
-        if node.tag_name().name() != element_of(module).trim_start_matches("t:") {
-            let what = node.tag_name().name();
-            return Fetched::Unreadable { reason: format!("it is a {what}, not one of {module}") };
+    /// Reads items, with the occurrences of series that differ. The answer has one entry for each id.
+    pub(super) async fn read(&self, kind: Kind, ids: &[RemoteId]) -> Result<Vec<Found>, CallError> {
+        let deleted = self.deleted_items().await?;
+        let mut found = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(capabilities::BATCH) {
+            let reply = self.call(request::get_item(batch, kind.properties())).await?;
+            let doc = reply.document()?;
+            let answers = messages(&doc);
+            self.call_wide(&answers)?;
+            if answers.len() != batch.len() {
+                return Err(Self::silent_answer());
+            }
+            let nodes = answers.iter().flatten().filter_map(|message| item_of(*message));
+            let modified: Vec<RemoteId> = nodes.flat_map(series::modified).collect();
+            let occurrences = self.occurrences(&modified).await?;
+            for answer in answers {
+                found.push(match answer {
+                    Ok(message) => match item_of(message) {
+                        Some(node) => read_item(kind, node, deleted, &occurrences),
+                        None => Found::unreadable("Exchange's answer lacks it"),
+                    },
+                    Err(refusal) => match refusal.code.as_str() {
+                        "ErrorItemNotFound" => Found::of(Fetched::Gone),
+                        "ErrorAccessDenied" => Found::of(Fetched::OutOfScope),
+                        // It must not be taken for gone, and says nothing of the others: the cycle comes again.
+                        _ if refusal.concerns_call() => return Err(self.refused(&refusal)),
+                        code => Found::unreadable(format!("[{code}] {}", refusal.text)),
+                    },
+                });
+            }
         }
-        let parent = node.one("ParentFolderId").and_then(|p| p.attribute("Id"));
-        if deleted.is_some() && parent == deleted {
-            return Fetched::Gone;
+        Ok(found)
+    }
+
+    /// Reads occurrences by their own ids. One that is gone again is left out.
+    async fn occurrences(&self, ids: &[RemoteId]) -> Result<BTreeMap<RemoteId, Occurrence>, CallError> {
+        let mut found = BTreeMap::new();
+        for batch in ids.chunks(capabilities::BATCH) {
+            let reply = self.call(request::get_item(batch, event::properties())).await?;
+            let doc = reply.document()?;
+            let answers = messages(&doc);
+            self.call_wide(&answers)?;
+            let nodes = answers.into_iter().flatten().filter_map(item_of);
+            let read = nodes.filter_map(|node| Occurrence::read(node).ok());
+            // By the id that was asked for: that is how the master names it.
+            found.extend(read.map(|one| (one.id.clone(), one)));
         }
-        let Some((_, version)) = read_id(node) else {
-            return Fetched::Unreadable { reason: "it has no id".to_owned() };
-        };
-        let item = match module {
-            Module::Calendar => event::read(node),
-            _ => Ok(contact::read(node)),
-        };
-        match item {
-            Ok(item) => Fetched::Present {
+        Ok(found)
+    }
+}
+
+/// What was found under an id.
+pub(super) struct Found {
+    pub(super) fetched: Fetched,
+    /// Of a series: what its occurrences are still to get, because we were interrupted.
+    pub(super) unfinished: Option<Overrides>,
+}
+
+impl Found {
+    fn of(fetched: Fetched) -> Self {
+        Self { fetched, unfinished: None }
+    }
+
+    fn unreadable(reason: impl Into<String>) -> Self {
+        Self::of(Fetched::Unreadable { reason: reason.into() })
+    }
+}
+
+fn read_item(
+    kind: Kind,
+    node: roxmltree::Node<'_, '_>,
+    deleted: Option<&str>,
+    occurrences: &BTreeMap<RemoteId, Occurrence>,
+) -> Found {
+    if node.tag_name().name() != kind.name() {
+        let what = node.tag_name().name();
+        return Found::unreadable(format!("it is a {what}, not a {}", kind.name()));
+    }
+    let parent = node.children().find(|n| n.tag_name().name() == "ParentFolderId");
+    if deleted.is_some() && parent.and_then(|p| p.attribute("Id")) == deleted {
+        return Found::of(Fetched::Gone);
+    }
+    let Some((_, version)) = read_id(node) else { return Found::unreadable("it has no id") };
+    let overrides = |mut item: Item| {
+        if item.recurrence().is_some() {
+            let all = series::overrides(&item, node, occurrences)?;
+            item.set(Field::Overrides, if all.is_empty() { Value::Blank } else { Value::Overrides(all) });
+        }
+        Ok(item)
+    };
+    match kind.read(node).and_then(overrides) {
+        Ok(item) => Found {
+            fetched: Fetched::Present {
                 version: Version::new(version),
                 marker: read_marker(node),
                 item: Box::new(item),
             },
-            Err(reason) => Fetched::Unreadable { reason },
-        }
+            unfinished: extended_value(node, &Path::Unfinished).and_then(|text| series::from_text(&text)),
+        },
+        Err(reason) => Found::unreadable(reason),
     }
-}
-
-fn element_of(module: Module) -> &'static str {
-    match module {
-        Module::Calendar => "t:CalendarItem",
-        _ => "t:Contact",
-    }
-}
-
-fn cannot_hold(field: Field) -> ItemError {
-    ItemError::Invalid { reason: format!("Exchange cannot hold this value of {field}") }
 }
 
 /// Id and change key that a write's answer gives.
-fn written_at(message: roxmltree::Node<'_, '_>) -> Result<RemoteRef, ItemError> {
+pub(super) fn written_at(message: roxmltree::Node<'_, '_>) -> Result<RemoteRef, ItemError> {
     item_ref(item_of_any(message))
         .ok_or_else(|| ItemError::InDoubt("Exchange's answer lacks the id of the item".to_owned()))
+}
+
+/// Whether a patch is about the rule, the time or the occurrences of a series.
+fn touches_series(kind: Kind, patch: &Patch) -> bool {
+    let sets = |field| patch.set.get(&field);
+    let rule = sets(Field::Recurrence).is_some_and(|v| *v != Value::Blank || patch.base.is_recurring());
+    let occurrences = sets(Field::Overrides).is_some_and(|v| *v != Value::Blank)
+        || (sets(Field::Overrides).is_some() && patch.base.overrides().is_some());
+    let moved = sets(Field::When).is_some() && patch.base.is_recurring();
+    kind == Kind::Event && (rule || occurrences || moved)
 }
 
 fn item_of_any<'a, 'b: 'a>(message: roxmltree::Node<'a, 'b>) -> Option<roxmltree::Node<'a, 'b>> {
@@ -268,7 +211,8 @@ impl Reader for Mailbox {
     }
 
     async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
-        let folder = self.folder_of(module)?;
+        let kind = Kind::of(module)?;
+        let folder = self.folder(kind.folder());
         let reply = self.call(request::sync_folder_items(&folder, cursor.map(Cursor::as_str))).await?;
         let doc = reply.document()?;
         let message = match messages(&doc).into_iter().next() {
@@ -278,13 +222,12 @@ impl Reader for Mailbox {
         };
         let cursor = message.text_of("SyncState").ok_or_else(Self::silent_answer)?;
         let last = message.text_of("IncludesLastItemInRange").is_none_or(|t| t.trim() == "true");
-        let element = element_of(module).trim_start_matches("t:");
         let mut changes = Vec::new();
         for change in message.one("Changes").iter().flat_map(Read::elements) {
             match change.tag_name().name() {
                 "Create" | "Update" => {
                     // Distribution lists and the like lie in the same folder.
-                    if let Some(at) = item_ref(change.one(element)) {
+                    if let Some(at) = item_ref(change.one(kind.name())) {
                         changes.push(FeedEntry::Seen { id: at.id, version: at.version });
                     }
                 }
@@ -306,7 +249,8 @@ impl Reader for Mailbox {
         window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
-        let folder = self.folder_of(module)?;
+        let kind = Kind::of(module)?;
+        let folder = self.folder(kind.folder());
         let offset = match after {
             Some(cursor) => cursor
                 .as_str()
@@ -322,11 +266,10 @@ impl Reader for Mailbox {
             Some(Err(refusal)) => return Err(self.refused(&refusal)),
             None => return Err(Self::silent_answer()),
         };
-        let element = element_of(module).trim_start_matches("t:");
         let all: Vec<_> = root.one("Items").iter().flat_map(Read::elements).collect();
         let items = all
             .iter()
-            .filter(|n| n.tag_name().name() == element)
+            .filter(|n| n.tag_name().name() == kind.name())
             .filter_map(|n| item_ref(Some(*n)))
             .map(|at| Listed { id: at.id, version: at.version })
             .collect();
@@ -339,63 +282,53 @@ impl Reader for Mailbox {
     }
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        self.folder_of(module)?;
-        let deleted = self.deleted_items().await?;
-        let mut found = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(capabilities::BATCH) {
-            let properties =
-                if module == Module::Calendar { event::properties() } else { contact::properties() };
-            let reply = self.call(request::get_item(batch, properties)).await?;
-            let doc = reply.document()?;
-            let answers = messages(&doc);
-            self.call_wide(&answers)?;
-            if answers.len() != batch.len() {
-                return Err(Self::silent_answer());
-            }
-            for answer in answers {
-                found.push(match answer {
-                    Ok(message) => match item_of(message) {
-                        Some(node) => Self::read_item(module, node, deleted),
-                        None => Fetched::Unreadable { reason: "Exchange's answer lacks it".to_owned() },
-                    },
-                    Err(refusal) => match refusal.code.as_str() {
-                        "ErrorItemNotFound" => Fetched::Gone,
-                        "ErrorAccessDenied" => Fetched::OutOfScope,
-                        // It must not be taken for gone, and says nothing of the others: the cycle comes again.
-                        _ if refusal.concerns_call() => return Err(self.refused(&refusal)),
-                        code => Fetched::Unreadable { reason: format!("[{code}] {}", refusal.text) },
-                    },
-                });
-            }
+        let kind = Kind::of(module)?;
+        let mut all = Vec::with_capacity(ids.len());
+        for (id, found) in ids.iter().zip(self.read(kind, ids).await?) {
+            all.push(match (found.unfinished, found.fetched) {
+                (Some(_), Fetched::Present { version, marker, item }) => {
+                    self.finished(id, version, marker, *item).await?
+                }
+                (_, fetched) => fetched,
+            });
         }
-        Ok(found)
+        Ok(all)
     }
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        let folders = [self.folder_of(module)?, self.folder("deleteditems")];
-        let mut found: BTreeMap<Marker, Vec<RemoteRef>> = BTreeMap::new();
-        for batch in markers.chunks(PROBE_BATCH) {
-            let reply = self.call(request::find_markers(&folders, batch)).await?;
-            let doc = reply.document()?;
-            let answers = messages(&doc);
-            if answers.is_empty() {
-                return Err(Self::silent_answer());
-            }
-            for answer in answers {
-                let message = match answer {
-                    Ok(message) => message,
-                    Err(refusal) => return Err(self.refused(&refusal)),
-                };
-                let items = message.one("RootFolder").and_then(|root| root.one("Items"));
-                for node in items.iter().flat_map(Read::elements) {
-                    // Exchange compares without regard to case; only the very marker counts.
-                    if let (Some(marker), Some(at)) = (read_marker(node), item_ref(Some(node))) {
-                        found.entry(marker).or_default().push(at);
+        let kind = Kind::of(module)?;
+        let folders = self.folders(kind).await?;
+        let mut found: BTreeMap<Marker, BTreeMap<RemoteId, RemoteRef>> = BTreeMap::new();
+        for folders in folders.chunks(PROBE_FOLDERS) {
+            for batch in markers.chunks(PROBE_BATCH) {
+                let reply = self.call(request::find_markers(folders, batch)).await?;
+                let doc = reply.document()?;
+                let answers = messages(&doc);
+                if answers.is_empty() {
+                    return Err(Self::silent_answer());
+                }
+                for answer in answers {
+                    let message = match answer {
+                        Ok(message) => message,
+                        // A folder that was just deleted holds nothing any more.
+                        Err(refusal) if refusal.code == "ErrorFolderNotFound" && folders.len() > 1 => {
+                            continue;
+                        }
+                        Err(refusal) => return Err(self.refused(&refusal)),
+                    };
+                    let items = message.one("RootFolder").and_then(|root| root.one("Items"));
+                    for node in items.iter().flat_map(Read::elements) {
+                        // Exchange compares without regard to case; only the very marker counts. The default folder may
+                        // be told twice.
+                        if let (Some(marker), Some(at)) = (read_marker(node), item_ref(Some(node))) {
+                            found.entry(marker).or_default().insert(at.id.clone(), at);
+                        }
                     }
                 }
             }
         }
-        Ok(markers.iter().map(|m| found.get(m).cloned().unwrap_or_default()).collect())
+        let of = |marker| found.get(marker).map(|refs| refs.values().cloned().collect()).unwrap_or_default();
+        Ok(markers.iter().map(of).collect())
     }
 }
 
@@ -410,23 +343,26 @@ impl SilentWriter for Mailbox {
         module: Module,
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let folder = self.folder_of(module)?;
-        let built = drafts
-            .iter()
-            .map(|draft| {
-                match module {
-                    Module::Calendar => event::new(&draft.item, draft.marker, self.style),
-                    _ => contact::new(&draft.item, draft.marker),
-                }
-                .map_err(cannot_hold)
-            })
-            .collect();
-        self.write_some(
-            built,
-            |items| request::create_items(&folder, items.to_vec()),
-            |_, message| Ok(Written { at: written_at(message)?, item: None }),
-        )
-        .await
+        let kind = Kind::of(module)?;
+        let folder = self.folder(kind.folder());
+        let built = drafts.iter().map(|draft| kind.new_item(&draft.item, draft.marker, self.style)).collect();
+        let mut answers = self
+            .write_some(
+                built,
+                |items| request::create_items(&folder, items.to_vec()),
+                |_, message| Ok(Written { at: written_at(message)?, item: None }),
+            )
+            .await?;
+        for (draft, answer) in drafts.iter().zip(&mut answers) {
+            if let (Ok(written), Some(_)) = (&*answer, draft.item.overrides()) {
+                // It is there, and is found by its marker: whoever reads it finishes it.
+                *answer = match self.finish(&written.at.id).await {
+                    Ok(at) => Ok(Written { at, item: None }),
+                    Err(why) => Err(ItemError::InDoubt(why.to_string())),
+                };
+            }
+        }
+        Ok(answers)
     }
 
     async fn update(
@@ -434,25 +370,30 @@ impl SilentWriter for Mailbox {
         module: Module,
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        self.folder_of(module)?;
-        let built = patches.iter().map(|p| Ok((p, self.updates(module, p)?))).collect();
-        self.write_some(
-            built,
-            |items: &[(&Patch, Vec<Node>)]| {
-                let change = |(patch, updates): &(&Patch, Vec<Node>)| {
-                    (patch.id.clone(), patch.version.clone(), updates.clone())
-                };
-                let changes: Vec<_> = items.iter().map(change).collect();
-                request::update_items(
-                    changes
-                        .iter()
-                        .map(|(id, version, updates)| ItemChange { id, version, updates: updates.clone() })
-                        .collect(),
-                )
-            },
-            |_, message| Ok(Written { at: written_at(message)?, item: None }),
-        )
-        .await
+        let kind = Kind::of(module)?;
+        // What places a series in time is written one by one: its occurrences follow.
+        let (series, plain): (Vec<_>, Vec<_>) = patches.iter().partition(|p| touches_series(kind, p));
+        let built = plain.iter().map(|p| Ok((*p, self.updates(kind, p)?))).collect();
+        let answers = self
+            .write_some(
+                built,
+                |items: &[(&Patch, Vec<Node>)]| {
+                    let change = |(patch, updates): &(&Patch, Vec<Node>)| ItemChange {
+                        id: patch.id.clone(),
+                        version: patch.version.clone(),
+                        updates: updates.clone(),
+                    };
+                    request::update_items(items.iter().map(change).collect())
+                },
+                |_, message| Ok(Written { at: written_at(message)?, item: None }),
+            )
+            .await?;
+        let mut by_id: BTreeMap<&RemoteId, _> = plain.iter().map(|p| &p.id).zip(answers).collect();
+        for patch in series {
+            by_id.insert(&patch.id, self.update_series(patch).await);
+        }
+        let none = || Err(ItemError::NotNow("it was not tried".to_owned()));
+        Ok(patches.iter().map(|p| by_id.remove(&p.id).unwrap_or_else(none)).collect())
     }
 
     async fn delete(
@@ -460,7 +401,7 @@ impl SilentWriter for Mailbox {
         module: Module,
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        self.folder_of(module)?;
+        Kind::of(module)?;
         let deleted = self.deleted_items().await?;
         // DeleteItem does not look at the version it is given: we do, just before.
         let mut built = Vec::with_capacity(removals.len());
@@ -502,25 +443,16 @@ impl SilentWriter for Mailbox {
         module: Module,
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
-        self.folder_of(module)?;
-        let element = element_of(module);
+        let element = Kind::of(module)?.element();
         self.write(
             tags,
             |batch| {
-                let change = |(at, marker): &(RemoteRef, Marker)| {
-                    (at.clone(), vec![Change::marker(*marker).update(element)])
+                let change = |(at, marker): &(RemoteRef, Marker)| ItemChange {
+                    id: at.id.clone(),
+                    version: at.version.clone(),
+                    updates: vec![Change::marker(*marker).update(element)],
                 };
-                let changes: Vec<_> = batch.iter().map(change).collect();
-                request::update_items(
-                    changes
-                        .iter()
-                        .map(|(at, updates)| ItemChange {
-                            id: &at.id,
-                            version: &at.version,
-                            updates: updates.clone(),
-                        })
-                        .collect(),
-                )
+                request::update_items(batch.iter().map(change).collect())
             },
             |_, message| written_at(message),
         )

@@ -4,23 +4,31 @@
 //! anybody, and nothing is ever deleted for good. Items that we make carry a marker in an extended property, so that a
 //! create whose answer was lost is found again. An item's version is its change key.
 
+mod calls;
 mod capabilities;
 mod client;
 mod code;
 mod contact;
+mod custom_zone;
 mod event;
+mod kind;
 mod mailbox;
-mod recurrence;
+mod pattern;
 mod request;
+mod series;
+mod series_calls;
 mod shape;
 mod silence;
 mod soap;
 mod system;
+mod task;
 mod xml;
 mod zone;
 
 #[cfg(test)]
 mod round_trip_tests;
+#[cfg(test)]
+mod series_tests;
 #[cfg(test)]
 mod server_tests;
 

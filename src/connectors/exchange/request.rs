@@ -14,22 +14,28 @@ pub(super) const SYNC_PAGE: usize = 512;
 pub(super) const LIST_PAGE: usize = 512;
 /// Markers in one restriction.
 pub(super) const PROBE_BATCH: usize = 20;
+/// Folders in one search.
+pub(super) const PROBE_FOLDERS: usize = 20;
 
-/// A default folder, of the connection account or of the mailbox that it names.
+/// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Folder {
-    pub(super) id: &'static str,
-    pub(super) mailbox: Option<EmailAddress>,
+pub(super) enum Folder {
+    /// A default one, of the connection account or of the mailbox that it names.
+    Default { id: &'static str, mailbox: Option<EmailAddress> },
+    /// Any other, by its id.
+    Of(String),
 }
 
 impl Folder {
     fn node(&self) -> Node {
-        let node = Node::new("t:DistinguishedFolderId").with("Id", self.id);
-        match &self.mailbox {
-            Some(address) => {
-                node.child(Node::new("t:Mailbox").child(Node::text("t:EmailAddress", address.as_str())))
+        match self {
+            Self::Default { id, mailbox } => {
+                let node = Node::new("t:DistinguishedFolderId").with("Id", *id);
+                node.children(mailbox.iter().map(|address| {
+                    Node::new("t:Mailbox").child(Node::text("t:EmailAddress", address.as_str()))
+                }))
             }
-            None => node,
+            Self::Of(id) => Node::new("t:FolderId").with("Id", id.as_str()),
         }
     }
 }
@@ -38,11 +44,16 @@ pub(super) fn field_uri(uri: &str) -> Node {
     Node::new("t:FieldURI").with("FieldURI", uri)
 }
 
-pub(super) fn marker_uri() -> Node {
+/// One of Riva's own extended properties.
+pub(super) fn own_uri(name: &'static str) -> Node {
     Node::new("t:ExtendedFieldURI")
         .with("PropertySetId", MARKER_SET)
-        .with("PropertyName", MARKER_NAME)
+        .with("PropertyName", name)
         .with("PropertyType", "String")
+}
+
+fn marker_uri() -> Node {
+    own_uri(MARKER_NAME)
 }
 
 fn ids_only() -> Node {
@@ -81,6 +92,21 @@ pub(super) fn get_folder(folders: &[Folder]) -> Node {
         .child(Node::new("m:FolderIds").children(folders.iter().map(Folder::node)))
 }
 
+/// All folders below a folder whose class begins with a word, however deep.
+pub(super) fn find_folders(below: &Folder, class: &str) -> Node {
+    let constant = Node::new("t:Constant").with("Value", class);
+    let begins = Node::new("t:Contains")
+        .with("ContainmentMode", "Prefixed")
+        .with("ContainmentComparison", "IgnoreCase")
+        .child(field_uri("folder:FolderClass"))
+        .child(constant);
+    Node::new("m:FindFolder")
+        .with("Traversal", "Deep")
+        .child(Node::new("m:FolderShape").child(Node::text("t:BaseShape", "IdOnly")))
+        .child(Node::new("m:Restriction").child(begins))
+        .child(Node::new("m:ParentFolderIds").child(below.node()))
+}
+
 /// One page of a folder's changes.
 pub(super) fn sync_folder_items(folder: &Folder, state: Option<&str>) -> Node {
     let mut node = Node::new("m:SyncFolderItems")
@@ -94,15 +120,28 @@ pub(super) fn sync_folder_items(folder: &Folder, state: Option<&str>) -> Node {
 
 /// Items with the properties that are named.
 pub(super) fn get_item(ids: &[RemoteId], properties: Vec<Node>) -> Node {
+    get(ids.iter().map(|id| item_id(id, None)), properties)
+}
+
+/// Occurrences of a series by their place in its rule, with the properties that are named.
+pub(super) fn get_occurrences(master: &RemoteId, places: &[u32], properties: Vec<Node>) -> Node {
+    get(places.iter().map(|place| occurrence_id(master, *place)), properties)
+}
+
+fn occurrence_id(master: &RemoteId, place: u32) -> Node {
+    Node::new("t:OccurrenceItemId")
+        .with("RecurringMasterId", master.as_str())
+        .with("InstanceIndex", place.to_string())
+}
+
+fn get(ids: impl Iterator<Item = Node>, properties: Vec<Node>) -> Node {
     let mut shape = Node::new("m:ItemShape").child(Node::text("t:BaseShape", "IdOnly"));
     if !properties.is_empty() {
         shape = shape
             .child(Node::text("t:BodyType", "Text"))
             .child(Node::new("t:AdditionalProperties").children(properties));
     }
-    Node::new("m:GetItem")
-        .child(shape)
-        .child(Node::new("m:ItemIds").children(ids.iter().map(|id| item_id(id, None))))
+    Node::new("m:GetItem").child(shape).child(Node::new("m:ItemIds").children(ids))
 }
 
 /// One page of a folder's items; events: those that touch the window, and all series.
@@ -176,30 +215,41 @@ pub(super) fn create_items(folder: &Folder, items: Vec<Node>) -> Node {
 }
 
 /// Changes of one item, for [`update_items`].
-pub(super) struct ItemChange<'a> {
-    pub(super) id: &'a RemoteId,
-    pub(super) version: &'a Version,
+pub(super) struct ItemChange {
+    pub(super) id: RemoteId,
+    pub(super) version: Version,
     /// `SetItemField` and `DeleteItemField`; at least one.
     pub(super) updates: Vec<Node>,
 }
 
 /// Changes items that are still in the version named; nobody is mailed.
-pub(super) fn update_items(changes: Vec<ItemChange<'_>>) -> Node {
+pub(super) fn update_items(changes: Vec<ItemChange>) -> Node {
     Node::new("m:UpdateItem")
         .with("ConflictResolution", "NeverOverwrite")
         .with("MessageDisposition", "SaveOnly")
         .with("SendMeetingInvitationsOrCancellations", "SendToNone")
         .child(Node::new("m:ItemChanges").children(changes.into_iter().map(|c| {
             Node::new("t:ItemChange")
-                .child(item_id(c.id, Some(c.version)))
+                .child(item_id(&c.id, Some(&c.version)))
                 .child(Node::new("t:Updates").children(c.updates))
         })))
 }
 
 /// Moves items to Deleted Items; nobody is mailed.
 pub(super) fn delete_items(ids: &[(RemoteId, Version)]) -> Node {
+    delete(ids.iter().map(|(id, version)| item_id(id, Some(version))))
+}
+
+/// Takes occurrences out of a series; nobody is mailed.
+pub(super) fn delete_occurrences(master: &RemoteId, places: &[u32]) -> Node {
+    delete(places.iter().map(|place| occurrence_id(master, *place)))
+}
+
+fn delete(ids: impl Iterator<Item = Node>) -> Node {
     Node::new("m:DeleteItem")
         .with("DeleteType", "MoveToDeletedItems")
         .with("SendMeetingCancellations", "SendToNone")
-        .child(Node::new("m:ItemIds").children(ids.iter().map(|(id, version)| item_id(id, Some(version)))))
+        // A task that recurs goes as a whole; other items do not look at this.
+        .with("AffectedTaskOccurrences", "AllOccurrences")
+        .child(Node::new("m:ItemIds").children(ids))
 }

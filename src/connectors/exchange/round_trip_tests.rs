@@ -4,14 +4,15 @@ use super::event::EventStyle;
 use super::shape::{Change, read_marker};
 use super::soap::ServerVersion;
 use super::xml::{Node, Read as _, readable};
-use super::{contact, event};
+use super::{contact, event, task};
 use chrono::{Duration, NaiveDate};
 use chrono_tz::Tz;
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use riva_core::ids::{Marker, PairId};
 use riva_core::item::{
-    Address, Body, Element, Field, Item, Module, Name, Organization, Sensitivity, ShowAs, Value, When,
+    Address, Body, Completion, Element, Field, Frequency, Item, Module, Name, Organization, Rule,
+    Sensitivity, ShowAs, TaskStatus, Value, When,
 };
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ const SCHEMA_ORDER: &str = "ItemClass Subject Sensitivity Body Categories Import
     ReminderMinutesBeforeStart ExtendedProperty FileAs FileAsMapping DisplayName GivenName MiddleName Nickname \
     CompanyName EmailAddresses PhysicalAddresses PhoneNumbers AssistantName Birthday BusinessHomePage Department \
     Generation JobTitle Manager SpouseName Surname WeddingAnniversary UID Start End IsAllDayEvent \
-    LegacyFreeBusyStatus Location StartTimeZone EndTimeZone";
+    LegacyFreeBusyStatus Location StartTimeZone EndTimeZone CompleteDate DueDate PercentComplete StartDate Status";
 
 fn assert_in_order(node: &Node) {
     let place = |n: &Node| {
@@ -197,6 +198,37 @@ fn an_event() -> impl Strategy<Value = Item> {
     })
 }
 
+fn a_task() -> impl Strategy<Value = Item> {
+    let status = prop::sample::select(
+        &[
+            TaskStatus::NotStarted,
+            TaskStatus::InProgress,
+            TaskStatus::Completed,
+            TaskStatus::Waiting,
+            TaskStatus::Deferred,
+        ][..],
+    );
+    let done = (status, prop::option::of(day()), 0..100_u8).prop_map(|(status, on, percent)| {
+        let done = status == TaskStatus::Completed;
+        // The server says 100 of what is done; here there is none.
+        Completion { status, on: on.filter(|_| done), percent: (!done).then_some(percent) }
+    });
+    (text(), body(), date(), date(), done, sensitivity(), 0..3_i64, categories()).prop_map(|v| {
+        let mut item = Item::new(Module::Tasks);
+        item.fields = BTreeMap::from([
+            (Field::Summary, v.0),
+            (Field::Body, v.1),
+            (Field::StartDate, v.2),
+            (Field::DueDate, v.3),
+            (Field::Completion, Value::Completion(v.4)),
+            (Field::Sensitivity, v.5),
+            (Field::Importance, Value::Number(v.6)),
+            (Field::Categories, v.7),
+        ]);
+        item
+    })
+}
+
 /// What a server makes of updates: every property is set or cleared by its path.
 fn paths(changes: &[Change]) -> Vec<String> {
     changes.iter().map(|c| format!("{:?}", c.path)).collect()
@@ -219,6 +251,17 @@ proptest! {
         let node = event::new(&item, marker(), STYLE).unwrap();
         assert_in_order(&node);
         let (back, found) = shown(&node, |n| (event::read(n).unwrap(), read_marker(n)));
+        for (field, value) in &item.fields {
+            prop_assert_eq!(back.get(*field), Some(value), "{}", field);
+        }
+        prop_assert_eq!(found, Some(marker()));
+    }
+
+    #[test]
+    fn tasks_come_back_as_they_went(item in a_task()) {
+        let node = task::new(&item, marker()).unwrap();
+        assert_in_order(&node);
+        let (back, found) = shown(&node, |n| (task::read(n), read_marker(n)));
         for (field, value) in &item.fields {
             prop_assert_eq!(back.get(*field), Some(value), "{}", field);
         }
@@ -265,6 +308,28 @@ fn days_are_days_whoever_wrote_them() {
     }
 }
 
+/// Case 25: a day is a day, in whatever zone the server thinks.
+#[test]
+fn case_25_the_days_of_a_task_are_days() {
+    let xml = "<Task><Subject>x</Subject><DueDate>2026-12-05T00:00:00Z</DueDate><StartDate>2026-11-30T23:00:00Z</StartDate>\
+               <Status>Completed</Status><PercentComplete>100</PercentComplete><CompleteDate>2026-12-03T00:00:00Z</CompleteDate></Task>";
+    let doc = roxmltree::Document::parse(xml).unwrap();
+    let item = task::read(doc.root_element());
+    let date = |text: &str| Value::Date(text.parse().unwrap());
+    assert_eq!(item.get(Field::DueDate), Some(&date("2026-12-05")));
+    assert_eq!(item.get(Field::StartDate), Some(&date("2026-12-01")), "midnight in Berlin");
+    let done = Completion {
+        status: TaskStatus::Completed,
+        on: Some("2026-12-03".parse().unwrap()),
+        percent: Some(100),
+    };
+    assert_eq!(item.get(Field::Completion), Some(&Value::Completion(done)));
+    assert!(!item.is_recurring());
+    let xml = "<Task><IsRecurring>true</IsRecurring></Task>";
+    let doc = roxmltree::Document::parse(xml).unwrap();
+    assert!(task::read(doc.root_element()).is_recurring());
+}
+
 #[test]
 fn a_label_without_a_place_is_refused_rather_than_lost() {
     let phones = Value::set(BTreeMap::from([("satellite".to_owned(), Element::plain("1"))]));
@@ -294,7 +359,7 @@ follows&#xD;
     let day = |text: &str| text.parse().unwrap();
     assert_eq!(item.when(), Some(&When::AllDay { start: day("2026-10-25"), end: day("2026-10-26") }));
     assert_eq!(item.get(Field::Body), Some(&Value::Body(Body::plain("Agenda\nfollows"))));
-    assert_eq!(item.text(Field::Recurrence), Some("FREQ=DAILY;INTERVAL=3"));
+    assert_eq!(item.recurrence().unwrap().rules, [Rule::every(3, Frequency::Daily)]);
     assert!(item.is_recurring());
     assert_eq!(item.text(Field::Organizer), Some("ann@example.com"));
     assert_eq!(item.set_elements(Field::Attendees).unwrap()["bob@example.com"].label, "Bob");

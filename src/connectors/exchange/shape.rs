@@ -1,8 +1,10 @@
 //! What contacts and events have in common: where a property lies, how it is set or cleared, and in which order the
 //! schema wants properties (`types.xsd`, ItemType and its extensions).
 
-use super::request::{field_uri, marker_uri};
+use super::request::{field_uri, own_uri};
 use super::xml::Node;
+use chrono::{DateTime, Duration, Timelike as _, Utc};
+use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::{Body, Element, Field, Item, Sensitivity, Value};
 use std::collections::BTreeMap;
@@ -11,6 +13,8 @@ use std::collections::BTreeMap;
 pub(super) const MARKER_SET: &str = "6f1d2b8e-3c47-4a59-9e0b-52697661a001";
 /// The marker's property: a string, not shown by any client.
 pub(super) const MARKER_NAME: &str = "RivaSyncMarker";
+/// What the occurrences of a series are still to get: a string, there only while we write them.
+const UNFINISHED_NAME: &str = "RivaUnfinishedOccurrences";
 
 /// Where a property lies.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +27,8 @@ pub(super) enum Path {
     Tag(&'static str),
     /// Our marker.
     Marker,
+    /// What the occurrences of a series are still to get.
+    Unfinished,
 }
 
 impl Path {
@@ -35,7 +41,8 @@ impl Path {
             Self::Tag(tag) => {
                 Node::new("t:ExtendedFieldURI").with("PropertyTag", *tag).with("PropertyType", "String")
             }
-            Self::Marker => marker_uri(),
+            Self::Marker => own_uri(MARKER_NAME),
+            Self::Unfinished => own_uri(UNFINISHED_NAME),
         }
     }
 }
@@ -73,6 +80,11 @@ impl Change {
         Self::set(Path::Marker, extended(&Path::Marker, &marker.to_string()))
     }
 
+    /// What the occurrences of a series are still to get.
+    pub(super) fn unfinished(text: &str) -> Self {
+        Self::set(Path::Unfinished, extended(&Path::Unfinished, text))
+    }
+
     /// As `SetItemField` or `DeleteItemField` of an item element.
     pub(super) fn update(self, element: &'static str) -> Node {
         match self.content {
@@ -100,6 +112,11 @@ pub(super) fn assemble(element: &'static str, changes: Vec<Change>, order: &[&st
     };
     children.sort_by_key(rank);
     Node::new(element).children(children)
+}
+
+/// A field that has no place here with this value.
+pub(super) fn cannot_hold(field: Field) -> ItemError {
+    ItemError::Invalid { reason: format!("Exchange cannot hold this value of {field}") }
 }
 
 /// Entries of one dictionary belong into one element.
@@ -216,17 +233,40 @@ pub(super) fn read_common(item: &mut Item, node: roxmltree::Node<'_, '_>, body: 
     item.set(Field::Sensitivity, Value::Sensitivity(sensitivity));
 }
 
+/// Low, normal or high.
+pub(super) fn read_importance(item: &mut Item, node: roxmltree::Node<'_, '_>) {
+    let importance = match child_text(node, "Importance").as_str() {
+        "Low" => 0,
+        "High" => 2,
+        _ => 1,
+    };
+    item.set(Field::Importance, Value::Number(importance));
+}
+
+/// A day that Exchange keeps as an instant: midnight of the writer's zone, UTC midnight, or 11:59 UTC (Outlook). From
+/// noon UTC on it is the next day's midnight in a zone east of Greenwich.
+pub(super) fn read_day(text: &str) -> Value {
+    let Ok(at) = text.parse::<DateTime<Utc>>() else {
+        // Exchange 2010 may leave the zone out.
+        return text.get(..10).and_then(|d| d.parse().ok()).map_or(Value::Blank, Value::Date);
+    };
+    let day = at.date_naive();
+    Value::Date(if at.hour() >= 12 { day + Duration::days(1) } else { day })
+}
+
 fn collect_text(node: roxmltree::Node<'_, '_>) -> String {
     node.descendants().filter(roxmltree::Node::is_text).filter_map(|n| n.text()).collect()
 }
 
 /// The value of an extended property of an item, by the name or tag that was asked for.
 pub(super) fn extended_value(node: roxmltree::Node<'_, '_>, path: &Path) -> Option<String> {
+    let own = |uri: roxmltree::Node<'_, '_>, name: &str| {
+        uri.attribute("PropertyName") == Some(name)
+            && uri.attribute("PropertySetId").is_some_and(|s| s.eq_ignore_ascii_case(MARKER_SET))
+    };
     let fits = |uri: roxmltree::Node<'_, '_>| match path {
-        Path::Marker => {
-            uri.attribute("PropertyName") == Some(MARKER_NAME)
-                && uri.attribute("PropertySetId").is_some_and(|s| s.eq_ignore_ascii_case(MARKER_SET))
-        }
+        Path::Marker => own(uri, MARKER_NAME),
+        Path::Unfinished => own(uri, UNFINISHED_NAME),
         // Exchange writes tags with or without leading zeros and in either case.
         Path::Tag(tag) => uri.attribute("PropertyTag").and_then(number) == number(tag),
         Path::Field(_) | Path::Indexed(..) => false,

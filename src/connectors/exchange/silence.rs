@@ -7,7 +7,8 @@ use super::xml::Read as _;
 use riva_core::fault::{Fault, FaultKind};
 
 /// Operations that change nothing.
-const READS: [&str; 5] = ["ResolveNames", "GetFolder", "SyncFolderItems", "GetItem", "FindItem"];
+const READS: [&str; 6] =
+    ["ResolveNames", "GetFolder", "FindFolder", "SyncFolderItems", "GetItem", "FindItem"];
 /// Elements by which a message would be sent, or answered, or by which invitees would be put into an item.
 const NEVER: [&str; 12] = [
     "Message",
@@ -76,7 +77,7 @@ mod tests {
     }
 
     fn calendar() -> Folder {
-        Folder { id: "calendar", mailbox: None }
+        Folder::Default { id: "calendar", mailbox: None }
     }
 
     #[test]

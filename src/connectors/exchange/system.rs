@@ -80,7 +80,7 @@ impl Exchange {
         read: impl FnOnce(roxmltree::Node<'_, '_>) -> T + Send,
     ) -> Result<T, CallError> {
         let delegate = self.ews.access == AccessMethod::DelegateFullAccess;
-        let folder = Folder { id, mailbox: user.filter(|_| delegate).cloned() };
+        let folder = Folder::Default { id, mailbox: user.filter(|_| delegate).cloned() };
         let reply = self.ews.call(user, request::get_folder(&[folder])).await?;
         let doc = reply.document()?;
         match messages(&doc).into_iter().next() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 mod contract;
+mod series;
 
 use riva_connectors::exchange;
 use riva_core::documents::{AccessMethod, AuthMethod, Connection, SystemKind};
