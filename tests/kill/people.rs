@@ -166,7 +166,11 @@ impl People {
         let fate = self.made.get_mut(&(user, item.key)).unwrap();
         if self.random.below(2) == 0 {
             let hard = self.random.below(2) == 0;
-            tenant.sandbox.control().edit(MailEdit::Delete { user: user.into(), id, occurrence: None, hard }).unwrap();
+            tenant
+                .sandbox
+                .control()
+                .edit(MailEdit::Delete { user: user.into(), id, occurrence: None, hard })
+                .unwrap();
             // The policy's default: the CRM keeps a contact that was deleted in the mailbox.
             fate.kept_by_crm = contact;
             fate.gone = !contact;

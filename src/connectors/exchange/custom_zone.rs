@@ -102,7 +102,7 @@ fn changes(definition: roxmltree::Node<'_, '_>, at: DateTime<Utc>) -> Option<Vec
                     .and_then(|d| d.parse().ok())
                     .is_some_and(|d: NaiveDate| d <= at.date_naive())
         })
-        .last()
+        .next_back()
         .map(|t| child_text(t, "To"));
     let group = named("TransitionsGroup").find(|g| match &in_force {
         Some(id) => g.attribute("Id") == Some(id),

@@ -6,6 +6,7 @@ use super::shape::child_text;
 use super::xml::Node;
 use chrono::{Datelike as _, Days, Months, NaiveDate, Weekday};
 use riva_core::item::{Ends, Frequency, NthWeekday, Recurrence, RecurrenceId, Rule, When};
+use riva_core::recurrence::first;
 
 /// Exchange counts no further.
 const MOST_OCCURRENCES: u32 = 999;
@@ -124,10 +125,7 @@ impl Series {
             Pattern::Weekly { every, first, days } => {
                 let mut rule = Rule::every(*every, Frequency::Weekly);
                 rule.by_day = each(days);
-                // Where a week begins makes a difference only if some are left out.
-                if *every > 1 && days.len() > 1 {
-                    rule.week_start = *first;
-                }
+                rule.week_start = *first;
                 rule
             }
             Pattern::Monthly { every, on } if every % 12 == 0 => {
@@ -145,7 +143,7 @@ impl Series {
             End::On(day) => Ends::Until(RecurrenceId::Day(day)),
             End::After(count) => Ends::After(count),
         };
-        rule
+        rule.canonical(RecurrenceId::Day(self.start))
     }
 
     /// From the rule of an event; else says for a person why Exchange cannot hold it.
@@ -156,27 +154,23 @@ impl Series {
         let [rule] = recurrence.rules.as_slice() else {
             return Err(format!("it has {} rules, and Exchange holds one", recurrence.rules.len()));
         };
-        let (start, clock) = match when {
-            When::AllDay { start, .. } => (*start, None),
-            When::Timed { start, .. } => (start.date(), Some(start.time())),
-        };
-        let pattern = pattern_of(rule, start)?;
+        let first = first(when);
+        let rule = rule.clone().canonical(first);
+        let start = first.day();
+        let pattern = pattern_of(&rule, start)?;
         let end = match rule.ends {
             Ends::Never => End::Never,
             Ends::After(count) if (1..=MOST_OCCURRENCES).contains(&count) => End::After(count),
             Ends::After(count) => {
                 return Err(format!("it has {count} occurrences, and Exchange counts to {MOST_OCCURRENCES}"));
             }
-            Ends::Until(RecurrenceId::Day(day)) => End::On(day),
-            Ends::Until(RecurrenceId::Wall(at)) => {
-                let whole = clock.is_none_or(|clock| at.time() >= clock);
-                End::On(if whole { at.date() } else { at.date() - Days::new(1) })
-            }
+            // Of a rule that yields no more than one a day: the last day says all.
+            Ends::Until(last) => End::On(last.day()),
         };
         let series = Self { pattern, start, end };
-        let first = series.days().next();
-        match first {
-            Some(first) if first == start => Ok(series),
+        let begins = series.days().next();
+        match begins {
+            Some(day) if day == start => Ok(series),
             Some(_) => {
                 Err("it begins on a day that its rule does not name, and Exchange would move it".to_owned())
             }

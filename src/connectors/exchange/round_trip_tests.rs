@@ -34,7 +34,7 @@ fn shown<R>(node: &Node, look: impl FnOnce(roxmltree::Node<'_, '_>) -> R) -> R {
 }
 
 /// The order in which `types.xsd` wants the elements of a contact and of an event.
-const SCHEMA_ORDER: &str = "ItemClass Subject Sensitivity Body Categories Importance ReminderIsSet \
+const SCHEMA_ORDER: &str = "ItemClass Subject Sensitivity Body Categories Importance ReminderDueBy ReminderIsSet \
     ReminderMinutesBeforeStart ExtendedProperty FileAs FileAsMapping DisplayName GivenName MiddleName Nickname \
     CompanyName EmailAddresses PhysicalAddresses PhoneNumbers AssistantName Birthday BusinessHomePage Department \
     Generation JobTitle Manager SpouseName Surname WeddingAnniversary UID Start End IsAllDayEvent \
@@ -213,7 +213,8 @@ fn a_task() -> impl Strategy<Value = Item> {
         // The server says 100 of what is done; here there is none.
         Completion { status, on: on.filter(|_| done), percent: (!done).then_some(percent) }
     });
-    (text(), body(), date(), date(), done, sensitivity(), 0..3_i64, categories()).prop_map(|v| {
+    let reminder = prop_oneof![Just(Value::Blank), (0..60_000_000_i64).prop_map(Value::Number)];
+    (text(), body(), date(), date(), done, sensitivity(), 0..3_i64, categories(), reminder).prop_map(|v| {
         let mut item = Item::new(Module::Tasks);
         item.fields = BTreeMap::from([
             (Field::Summary, v.0),
@@ -224,6 +225,7 @@ fn a_task() -> impl Strategy<Value = Item> {
             (Field::Sensitivity, v.5),
             (Field::Importance, Value::Number(v.6)),
             (Field::Categories, v.7),
+            (Field::Reminder, v.8),
         ]);
         item
     })

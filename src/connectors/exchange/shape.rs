@@ -135,13 +135,14 @@ fn merge(siblings: &mut Vec<Node>, node: Node) {
 }
 
 /// Order of elements that every item can have.
-const ITEM_ORDER: [&str; 9] = [
+const ITEM_ORDER: [&str; 10] = [
     "ItemClass",
     "Subject",
     "Sensitivity",
     "Body",
     "Categories",
     "Importance",
+    "ReminderDueBy",
     "ReminderIsSet",
     "ReminderMinutesBeforeStart",
     "ExtendedProperty",

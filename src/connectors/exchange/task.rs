@@ -8,18 +8,19 @@ use super::shape::{
     read_importance, read_text,
 };
 use super::xml::Node;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::{Completion, Field, Item, Module, TaskStatus, Value};
 
 /// Fields that are read and written.
-pub(super) const FIELDS: [Field; 8] = [
+pub(super) const FIELDS: [Field; 9] = [
     Field::Summary,
     Field::Body,
     Field::StartDate,
     Field::DueDate,
     Field::Completion,
+    Field::Reminder,
     Field::Sensitivity,
     Field::Importance,
     Field::Categories,
@@ -47,6 +48,8 @@ pub(super) fn properties() -> Vec<Node> {
         "item:Body",
         "item:Categories",
         "item:Importance",
+        "item:ReminderDueBy",
+        "item:ReminderIsSet",
         "task:CompleteDate",
         "task:DueDate",
         "task:IsRecurring",
@@ -70,6 +73,11 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Item {
     item.set(Field::StartDate, read_day(&child_text(node, "StartDate")));
     item.set(Field::DueDate, read_day(&child_text(node, "DueDate")));
     item.set(Field::Completion, Value::Completion(completion(node)));
+    // A task reminds at an instant, told in minutes.
+    let due = child_text(node, "ReminderDueBy").parse::<DateTime<Utc>>().ok();
+    let reminder = due.filter(|_| child_is_true(node, "ReminderIsSet"));
+    let minutes = |at: DateTime<Utc>| Value::Number(at.timestamp().div_euclid(60));
+    item.set(Field::Reminder, reminder.map_or(Value::Blank, minutes));
     let recurs =
         child_is_true(node, "IsRecurring") || node.children().any(|n| n.tag_name().name() == "Recurrence");
     item.set_text(Field::Recurrence, if recurs { "a task that recurs" } else { "" });
@@ -115,6 +123,18 @@ pub(super) fn changes(field: Field, value: &Value) -> Option<Vec<Change>> {
         Field::Completion => match value {
             Value::Completion(done) => Some(completion_changes(*done)),
             Value::Blank => Some(vec![Change::text("task:Status", "t:Status", "NotStarted")]),
+            _ => None,
+        },
+        Field::Reminder => match value {
+            Value::Number(minutes) => {
+                let at = minutes.checked_mul(60).and_then(|s| DateTime::from_timestamp(s, 0))?;
+                let text = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+                Some(vec![
+                    Change::text("item:ReminderDueBy", "t:ReminderDueBy", &text),
+                    Change::text("item:ReminderIsSet", "t:ReminderIsSet", "true"),
+                ])
+            }
+            Value::Blank => Some(vec![Change::text("item:ReminderIsSet", "t:ReminderIsSet", "false")]),
             _ => None,
         },
         Field::Body | Field::Categories | Field::Sensitivity | Field::Importance => {

@@ -202,6 +202,38 @@ pub(super) fn global_object_id(item: &Item) -> Option<String> {
     Some(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
+/// What follows from one property of a task: status, percentage and day of completion always agree, and what was set last
+/// decides.
+pub(super) fn task_follows(item: &mut Item, property: &Property) {
+    let done = match property.element {
+        "Status" => item.text("task:Status") == Some("Completed"),
+        "PercentComplete" => item.text("task:PercentComplete") == Some("100"),
+        "CompleteDate" => item.properties.contains_key("task:CompleteDate"),
+        _ => return,
+    };
+    let put_text = |item: &mut Item, uri: &str, name: &'static str, text: &str| {
+        put(item, uri, Element::t(name).text(text));
+    };
+    if done {
+        put_text(item, "task:Status", "Status", "Completed");
+        put_text(item, "task:PercentComplete", "PercentComplete", "100");
+        return;
+    }
+    item.properties.remove("task:CompleteDate");
+    match property.element {
+        "Status" => {
+            let percent = item.text("task:PercentComplete");
+            if percent == Some("100") || item.text("task:Status") == Some("NotStarted") {
+                put_text(item, "task:PercentComplete", "PercentComplete", "0");
+            }
+        }
+        _ if item.text("task:Status") == Some("Completed") => {
+            put_text(item, "task:Status", "Status", "InProgress");
+        }
+        _ => {}
+    }
+}
+
 fn finish_task(item: &mut Item, caller: &Caller) -> Result<(), Fault> {
     // The store keeps days, as UTC midnights ([MS-OXOTASK] 2.2.2.2.4): the day that the client meant in its zone.
     for (uri, name) in

@@ -6,7 +6,7 @@ use super::properties::Class;
 use super::series::Series;
 use super::xml::Element;
 use super::{calendar, time, write};
-use crate::seed::{Company, Person, SeedContact, SeedEvent};
+use crate::seed::{Company, Person, SeedContact, SeedEvent, SeedPriority, SeedStatus, SeedTask};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 
@@ -96,8 +96,14 @@ fn fill(organisation: &mut Organisation, account: usize, mailbox: usize, person:
     let elements = person.contacts.iter().filter(|c| c.in_mail).map(|c| (Class::Contact, contact(c))).chain(
         person.events.iter().filter(|e| e.in_mail).map(|e| (Class::CalendarItem, event(e, person, today))),
     );
+    let elements =
+        elements.chain(person.tasks.iter().filter(|t| t.in_mail).map(|t| (Class::Task, task(t, today))));
     for (class, element) in elements {
-        let folder = if class == Class::Contact { "contacts" } else { "calendar" };
+        let folder = match class {
+            Class::Contact => "contacts",
+            Class::Task => "tasks",
+            _ => "calendar",
+        };
         let Some(folder) = organisation.mailboxes[mailbox].distinguished(folder) else { continue };
         let mut item = blank(class, folder, &person.name);
         let filled =
@@ -170,6 +176,38 @@ fn contact(seed: &SeedContact) -> Element {
     put(Element::t("JobTitle").text(&seed.job_title));
     put(Element::t("Surname").text(&seed.family));
     contact
+}
+
+fn task(seed: &SeedTask, today: NaiveDate) -> Element {
+    let text = |name: &'static str, text: &str| Element::t(name).text(text);
+    let mut task = Element::t("Task")
+        .with(text("Subject", &seed.subject))
+        .with(text("Sensitivity", if seed.private { "Private" } else { "Normal" }));
+    if !seed.body.is_empty() {
+        task.children.push(text("Body", &seed.body).attr("BodyType", "Text"));
+    }
+    let categories = seed.categories.iter().map(|c| Element::t("String").text(c));
+    task = task.with(Element::t("Categories").with_all(categories)).with(text(
+        "Importance",
+        match seed.priority {
+            SeedPriority::Low => "Low",
+            SeedPriority::Normal => "Normal",
+            SeedPriority::High => "High",
+        },
+    ));
+    let day = |name, day: NaiveDate| Element::t(name).text(format!("{day}T00:00:00Z"));
+    task.children.extend(seed.due_on(today).map(|due| day("DueDate", due)));
+    task.children.extend(seed.start_on(today).map(|start| day("StartDate", start)));
+    task.with(text(
+        "Status",
+        match seed.status {
+            SeedStatus::NotStarted => "NotStarted",
+            SeedStatus::InProgress => "InProgress",
+            SeedStatus::Completed => "Completed",
+            SeedStatus::Waiting => "WaitingOnOthers",
+            SeedStatus::Deferred => "Deferred",
+        },
+    ))
 }
 
 fn event(seed: &SeedEvent, person: &Person, today: NaiveDate) -> Element {

@@ -129,6 +129,9 @@ pub(super) fn set(
         }
     };
     item.properties.insert(property.uri.to_owned(), value);
+    if item.class == Class::Task {
+        calendar::task_follows(item, property);
+    }
     Ok(())
 }
 
