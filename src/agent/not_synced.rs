@@ -99,6 +99,9 @@ fn why_left_alone(row: &ItemRow) -> Option<&'static str> {
         (Presence::OutOfScope, _) if row.module == Module::Calendar => {
             Some("Outside the calendar window of the policy.")
         }
+        (Presence::OutOfScope, _) if row.module == Module::Tasks => {
+            Some("No task, or out of this user's sight.")
+        }
         (Presence::OutOfScope, _) => Some("Not a person (a group of contacts), or out of this user's sight."),
         (Presence::Present, Side::Mail) if row.match_keys.is_none() => Some("Marked private in the mailbox."),
         (Presence::Present, _) => Some("The policy syncs the other way only."),

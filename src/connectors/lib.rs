@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod http;
 pub mod icalendar;
 pub mod odoo;
+mod one_second;
 mod registry;
 pub mod salesforce;
 pub mod vcard;

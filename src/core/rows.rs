@@ -179,6 +179,13 @@ pub struct PairRow {
 }
 
 impl PairRow {
+    /// Lets go of both sides. If one of them is synced again, what is made for it then is another item.
+    pub fn set_free(&mut self) {
+        self.mail = None;
+        self.crm = None;
+        self.generation += 1;
+    }
+
     /// One side of it.
     pub fn side(&self, side: Side) -> Option<&PairSide> {
         match side {

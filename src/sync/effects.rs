@@ -16,7 +16,7 @@ use riva_core::item::{Item, Module};
 use riva_core::ports::{Draft, Fetched, Patch, RemoteRef, Removal, Written};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairSide, PairState, Presence, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes for one module of one member.
 pub(crate) struct Effects<'a, 'c> {
@@ -285,16 +285,23 @@ impl Effects<'_, '_> {
         ));
         commit.settled.push(work.pair.id);
         if kind == IntentKind::Delete {
+            let frees_origin = matches!(write, Write::Delete { frees_origin: true, .. });
             work.pair.state = PairState::Tombstoned;
-            work.pair.reason = Some(format!("Deleted in the {}, and here after it.", side.other().title()));
-            for (side, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
-                let row = read.as_ref().and_then(|r| r.row.clone());
-                commit.items.extend(row.map(|row| ItemRow {
-                    presence: Presence::Deleted,
-                    dirty: false,
-                    ..row
-                }));
-                let _ = side;
+            work.pair.reason = Some(if frees_origin {
+                format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
+            } else {
+                format!("Deleted in the {}, and here after it.", side.other().title())
+            });
+            for (of, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
+                let Some(row) = read.as_ref().and_then(|r| r.row.clone()) else { continue };
+                let origin = frees_origin && of != side;
+                let (presence, pair) =
+                    if origin { (row.presence, None) } else { (Presence::Deleted, row.pair) };
+                let match_keys = row.match_keys.clone().filter(|_| !origin);
+                commit.items.push(ItemRow { presence, pair, dirty: false, match_keys, ..row });
+            }
+            if frees_origin {
+                work.pair.set_free();
             }
             commit.pairs.push(work.pair.clone());
             work.fate = Fate::Done;
@@ -470,7 +477,13 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
     for side in [Side::Mail, Side::Crm] {
         let Some(read) = work.read(side).cloned() else { continue };
         if let Some(pair_side) = work.pair.side_mut(side) {
-            loops::follow(pair_side, read.hashes);
+            // A field that is not shown now says nothing: what it was before still counts.
+            let mut seen = read.hashes;
+            let shown: BTreeSet<String> = seen.0.keys().filter(|k| !k.contains('/')).cloned().collect();
+            let of_shown = |key: &str| shown.contains(key.split('/').next().unwrap_or_default());
+            let before = pair_side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
+            seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
+            loops::follow(pair_side, seen);
             pair_side.version = read.version;
         }
     }
@@ -507,7 +520,8 @@ fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHasher) -> Hash
             adopt_fields(&mut shown, &read.hashes, &write.sends(hasher));
             shown
         }
-        (Write::Create { .. }, Some(read)) => read.hashes.clone(),
+        // Of a deletion that the origin outlives: that there is one.
+        (Write::Create { .. } | Write::Delete { frees_origin: true, .. }, Some(read)) => read.hashes.clone(),
         (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. }, _) => Hashes::default(),
     }
 }

@@ -127,7 +127,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 let row = ItemRow { version, ..row };
                 if self.outside(&item) {
                     commit.items.push(away(&row, Presence::OutOfScope));
-                } else if side == Side::Mail && self.cycle.rules.skip_private && item.is_private() {
+                } else if side == Side::Mail && self.cycle.skips(&item) {
                     commit.items.push(ItemRow { dirty: false, ..row });
                 } else if item.is_recurring() {
                     let text = format!("{}: {SERIES_HELD}", item.title());
@@ -247,7 +247,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             let Some(fetched) = fetched.remove(&row.id) else { continue };
             let plain = match &fetched {
                 Fetched::Present { item, .. } => {
-                    let private = side == Side::Mail && self.cycle.rules.skip_private && item.is_private();
+                    let private = side == Side::Mail && self.cycle.skips(item);
                     !private && !item.is_recurring() && !self.outside(item)
                 }
                 _ => false,

@@ -30,6 +30,7 @@ mod read;
 mod recover;
 pub mod table;
 mod twin;
+mod veil;
 mod work;
 
 #[cfg(any(test, feature = "simulator"))]

@@ -85,6 +85,34 @@ pub fn merge(
     merge.out
 }
 
+/// Makes the CRM show what the mailbox shows, whatever it shows itself: of what is private nothing may stay there. The
+/// mailbox is not written to.
+pub fn overwrite(hasher: &FieldHasher, mail: Shown<'_>, crm: Shown<'_>, direction: Direction) -> Merged {
+    let mut merged = Merged::default();
+    if direction == Direction::CrmToMail {
+        return merged;
+    }
+    for (field, m) in &mail.item.fields {
+        let Some(c) = crm.item.get(*field) else { continue };
+        let Some(mapped) = map(*field, m, mail.caps, crm.caps, Some(c)) else { continue };
+        let all = |value: &Value| {
+            let mut out = Hashes::default();
+            hasher.insert(&mut out, *field, value);
+            out.0
+        };
+        let (new, now) = (all(&mapped), all(c));
+        let stand_in = |then: &Hashes, those: &BTreeMap<String, u64>| {
+            those.iter().all(|(key, hash)| then.0.get(key) == Some(hash))
+        };
+        // Its own form of what it was sent is not sent again.
+        let its_own_form = !is_set(*field) && stand_in(crm.sent, &new) && stand_in(crm.seen, &now);
+        if new != now && !its_own_form {
+            merged.to_crm.insert(*field, mapped);
+        }
+    }
+    merged
+}
+
 /// Whether a field, or an element, differs from what a side showed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moved {

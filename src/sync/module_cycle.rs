@@ -13,8 +13,9 @@ use crate::project::{complete, map_item};
 use crate::read::Reading;
 use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
+use riva_core::documents::PrivateItems;
 use riva_core::ids::PairId;
-use riva_core::item::Module;
+use riva_core::item::{Item, Module};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
 
@@ -79,6 +80,11 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             self.line(Level::Info, "Full initial sync completed".to_owned());
         }
         Ok(())
+    }
+
+    /// Whether an item of the mailbox is private, and therefore none of the CRM's business.
+    pub fn skips(&self, item: &Item) -> bool {
+        self.rules.private == PrivateItems::Skip && item.is_private()
     }
 
     /// Whether this cycle has done its share.
@@ -240,7 +246,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 if let Some(tripped) = &tripped {
                     self.held_by_guard(&mut work, tripped, &mut commit);
                 } else {
-                    work.writes.push(Write::Delete { side });
+                    // Row 12 takes the CRM's copy of what became private; its origin lives on.
+                    work.writes.push(Write::Delete { side, frees_origin: plan.row == 12 });
                     works.push(work);
                 }
             }

@@ -3,9 +3,10 @@
 
 use crate::hash::FieldHasher;
 use crate::loops;
-use crate::merge::{Merged, Shown, merge};
+use crate::merge::{Merged, Shown, merge, overwrite};
 use crate::table::{Decision, Rules, SideState, decide};
-use riva_core::documents::{ConflictWinner, Policy};
+use crate::veil::is_veiled;
+use riva_core::documents::{BecamePrivate, ConflictWinner, Direction, Policy, PrivateItems};
 use riva_core::ids::Version;
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::ModuleCapabilities;
@@ -18,8 +19,10 @@ pub struct ModuleRules {
     pub rules: Rules,
     /// For the merge.
     pub winner: ConflictWinner,
-    /// Private items of the mailbox are not for the CRM.
-    pub skip_private: bool,
+    /// What the CRM gets of items that are private in the mailbox.
+    pub private: PrivateItems,
+    /// What becomes of the CRM's copy of an item that is made private.
+    pub became_private: BecamePrivate,
 }
 
 impl ModuleRules {
@@ -34,7 +37,8 @@ impl ModuleRules {
                     crm_is_master: true,
                 },
                 winner: p.conflict,
-                skip_private: true,
+                private: PrivateItems::Skip,
+                became_private: p.became_private,
             }),
             Module::Calendar => policy.modules.calendar.as_ref().map(|p| Self {
                 rules: Rules {
@@ -44,7 +48,8 @@ impl ModuleRules {
                     crm_is_master: false,
                 },
                 winner: p.conflict,
-                skip_private: p.skip_private,
+                private: p.private,
+                became_private: p.became_private,
             }),
             Module::Tasks => policy.modules.tasks.as_ref().map(|p| Self {
                 rules: Rules {
@@ -54,7 +59,8 @@ impl ModuleRules {
                     crm_is_master: false,
                 },
                 winner: p.conflict,
-                skip_private: p.skip_private,
+                private: p.private,
+                became_private: p.became_private,
             }),
             Module::Email => None,
         }
@@ -142,6 +148,10 @@ impl<'a> BothCaps<'a> {
 pub const SERIES_HELD: &str =
     "Recurring series are not synced yet (single appointments are); this one is left as it is on its side.";
 
+/// Why an item that became private is not kept in step. Once it is private no more, it goes on.
+pub const LEFT_PRIVATE: &str =
+    "Marked private in the mailbox: not synced until it is private no more; the CRM keeps what it had.";
+
 /// Plans a pair.
 pub fn plan_pair(
     hasher: &FieldHasher,
@@ -152,7 +162,14 @@ pub fn plan_pair(
     rules: ModuleRules,
 ) -> PairPlan {
     let plan = |row, deed| PairPlan { row, deed };
+    let is_private = mail.item().is_some_and(Item::is_private);
     match pair.state {
+        // It was private, and is no more: it goes on where it was left.
+        PairState::Detached
+            if !is_private
+                && pair.reason.as_deref() == Some(LEFT_PRIVATE)
+                && mail.item().is_some()
+                && crm.item().is_some() => {}
         // Each side keeps its own; what was deleted is not made again.
         PairState::Detached | PairState::Tombstoned => return plan(0, Deed::Ignore),
         PairState::Linked | PairState::Held | PairState::Quarantined => {}
@@ -169,7 +186,7 @@ pub fn plan_pair(
             _ => {}
         }
     }
-    let private = rules.skip_private && mail.item().is_some_and(Item::is_private);
+    let private = is_private && rules.private == PrivateItems::Skip;
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);
     let (row, decision) = decide(mail_state, crm_state, rules.rules);
@@ -179,6 +196,14 @@ pub fn plan_pair(
         Decision::Delete(side) => Deed::Delete(side),
         Decision::Create(side) => Deed::Create(side),
         Decision::Match(side) => Deed::Match(side),
+        // Row 12: it became private.
+        Decision::Detach if private && row == 12 && rules.rules.direction != Direction::CrmToMail => {
+            match rules.became_private {
+                BecamePrivate::Leave => Deed::Become(PairState::Detached, LEFT_PRIVATE.into()),
+                BecamePrivate::Blank => merged(hasher, pair, mail, crm, caps, rules),
+                BecamePrivate::Delete => Deed::Delete(Side::Crm),
+            }
+        }
         Decision::Detach => {
             Deed::Become(PairState::Detached, detached_because(mail_state, crm_state, private))
         }
@@ -209,13 +234,13 @@ fn merged(
     let sent = |side: &Option<PairSide>| side.as_ref().map_or_else(|| empty.clone(), |s| s.sent.clone());
     let (mail_seen, crm_seen, mail_sent, crm_sent) =
         (seen(&pair.mail), seen(&pair.crm), sent(&pair.mail), sent(&pair.crm));
-    let merged = merge(
-        hasher,
-        Shown { item: mail_item, caps: caps.mail, seen: &mail_seen, sent: &mail_sent },
-        Shown { item: crm_item, caps: caps.crm, seen: &crm_seen, sent: &crm_sent },
-        rules.rules.direction,
-        rules.winner,
-    );
+    let mail_shown = Shown { item: mail_item, caps: caps.mail, seen: &mail_seen, sent: &mail_sent };
+    let crm_shown = Shown { item: crm_item, caps: caps.crm, seen: &crm_seen, sent: &crm_sent };
+    let merged = if is_veiled(mail_item, rules.private) {
+        overwrite(hasher, mail_shown, crm_shown, rules.rules.direction)
+    } else {
+        merge(hasher, mail_shown, crm_shown, rules.rules.direction, rules.winner)
+    };
     if !merged.held.is_empty() {
         let fields: Vec<String> = merged.held.iter().map(|(f, why)| format!("{f} {why}")).collect();
         return Deed::Become(PairState::Held, format!("Conflict: {}.", fields.join("; ")));
@@ -273,7 +298,7 @@ pub(crate) fn differs(then: &Hashes, now: &Hashes) -> bool {
 
 fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
     match (mail, crm) {
-        _ if private => "Marked private in the mailbox: not synced any more; the CRM keeps what it had.",
+        _ if private => LEFT_PRIVATE,
         (SideState::LeftScope, _) => "Out of the mailbox's scope now: not synced any more.",
         (_, SideState::LeftScope) => {
             "No longer this user's in the CRM (reassigned, or out of the user's sight): the mailbox keeps its copy."

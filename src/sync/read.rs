@@ -6,7 +6,9 @@ use crate::loops;
 use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
+use crate::veil::veil;
 use crate::work::{Fate, Read, Work, Write};
+use riva_core::documents::PrivateItems;
 use riva_core::ids::{Marker, RemoteId};
 use riva_core::ports::Fetched;
 use riva_core::rows::{Hashes, ItemRow, PairRow, Presence, Side};
@@ -86,7 +88,7 @@ pub(crate) fn now_of(fetched: Fetched) -> (Now, Option<Marker>) {
 }
 
 impl ModuleCycle<'_, '_> {
-    /// Reads items of one side, in batches.
+    /// Reads items of one side, in batches. Private ones of the mailbox are seen through the veil.
     pub async fn fetch(
         &self,
         side: Side,
@@ -99,7 +101,9 @@ impl ModuleCycle<'_, '_> {
             }
             let fetched =
                 self.ctx.side(side).fetch(self.module, chunk).await.map_err(|e| CycleFault::of(side, e))?;
-            all.extend(chunk.iter().cloned().zip(fetched));
+            let private = if side == Side::Mail { self.rules.private } else { PrivateItems::Sync };
+            let seen = fetched.into_iter().map(|item| veil(item, private));
+            all.extend(chunk.iter().cloned().zip(seen));
         }
         Ok(all)
     }

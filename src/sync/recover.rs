@@ -233,6 +233,20 @@ impl Recovery<'_, '_> {
                     pair.state = PairState::Tombstoned;
                     pair.reason =
                         Some(format!("Deleted in the {}, and here after it.", self.side.other().title()));
+                    if !intent.origin.0.is_empty()
+                        && let Some(origin) = pair.side(self.side.other()).cloned()
+                    {
+                        // It was deleted because it became private: its origin is on its own again.
+                        pair.set_free();
+                        let (store, other) = (self.ctx.store, self.side.other());
+                        let row = store.item(pair.member, self.module, other, &origin.id).await?;
+                        commit.items.extend(row.map(|row| ItemRow {
+                            pair: None,
+                            dirty: true,
+                            match_keys: None,
+                            ..row
+                        }));
+                    }
                     commit.journal.push(journal::line(
                         &pair,
                         now,

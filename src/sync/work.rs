@@ -29,13 +29,15 @@ pub(crate) enum Write {
     Delete {
         /// Where.
         side: Side,
+        /// The item of the other side stays, and is on its own again.
+        frees_origin: bool,
     },
 }
 
 impl Write {
     pub fn side(&self) -> Side {
         match self {
-            Self::Create { side, .. } | Self::Update { side, .. } | Self::Delete { side } => *side,
+            Self::Create { side, .. } | Self::Update { side, .. } | Self::Delete { side, .. } => *side,
         }
     }
 

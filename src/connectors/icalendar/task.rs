@@ -254,7 +254,7 @@ fn set_completion(task: &mut Component, done: Completion, now: DateTime<Utc>) {
             task.replace("COMPLETED", Some(Line::new("COMPLETED", noon)));
         }
         None if known.is_none() && !was_done => {
-            task.replace("COMPLETED", Some(Line::new("COMPLETED", utc_text(now))))
+            task.replace("COMPLETED", Some(Line::new("COMPLETED", utc_text(now))));
         }
         _ => {}
     }
@@ -278,11 +278,11 @@ fn set_day(task: &mut Component, name: &str, day: Option<NaiveDate>) {
     let other = if name == "DUE" { "DTSTART" } else { "DUE" };
     let timed = |name: &str| task.first(name).filter(|l| l.value().contains(['T', 't'])).cloned();
     let line = match timed(name).or_else(|| timed(other)) {
-        Some(like) => {
-            let value = like.value().into_owned();
+        Some(model) => {
+            let value = model.value().into_owned();
             let time = value.split_once(['T', 't']).map_or("000000", |(_, time)| time);
             let mut line = Line::new(name, format!("{}T{time}", date_text(day)));
-            line.params = like.params;
+            line.params = model.params;
             line
         }
         None => Line::new(name, date_text(day)).with("VALUE", "DATE"),

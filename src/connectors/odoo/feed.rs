@@ -4,6 +4,7 @@ use super::event::is_masked;
 use super::rows::{condition, model, read, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
+use crate::one_second;
 use chrono::{Duration, NaiveDateTime};
 use riva_core::fault::CallError;
 use riva_core::ids::{CrmUserId, Cursor, RemoteId};
@@ -58,7 +59,7 @@ impl Position {
 }
 
 /// A server's stamp, with fractions where it has them.
-fn stamp(text: &str) -> Option<NaiveDateTime> {
+pub fn stamp(text: &str) -> Option<NaiveDateTime> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok()
 }
 
@@ -84,7 +85,7 @@ async fn newest(session: &Session, known: &SignedIn, model: &str) -> Result<Naiv
         session.call(model, Method::Search, args).await?.items().iter().filter_map(Rpc::int).collect();
     let stamps = versions(session, known, model, &ids).await?;
     // An empty model: everything that comes is new.
-    Ok(stamps.values().find_map(|v| stamp(v.as_str())).unwrap_or_default())
+    Ok(stamps.values().find_map(|v| stamp(one_second::stamp(v))).unwrap_or_default())
 }
 
 async fn one_page(
@@ -116,8 +117,12 @@ async fn one_page(
         }
         other => other?,
     };
-    let newest =
-        versions.values().filter_map(|v| stamp(v.as_str())).max().unwrap_or(at.newest).max(at.newest);
+    let newest = versions
+        .values()
+        .filter_map(|v| stamp(one_second::stamp(v)))
+        .max()
+        .unwrap_or(at.newest)
+        .max(at.newest);
     let changes = ids
         .iter()
         .filter_map(|id| {

@@ -1,10 +1,11 @@
 //! Rows of the two models that are synced: reading them, and the versions that they are in.
 
-use super::event;
 use super::external_id;
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
 use super::{contact, external_id::MODULE};
+use super::{event, feed};
+use crate::one_second;
 use chrono_tz::Tz;
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{Marker, RemoteId, Version};
@@ -73,7 +74,8 @@ pub async fn read(
     Ok(rows.items().iter().filter_map(|row| Some((row.get("id")?.int()?, row.clone()))).collect())
 }
 
-/// When rows were written last. OpenERP 7 tells to the microsecond, later versions to the second.
+/// When rows were written last. OpenERP 7 tells to the microsecond; later versions to the second, so that what was read
+/// right after its last change gets a provisional version.
 pub async fn versions(
     session: &Session,
     known: &SignedIn,
@@ -91,6 +93,11 @@ pub async fn versions(
         Method::Read
     };
     let rows = session.call(model, method, args).await?;
+    let now = session.now();
+    let version = |text: &str| match feed::stamp(text) {
+        Some(at) if !known.seven => one_second::version(text, Some(at.and_utc()), now),
+        _ => Version::new(text),
+    };
     Ok(rows
         .items()
         .iter()
@@ -101,7 +108,7 @@ pub async fn versions(
                 .map(Rpc::str)
                 .find(|s| !s.is_empty())
                 .unwrap_or_default();
-            Some((row.get("id")?.int()?, Version::new(stamp)))
+            Some((row.get("id")?.int()?, version(stamp)))
         })
         .collect())
 }

@@ -6,9 +6,10 @@ use super::places::{Country, Places, State};
 use super::refusal::Refusal;
 use super::xmlrpc::{Answer, Value as Rpc, read_answer, write_call};
 use crate::http::{HttpClient, Kind, Request, Scope, shown_url};
+use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -143,6 +144,8 @@ pub struct Session {
     account: String,
     password: SecretString,
     state: Mutex<Known>,
+    /// The server's clock, as last heard.
+    heard: std::sync::Mutex<Option<DateTime<Utc>>>,
 }
 
 #[derive(Default)]
@@ -157,7 +160,14 @@ const REFUSAL_PAUSE: Duration = Duration::from_mins(15);
 impl Session {
     /// A session that has sent nothing yet.
     pub fn new(http: HttpClient, database: String, account: String, password: SecretString) -> Self {
-        Self { http, database, account, password, state: Mutex::default() }
+        Self {
+            http,
+            database,
+            account,
+            password,
+            state: Mutex::default(),
+            heard: std::sync::Mutex::default(),
+        }
     }
 
     /// The connection account.
@@ -173,6 +183,11 @@ impl Session {
     /// The HTTP client.
     pub fn http(&self) -> &HttpClient {
         &self.http
+    }
+
+    /// The server's clock when it last answered; where it has not told, ours. The database may have another.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Utc::now)
     }
 
     /// Forgets what is known, a refusal too: a connection test wants to know how it is now.
@@ -390,6 +405,9 @@ impl Session {
         // Every call carries the password.
         let request = Request::post(url.clone(), kind, "text/xml", write_call(method, params)).secret();
         let response = self.http.send(&Scope::connection(), request).await?;
+        if let Some(date) = response.header("date").and_then(|d| DateTime::parse_from_rfc2822(d).ok()) {
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.to_utc());
+        }
         let unforeseen = |what: String| -> Failed {
             if kind == Kind::Write {
                 return Failed::Call(CallError::InDoubt(what));

@@ -6,6 +6,7 @@ use super::rows::{self, BATCH, condition, model, number, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
 use super::{contact, event, external_id, feed};
+use crate::one_second;
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use riva_core::fault::{CallError, ItemError};
@@ -129,7 +130,9 @@ impl User {
             let number = number(id);
             let result = match (&stopped, number, number.and_then(|n| now.get(&n))) {
                 (Some(why), ..) => Err(ItemError::NotNow(why.clone())),
-                (None, Some(n), Some(current)) if current == *version => {
+                (None, Some(n), Some(current))
+                    if one_second::is_still(one_second::stamp(current), version) =>
+                {
                     match self.write(model, n, version, row).await {
                         Ok(()) => Ok(n),
                         Err(Failed::Refused(refusal)) => Err(refusal.item()),
@@ -161,7 +164,7 @@ impl User {
         row: &BTreeMap<String, Rpc>,
     ) -> Result<(), Failed> {
         // OpenERP 7 compares in the same transaction; Odoo 8 and later ignore it.
-        let expected = Rpc::map([(format!("{model},{id}"), Rpc::from(version.as_str()))]);
+        let expected = Rpc::map([(format!("{model},{id}"), Rpc::from(one_second::stamp(version)))]);
         let context = [("__last_update".to_owned(), expected)];
         let args = vec![Rpc::list([id]), Rpc::Map(row.clone())];
         self.session.call_with(model, Method::Write, args, &context).await.map(|_| ())

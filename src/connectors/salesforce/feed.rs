@@ -4,8 +4,7 @@
 use super::api::Api;
 use super::soql;
 use super::task;
-use super::user::{Layouts, deleted, key_of};
-use super::version::version;
+use super::user::{Layouts, deleted, key_of, version};
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{CrmUserId, Cursor, RemoteId};

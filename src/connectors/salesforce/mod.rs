@@ -18,7 +18,6 @@ mod soql;
 mod task;
 mod token;
 mod user;
-mod version;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
 use api::Api;

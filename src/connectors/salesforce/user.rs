@@ -3,8 +3,8 @@
 use super::api::{Api, Refusal};
 use super::layout::Layout;
 use super::soql;
-use super::version::{is_still, version};
 use super::{contact, event, task};
+use crate::one_second::is_still;
 use async_trait::async_trait;
 use http::Method;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
@@ -208,6 +208,11 @@ impl User {
 /// Salesforce's ids are equal by their first 15 characters; the last three are for systems that ignore case.
 pub fn key_of(id: &str) -> &str {
     id.get(..15).unwrap_or(id)
+}
+
+/// The version of a record by its `SystemModstamp`, read when the server's clock showed `now`.
+pub fn version(stamp: &str, now: chrono::DateTime<chrono::Utc>) -> Version {
+    crate::one_second::version(stamp, soql::read_instant(stamp), now)
 }
 
 /// The answers of a collection, one for each record that was sent.

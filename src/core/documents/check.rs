@@ -2,7 +2,7 @@
 
 use super::place::{Step, line_of};
 use super::workspace::Document;
-use super::{AuthMethod, Connection, Policy, Settings, SystemKind};
+use super::{AuthMethod, BecamePrivate, Connection, Policy, PrivateItems, Settings, SystemKind};
 use crate::admin::Finding;
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,6 +219,25 @@ pub(crate) fn policy(
     if let Some(calendar) = &p.modules.calendar {
         notes.range(&[Key("modules"), Key("calendar"), Key("days_back")], calendar.days_back, 0, 36_500);
         notes.range(&[Key("modules"), Key("calendar"), Key("days_ahead")], calendar.days_ahead, 1, 36_500);
+    }
+    let of_contacts = p.modules.contacts.as_ref().map(|c| (PrivateItems::Skip, c.became_private));
+    let of_tasks = p.modules.tasks.as_ref().map(|t| (t.private, t.became_private));
+    for (module, of_module) in [("contacts", of_contacts), ("tasks", of_tasks)] {
+        let Some((private, became)) = of_module else { continue };
+        if private == PrivateItems::BusyOnly {
+            notes.add(
+                &[Key("modules"), Key(module), Key("private")],
+                "\"busy-only\" is for the calendar alone.",
+                "Expected: \"skip\" or \"sync\".",
+            );
+        }
+        if became == BecamePrivate::Blank {
+            notes.add(
+                &[Key("modules"), Key(module), Key("became_private")],
+                "\"blank\" is for the calendar alone.",
+                "Expected: \"leave\" or \"delete\".",
+            );
+        }
     }
     let limits =
         [("contacts", p.safety.contacts), ("calendar", p.safety.calendar), ("tasks", p.safety.tasks)];

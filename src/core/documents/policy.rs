@@ -132,7 +132,33 @@ pub enum DeletePolicy {
     Restore,
 }
 
-/// How contacts are synced.
+/// What becomes of items that are marked private in the mailbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrivateItems {
+    /// They are left alone.
+    #[default]
+    Skip,
+    /// The CRM sees `Private appointment` and when it is, and nothing else. For the calendar alone.
+    BusyOnly,
+    /// They are synced as any other.
+    Sync,
+}
+
+/// What becomes of the CRM's copy when an item is marked private that is in the CRM already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BecamePrivate {
+    /// It stays as it was, and is not synced until the item is private no more.
+    #[default]
+    Leave,
+    /// It shows `Private appointment` and nothing else, until the item is private no more. For the calendar alone.
+    Blank,
+    /// It is deleted, and made anew when the item is private no more.
+    Delete,
+}
+
+/// How contacts are synced. Private ones are skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContactsPolicy {
@@ -144,6 +170,8 @@ pub struct ContactsPolicy {
     pub deleted_in_mail: DeletePolicy,
     /// When a contact is deleted in the CRM.
     pub deleted_in_crm: DeletePolicy,
+    /// When a contact that is in the CRM is marked private.
+    pub became_private: BecamePrivate,
 }
 
 impl Default for ContactsPolicy {
@@ -153,6 +181,7 @@ impl Default for ContactsPolicy {
             conflict: ConflictWinner::Crm,
             deleted_in_mail: DeletePolicy::Detach,
             deleted_in_crm: DeletePolicy::Propagate,
+            became_private: BecamePrivate::Leave,
         }
     }
 }
@@ -173,8 +202,10 @@ pub struct CalendarPolicy {
     pub days_back: u32,
     /// Appointments that start later are left alone.
     pub days_ahead: u32,
-    /// Skip appointments marked private.
-    pub skip_private: bool,
+    /// Appointments marked private.
+    pub private: PrivateItems,
+    /// Where private appointments are skipped: when one that is in the CRM is marked private.
+    pub became_private: BecamePrivate,
 }
 
 impl Default for CalendarPolicy {
@@ -186,7 +217,8 @@ impl Default for CalendarPolicy {
             deleted_in_crm: DeletePolicy::Propagate,
             days_back: 45,
             days_ahead: 400,
-            skip_private: true,
+            private: PrivateItems::Skip,
+            became_private: BecamePrivate::Blank,
         }
     }
 }
@@ -203,8 +235,10 @@ pub struct TasksPolicy {
     pub deleted_in_mail: DeletePolicy,
     /// When a task is deleted in the CRM.
     pub deleted_in_crm: DeletePolicy,
-    /// Skip tasks marked private.
-    pub skip_private: bool,
+    /// Tasks marked private: skipped, or synced as any other.
+    pub private: PrivateItems,
+    /// Where private tasks are skipped: when one that is in the CRM is marked private.
+    pub became_private: BecamePrivate,
 }
 
 impl Default for TasksPolicy {
@@ -214,7 +248,8 @@ impl Default for TasksPolicy {
             conflict: ConflictWinner::Crm,
             deleted_in_mail: DeletePolicy::Propagate,
             deleted_in_crm: DeletePolicy::Propagate,
-            skip_private: true,
+            private: PrivateItems::Skip,
+            became_private: BecamePrivate::Leave,
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::widgets::{buttons, form, trouble};
 use chrono::{DateTime, Utc};
 use egui::{Context, RichText, ScrollArea, Ui};
 use riva_core::documents::{
-    CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy, SafetyLimit, Stamp,
-    TasksPolicy,
+    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy,
+    PrivateItems, SafetyLimit, Stamp, TasksPolicy,
 };
 
 /// What the window's buttons do.
@@ -145,6 +145,16 @@ const CONFLICTS: [(ConflictWinner, &str); 3] = [
     (ConflictWinner::Mail, "The mailbox wins"),
     (ConflictWinner::Hold, "Hold for an administrator"),
 ];
+const PRIVATE: [(PrivateItems, &str); 3] = [
+    (PrivateItems::Skip, "Skip if \"Private\""),
+    (PrivateItems::BusyOnly, "Show \"Private appointment\" and when, nothing else"),
+    (PrivateItems::Sync, "Sync like any other"),
+];
+const BECAME_PRIVATE: [(BecamePrivate, &str); 3] = [
+    (BecamePrivate::Leave, "Leave the CRM's copy as it is"),
+    (BecamePrivate::Blank, "Blank the CRM's copy: \"Private appointment\""),
+    (BecamePrivate::Delete, "Delete the CRM's copy"),
+];
 const DELETIONS: [(DeletePolicy, &str); 3] = [
     (DeletePolicy::Propagate, "Delete on the other side too"),
     (DeletePolicy::Detach, "Keep on the other side, stop syncing it"),
@@ -164,6 +174,14 @@ fn contacts_ui(ui: &mut Ui, policy: &mut Policy) {
     ui.add_space(6.0);
     form::choice(ui, "Deleted in the mailbox", &mut c.deleted_in_mail, &DELETIONS, None);
     form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
+    ui.add_space(6.0);
+    let kinds = [BECAME_PRIVATE[0], BECAME_PRIVATE[2]];
+    form::choice(ui, "Marked private", &mut c.became_private, &kinds, None);
+    form::below(
+        ui,
+        "When a contact that is in the CRM is marked private. Others that are private are skipped.",
+        false,
+    );
 }
 
 fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
@@ -177,7 +195,11 @@ fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
     form::number(ui, "Window ahead", &mut c.days_ahead, 1..=3650, "days", None);
     form::below(ui, "Appointments outside of the window are left alone.", false);
     ui.add_space(6.0);
-    form::tick(ui, "Skip appointment if \"Private\"", &mut c.skip_private);
+    form::choice(ui, "Private appointments", &mut c.private, &PRIVATE, None);
+    if c.private == PrivateItems::Skip {
+        form::choice(ui, "Marked private later", &mut c.became_private, &BECAME_PRIVATE, None);
+        form::below(ui, "When an appointment that is in the CRM already is marked private.", false);
+    }
     ui.add_space(6.0);
     form::choice(ui, "Direction", &mut c.direction, &DIRECTIONS, None);
     form::choice(ui, "Conflicts", &mut c.conflict, &CONFLICTS, None);
@@ -194,7 +216,12 @@ fn tasks_ui(ui: &mut Ui, policy: &mut Policy) {
     }
     ui.add_space(6.0);
     let Some(t) = &mut policy.modules.tasks else { return };
-    form::tick(ui, "Skip task if \"Private\"", &mut t.skip_private);
+    form::choice(ui, "Private tasks", &mut t.private, &[PRIVATE[0], PRIVATE[2]], None);
+    if t.private == PrivateItems::Skip {
+        let kinds = [BECAME_PRIVATE[0], BECAME_PRIVATE[2]];
+        form::choice(ui, "Marked private later", &mut t.became_private, &kinds, None);
+        form::below(ui, "When a task that is in the CRM already is marked private.", false);
+    }
     ui.add_space(6.0);
     form::choice(ui, "Direction", &mut t.direction, &DIRECTIONS, None);
     form::choice(ui, "Conflicts", &mut t.conflict, &CONFLICTS, None);

@@ -5,7 +5,7 @@ use crate::hash::FieldHasher;
 use crate::plan::{BothCaps, ModuleRules, Now, PairPlan, plan_pair};
 use crate::simulator::Random;
 use crate::table::Rules;
-use riva_core::documents::{ConflictWinner, DeletePolicy, Direction};
+use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, PrivateItems};
 use riva_core::ids::{MemberId, PairId, RemoteId, Version};
 use riva_core::item::{
     Attendee, Body, Element, Field, Item, Module, Name, Participation, Sensitivity, Value,
@@ -293,6 +293,7 @@ fn rules(random: &mut Random) -> ModuleRules {
             crm_is_master: random.percent(50),
         },
         winner: [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold][random.below(3)],
-        skip_private: random.percent(50),
+        private: if random.percent(50) { PrivateItems::Skip } else { PrivateItems::Sync },
+        became_private: BecamePrivate::Leave,
     }
 }

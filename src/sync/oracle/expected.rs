@@ -40,7 +40,7 @@ fn settings(case: &Case) -> Settings {
 
 /// What the table and the merge rules say. `None` where the table has no row for the states.
 pub fn expected(case: &Case) -> Option<Expected> {
-    let private = case.rules.skip_private
+    let private = case.rules.private == riva_core::documents::PrivateItems::Skip
         && case.mail.answer == Answer::Present
         && case.mail.now.get(Field::Sensitivity) == Some(&Value::Sensitivity(Sensitivity::Private));
     let mail = if private { State::LeftScope } else { state(&case.mail) };

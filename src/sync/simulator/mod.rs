@@ -3,6 +3,7 @@
 
 mod check;
 mod fake;
+mod private;
 mod random;
 #[cfg(test)]
 mod scenarios;

@@ -284,6 +284,15 @@ impl World {
         self.crm.set_faults(Faults::default());
     }
 
+    /// One cycle in which the process dies, unless it is done before.
+    pub fn deadly_cycle(&mut self) {
+        let steps = self.random.below(60);
+        self.killer.arm(u32::try_from(steps).ok());
+        self.cycle();
+        self.killer.arm(None);
+        self.pass(15);
+    }
+
     /// Cycles until nothing more is written, at most so many. Returns the writes of the last one.
     pub fn settle(&mut self, most: usize) -> Option<u32> {
         let mut last = None;
