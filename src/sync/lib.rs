@@ -21,6 +21,7 @@ mod loops;
 pub mod matching;
 pub mod merge;
 mod module_cycle;
+mod moved;
 mod observe;
 #[cfg(test)]
 mod oracle;

@@ -109,11 +109,12 @@ impl ModuleCycle<'_, '_> {
     }
 
     /// Reads both sides of pairs.
-    pub async fn read_pairs(&self, pairs: Vec<PairRow>) -> Result<Vec<(PairRow, Reading)>, CycleFault> {
+    pub async fn read_pairs(&self, mut pairs: Vec<PairRow>) -> Result<Vec<(PairRow, Reading)>, CycleFault> {
         let ids = |side| pairs.iter().filter_map(|p| p.side(side).map(|s| s.id.clone())).collect::<Vec<_>>();
         // Tombstoned and detached pairs are left as they are: there is no need to read them.
         let mut mail = self.fetch(Side::Mail, &ids(Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(Side::Crm)).await?;
+        self.follow_moved(&mut pairs, &mut mail).await?;
         let mut readings = Vec::with_capacity(pairs.len());
         let at = self.ctx.clock.now();
         for mut pair in pairs {

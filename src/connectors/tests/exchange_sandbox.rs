@@ -164,7 +164,7 @@ async fn the_contract_of_sides_is_kept() {
 async fn small_pages_bring_everything_once() {
     let house = House::open().await;
     let side = house.mailbox(PRIYA).await;
-    for module in [Module::Contacts, Module::Calendar] {
+    for module in [Module::Contacts, Module::Calendar, Module::Tasks] {
         house.sandbox.control().set_page_size(None);
         let (whole, _) = feed(&*side, module).await;
         house.sandbox.control().set_page_size(Some(1));
@@ -373,5 +373,39 @@ async fn a_marker_can_be_put_into_an_item_of_somebody_else() {
     let tagged = side.tag(Module::Contacts, &[(at, marker)]).await.unwrap().remove(0).unwrap();
     let found = side.probe(Module::Contacts, &[marker]).await.unwrap();
     assert_eq!(found, [vec![tagged]]);
+    house.sandbox.stop().await;
+}
+
+/// Row 20 of the table: what its user moved to a folder of his own is found by its marker, and can be read and written there.
+#[tokio::test]
+async fn an_item_that_was_moved_to_another_folder_is_found_there() {
+    let house = House::open().await;
+    let side = house.mailbox(PRIYA).await;
+    let mut event = Item::new(Module::Calendar);
+    let day = |text: &str| text.parse().unwrap();
+    event.set(Field::When, Value::When(When::AllDay { start: day("2027-03-28"), end: day("2027-03-30") }));
+    let mut task = Item::new(Module::Tasks);
+    task.set_text(Field::Summary, "Moved");
+    for item in [contact("Moved"), event, task] {
+        let module = item.module;
+        let (marker, at) = create_one(&*side, item).await;
+        let to = |folder: &str, id: &riva_core::ids::RemoteId| riva_sandbox::exchange::Edit::Move {
+            user: PRIYA.to_owned(),
+            id: id.to_string(),
+            folder: folder.to_owned(),
+        };
+        let control = house.sandbox.control();
+        control.edit(to("Archive of mine", &at.id)).unwrap();
+        assert_eq!(side.fetch(module, std::slice::from_ref(&at.id)).await.unwrap(), [Fetched::Gone]);
+        let found = side.probe(module, &[marker]).await.unwrap().remove(0);
+        assert_eq!(found.len(), 1, "{module}");
+        assert_ne!(found[0].id, at.id);
+        let there = side.fetch(module, std::slice::from_ref(&found[0].id)).await.unwrap().remove(0);
+        assert!(matches!(there, Fetched::Present { .. }), "{there:?}");
+        // In Deleted Items it is found, too, and reads as gone.
+        control.edit(to("deleteditems", &found[0].id)).unwrap();
+        let found = side.probe(module, &[marker]).await.unwrap().remove(0);
+        assert_eq!(side.fetch(module, &[found[0].id.clone()]).await.unwrap(), [Fetched::Gone]);
+    }
     house.sandbox.stop().await;
 }

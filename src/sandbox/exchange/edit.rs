@@ -8,6 +8,7 @@ use super::Exchange;
 use super::calendar;
 use super::fault::{Fault, Refusal};
 use super::ids::{self, Target};
+use super::mailbox::Mailbox;
 use super::organisation::{Caller, Organisation};
 use super::properties::{Class, Kind};
 use super::series;
@@ -56,13 +57,14 @@ pub enum Edit {
         #[serde(default)]
         hard: bool,
     },
-    /// To another default folder.
+    /// To another folder, where it has a new id.
     Move {
         /// Whose mailbox: an address.
         user: String,
         /// The item's id.
         id: String,
-        /// Distinguished name of the folder.
+        /// Distinguished name of a default folder; else the name of one below the default folder of the item's kind, which
+        /// is made if it is not there.
         folder: String,
     },
 }
@@ -176,13 +178,36 @@ impl Exchange {
             }
             Edit::Move { user, id, folder } => {
                 let (_, mailbox, number) = find(organisation, &user, &id)?;
+                let own = folder_of(organisation.item(mailbox, number)?.class);
                 let to = organisation.mailboxes[mailbox].distinguished(&folder);
+                let to = to.or_else(|| below(&mut organisation.mailboxes[mailbox], own, &folder));
                 let to = to.ok_or_else(|| EditError(format!("there is no folder {folder}")))?;
                 let moved = organisation.mailboxes[mailbox].move_item(number, to);
                 Ok(moved.map(|n| ids::encode(organisation.mailboxes[mailbox].guid, Target::Item(n))))
             }
         }
     }
+}
+
+/// The default folder of a kind of item.
+fn folder_of(class: Class) -> &'static str {
+    match class {
+        Class::Contact => "contacts",
+        Class::CalendarItem => "calendar",
+        Class::Task => "tasks",
+        Class::Message => "inbox",
+    }
+}
+
+/// The folder with a name below a default one, made if it is not there.
+fn below(mailbox: &mut Mailbox, default: &str, name: &str) -> Option<u32> {
+    let parent = mailbox.folders.get(&mailbox.distinguished(default)?)?;
+    let (number, class) = (parent.number, parent.class.clone());
+    let there = mailbox.folders.values().find(|f| f.parent == Some(number) && f.name == name);
+    Some(match there {
+        Some(folder) => folder.number,
+        None => mailbox.add_folder(Some(number), name, &class),
+    })
 }
 
 fn owner(organisation: &Organisation, user: &str) -> Result<Caller, EditError> {
@@ -212,12 +237,7 @@ fn create(
     let caller = owner(organisation, user)?;
     let mailbox = own_mailbox(organisation, &caller)?;
     let class = Class::from_element(class).ok_or_else(|| EditError(format!("there is no class {class}")))?;
-    let folder = match class {
-        Class::Contact => "contacts",
-        Class::CalendarItem => "calendar",
-        Class::Task => "tasks",
-        Class::Message => "inbox",
-    };
+    let folder = folder_of(class);
     // The owner's first sign-in makes the folders.
     organisation.mailboxes[mailbox].open();
     let folder = organisation.mailboxes[mailbox].distinguished(folder);

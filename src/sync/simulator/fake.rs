@@ -184,6 +184,20 @@ impl FakeSide {
         true
     }
 
+    /// A user moves an item to another folder: it has a new id there, and the feed tells of a deletion alone.
+    pub fn user_move(&self, id: &RemoteId) -> Option<RemoteId> {
+        let mut state = self.state();
+        let moved = state.items.get(id).filter(|s| !s.deleted)?.clone();
+        let version = state.bump(id);
+        let new = RemoteId::new(format!("{id}-moved"));
+        state.items.insert(new.clone(), Stored { version, ..moved });
+        if let Some(old) = state.items.get_mut(id) {
+            old.deleted = true;
+            old.version = version;
+        }
+        Some(new)
+    }
+
     async fn enter(&self) -> Result<(), CallError> {
         self.killer.step().await;
         let mut state = self.state();

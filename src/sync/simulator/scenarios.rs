@@ -2,8 +2,8 @@
 
 use super::world::by_serial;
 use super::{Faults, Knobs, World};
-use riva_core::documents::{Direction, SafetyLimit};
-use riva_core::item::{Field, Item, Module, Sensitivity, Value};
+use riva_core::documents::{DeletePolicy, Direction, SafetyLimit};
+use riva_core::item::{Body, Field, Item, Module, Sensitivity, Value};
 use riva_core::rows::PairState;
 
 fn calm() -> World {
@@ -156,4 +156,33 @@ fn a_deleted_contact_does_not_come_back() {
     world.crm.user_edit(&record, |item| item.set_text(Field::DisplayName, "Edited later"));
     world.settle(3);
     assert!(world.mail.live().is_empty(), "and does not come back when it is edited there");
+}
+
+/// Row 20: a move is no deletion, and edits are followed to where the item lies now.
+#[test]
+fn an_item_that_was_moved_is_followed() {
+    let mut world = calm();
+    in_the_mailbox(&mut world, |_| {});
+    world.policy.safety.contacts = SafetyLimit { items: 250, percent: 100 };
+    if let Some(contacts) = &mut world.policy.modules.contacts {
+        contacts.deleted_in_mail = DeletePolicy::Propagate;
+    }
+    world.settle(4);
+    let (id, _) = world.mail.live().remove(0);
+    let new = world.mail.user_move(&id).unwrap();
+    let (mail_writes, crm_writes) = (world.mail.writes(), world.crm.writes());
+    world.settle(3);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1));
+    assert_eq!((world.mail.writes(), world.crm.writes()), (mail_writes, crm_writes), "nothing is written");
+    assert!(states(&world).iter().all(|(s, _)| *s == PairState::Linked), "{:?}", states(&world));
+    let (record, _) = world.crm.live().remove(0);
+    let later = Value::body(Body::plain("Edited later"));
+    world.crm.user_edit(&record, |item| item.set(Field::Notes, later.clone()));
+    world.settle(3);
+    let (there, item) = world.mail.live().remove(0);
+    assert_eq!((there, item.get(Field::Notes)), (new.clone(), Some(&later)));
+    // What is deleted there is deleted.
+    world.mail.user_delete(&new);
+    world.settle(3);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (0, 0));
 }

@@ -399,8 +399,26 @@ def _():
     equal((got.subject, got.due_date, got.status, got.percent_complete), ("Do it", EWSDate(2026, 12, 5), "InProgress", Decimal(50)))
     got.complete()
     again = ann.tasks.get(id=task.id)
-    equal((again.status, again.is_complete), ("Completed", True))
+    equal((again.status, again.is_complete, again.percent_complete), ("Completed", True, Decimal(100)))
+    assert again.complete_date, "it is done since a day"
+    again.status = "NotStarted"
+    again.save(update_fields=["status"])
+    again.refresh()
+    equal((again.status, again.is_complete, again.percent_complete, again.complete_date),
+          ("NotStarted", False, Decimal(0), None))
     again.delete()
+
+
+@check("tasks of the company file are all there")
+def _():
+    wanted = {t["subject"] for t in ANN["task"] if t.get("in_mail", True)}
+    seen = {t.subject: t for t in ann.tasks.all()}
+    equal(set(seen), wanted)
+    for task in ANN["task"]:
+        if task.get("in_mail", True):
+            got = seen[task["subject"]]
+            equal(got.due_date is not None, "due" in task)
+            equal(got.importance, task.get("priority", "normal").capitalize())
 
 
 @check("HTML is kept, and shown as text where text is asked for")

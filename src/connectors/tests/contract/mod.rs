@@ -6,6 +6,7 @@
 
 mod checks;
 mod samples;
+mod series;
 
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, PairId, RemoteId};
@@ -122,7 +123,8 @@ pub async fn run(side: &dyn SilentWriter, has_feed: bool) -> Result<usize, Vec<S
             continue;
         }
         let subject = Subject::new(side, module, has_feed);
-        let outcomes = checks::all(&subject).await;
+        let mut outcomes = checks::all(&subject).await;
+        outcomes.extend(series::all(&subject).await);
         for (name, outcome) in outcomes.into_iter().chain([("clean_up", subject.clean_up().await)]) {
             match outcome {
                 Ok(()) => passed += 1,

@@ -1,0 +1,72 @@
+//! An item that was moved has a new id: it is not deleted (engine design, section 1.4, row 20).
+//!
+//! Exchange gives an item a new id when its user moves it to another folder, and its feed tells of a deletion. What is gone
+//! under its id is looked for by our marker before anybody believes that.
+
+use crate::context::CycleFault;
+use crate::journal;
+use crate::module_cycle::ModuleCycle;
+use crate::recover::can_find_again;
+use riva_core::activity::Level;
+use riva_core::ids::RemoteId;
+use riva_core::ports::Fetched;
+use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Presence, Side};
+use std::collections::BTreeMap;
+
+impl ModuleCycle<'_, '_> {
+    /// Follows the mailbox items of pairs that are gone under the id that we know: the pairs, their rows and what was
+    /// fetched get the new id. One that is found nowhere, or more than once, stays gone.
+    pub async fn follow_moved(
+        &self,
+        pairs: &mut [PairRow],
+        fetched: &mut BTreeMap<RemoteId, Fetched>,
+    ) -> Result<(), CycleFault> {
+        let caps = self.caps.side(Side::Mail);
+        if !(caps.can_probe && can_find_again(caps)) {
+            return Ok(());
+        }
+        let mut gone: Vec<&mut PairRow> = pairs
+            .iter_mut()
+            .filter(|p| !matches!(p.state, PairState::Tombstoned | PairState::Detached))
+            .filter(|p| p.mail.as_ref().is_some_and(|at| fetched.get(&at.id) == Some(&Fetched::Gone)))
+            .collect();
+        for chunk in gone.chunks_mut(caps.batch.max(1)) {
+            let markers: Vec<_> = chunk.iter().map(|p| p.marker()).collect();
+            let probed = self.ctx.mail.probe(self.module, &markers).await;
+            let found = probed.map_err(|e| CycleFault::of(Side::Mail, e))?;
+            let mut commit = Commit::default();
+            for (pair, refs) in chunk.iter_mut().zip(found) {
+                let Some(old) = pair.mail.clone() else { continue };
+                let ids: Vec<RemoteId> =
+                    refs.into_iter().map(|at| at.id).filter(|id| *id != old.id).collect();
+                // What lies in Deleted Items carries the marker, too, and reads as gone.
+                let mut there = self.fetch(Side::Mail, &ids).await?;
+                there.retain(|_, f| matches!(f, Fetched::Present { .. }));
+                let (Some((id, now)), true) = (there.pop_first(), there.is_empty()) else { continue };
+                let Fetched::Present { version, item, .. } = &now else { continue };
+                let text = format!("{}: it was moved in the mailbox, and is followed there.", item.title());
+                self.line(Level::Info, text.clone());
+                let at = self.ctx.clock.now();
+                commit.journal.push(journal::line(pair, at, "moved", &journal::row(20), text));
+                commit.forget_items.push((pair.member, self.module, Side::Mail, old.id.clone()));
+                commit.items.push(ItemRow {
+                    member: pair.member,
+                    module: self.module,
+                    side: Side::Mail,
+                    id: id.clone(),
+                    version: version.clone(),
+                    presence: Presence::Present,
+                    dirty: true,
+                    seen: 0,
+                    pair: Some(pair.id),
+                    match_keys: None,
+                });
+                pair.mail = Some(PairSide { id: id.clone(), version: version.clone(), ..old });
+                commit.pairs.push(pair.clone());
+                fetched.insert(id, now);
+            }
+            self.store(&commit).await?;
+        }
+        Ok(())
+    }
+}
