@@ -3,6 +3,7 @@
 
 use crate::AgentFault;
 use crate::service::Service;
+use crate::{past, preview};
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -133,6 +134,12 @@ fn router(service: Arc<Service>, token: SecretString) -> Router {
         .route("/v1/queue", get(queue))
         .route("/v1/activity", get(activity))
         .route("/v1/not-synced", get(not_synced))
+        .route("/v1/holds", get(past::holds))
+        .route("/v1/decide", post(past::decide))
+        .route("/v1/order", get(past::order).post(past::give_order))
+        .route("/v1/explain", get(past::explain))
+        .route("/v1/preview", post(preview::next_cycle))
+        .route("/v1/preview-undo", post(preview::undo))
         .route("/v1/sync", post(sync_now))
         .route("/v1/reload", post(reload))
         .route("/v1/accept", post(accept))
@@ -155,12 +162,12 @@ fn same(given: &[u8], wanted: &[u8]) -> bool {
     given.len() == wanted.len() && given.iter().zip(wanted).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
+pub(crate) fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
     (status, Json(Refusal { error: error.into() })).into_response()
 }
 
 /// A failure of the agent's own.
-struct Failed(String);
+pub(crate) struct Failed(String);
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {

@@ -44,6 +44,23 @@ impl World {
         self.put(None, user, None, item);
     }
 
+    /// A user deletes an item.
+    pub fn remove(&mut self, user: &str, name: &str) {
+        let found = self.items.iter().find(|(_, kept)| kept.user == user && kept.item.title() == name);
+        let id = found.map(|(id, _)| id.clone()).unwrap();
+        self.items.remove(&id);
+        self.clock += 1;
+        self.changed.push((self.clock, id, user.to_owned()));
+    }
+
+    /// A user gives an item another name.
+    pub fn rename(&mut self, user: &str, from: &str, to: &str) {
+        let found = self.items.iter().find(|(_, kept)| kept.user == user && kept.item.title() == from);
+        let (id, mut kept) = found.map(|(id, kept)| (id.clone(), kept.clone())).unwrap();
+        kept.item.set_text(Field::DisplayName, to);
+        self.put(Some(id), user, kept.marker, kept.item);
+    }
+
     pub fn names(&self, user: &str) -> Vec<String> {
         let mut names: Vec<_> =
             self.items.values().filter(|k| k.user == user).map(|k| k.item.title()).collect();

@@ -8,7 +8,7 @@ use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::ConnectionName;
 use riva_core::ports::{Endpoint, QueueStore as _, StoreError, SyncStore as _};
 use riva_core::rows::Side;
-use riva_sync::CycleFault;
+use riva_sync::{CycleFault, accepted_fact};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -79,6 +79,9 @@ impl Service {
             return Ok(None);
         }
         self.store.set_fact(&fact_of(connection), "").await?;
+        // Each member's next cycle takes nothing that looks deleted there for deleted.
+        let now = self.clock.now().to_rfc3339();
+        self.store.set_fact(&accepted_fact(connection), &now).await?;
         locked(&self.identified).remove(connection);
         tracing::warn!("{connection}: whatever database it leads to now was accepted by an administrator");
         let members = self.store.members().await?;

@@ -12,11 +12,15 @@ mod health;
 mod identity;
 mod logging;
 mod not_synced;
+mod past;
+mod preview;
 mod scheduler;
 mod service;
 mod systems;
 mod worker;
 
+#[cfg(test)]
+mod decision_tests;
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
@@ -27,6 +31,7 @@ pub use logging::{LogGuard, start_logging};
 use documents::Documents;
 use riva_api::AgentLock;
 use riva_core::ports::{Clock, Systems};
+use riva_core::secrets::{self, DataKey};
 use riva_store::SqlStore;
 use service::Service;
 use std::path::Path;
@@ -84,7 +89,13 @@ pub async fn run(
         let doing = format!("make the folder {}", folder.display());
         std::fs::create_dir_all(folder).map_err(AgentFault::io(doing))?;
     }
-    let store = SqlStore::open(&path).await?;
+    let mut store = SqlStore::open(&path).await?;
+    if documents.settings.agent.keep_undo_days > 0 {
+        match data_key(workspace).await {
+            Ok(key) => store = store.with_key(key),
+            Err(why) => tracing::error!("nothing that is written now can be undone: {why}"),
+        }
+    }
     // Nobody else works on this workspace: what a killed agent held is free.
     let broken = store.break_leases(clock.now()).await?;
     if broken > 0 {
@@ -98,6 +109,14 @@ pub async fn run(
     service.store.close().await;
     tracing::info!("the Riva CRM Agent has stopped");
     ended
+}
+
+/// The key that seals what stood there before writes. A keyring may take its time, and must not be asked from the
+/// runtime's own threads.
+async fn data_key(workspace: &Path) -> Result<DataKey, String> {
+    let workspace = workspace.to_owned();
+    let key = tokio::task::spawn_blocking(move || DataKey::of(secrets::open(&workspace)?.as_ref())).await;
+    key.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
 }
 
 /// A client that looks whether an agent lives holds the lock for an instant.

@@ -7,7 +7,7 @@ use crate::worker::{Stop, work};
 use chrono::{DateTime, TimeDelta, Utc};
 use riva_core::documents::Policy;
 use riva_core::ids::{ConnectionName, MemberId, PolicyName};
-use riva_core::ports::{ActivityStore as _, Claimed, QueueStore as _};
+use riva_core::ports::{ActivityStore as _, Claimed, DecisionStore as _, QueueStore as _};
 use riva_core::queue::MemberState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -210,7 +210,7 @@ impl Scheduler {
     }
 }
 
-/// Forgets old activity, once in an hour.
+/// Forgets old activity, and what old writes replaced, once in an hour.
 async fn prune(service: &Service, pruned: &mut Option<DateTime<Utc>>) {
     let now = service.clock.now();
     if pruned.is_some_and(|at| now - at < TimeDelta::hours(1)) {
@@ -222,5 +222,11 @@ async fn prune(service: &Service, pruned: &mut Option<DateTime<Utc>>) {
         Ok(0) => {}
         Ok(lines) => tracing::info!("{lines} old lines of activity were forgotten"),
         Err(e) => tracing::error!("old activity cannot be forgotten: {e}"),
+    }
+    let keep = TimeDelta::days(i64::from(service.documents().settings.agent.keep_undo_days));
+    match service.store.prune_images(now - keep).await {
+        Ok(0) => {}
+        Ok(images) => tracing::info!("{images} old writes can no longer be undone"),
+        Err(e) => tracing::error!("what old writes replaced cannot be forgotten: {e}"),
     }
 }

@@ -9,7 +9,7 @@ use crate::systems::{Kept, Revision};
 use chrono::{DateTime, Utc};
 use riva_api::{AgentStatus, QueueRow, Selection};
 use riva_core::documents::{Connection, Policy};
-use riva_core::ids::{ConnectionName, PolicyName};
+use riva_core::ids::{ConnectionName, MemberId, PolicyName};
 use riva_core::ports::{Clock, QueueStore as _, StoreError, Systems};
 use riva_core::queue::MemberRow;
 use riva_store::SqlStore;
@@ -185,6 +185,11 @@ impl Service {
             }
         }
         Ok(members.into_iter().map(|member| QueueRow { shown: member.shown(now), member }).collect())
+    }
+
+    /// A member by its number.
+    pub async fn member(&self, id: MemberId) -> Result<Option<MemberRow>, StoreError> {
+        Ok(self.store.members().await?.into_iter().find(|member| member.id == id))
     }
 
     /// Sync now. Whoever asks may probe a connection that was given up for a while.

@@ -16,11 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-const ANN: &str = "ann@example.com";
+pub(crate) const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
 
 /// A workspace with two connections, one policy of these users, and a licence for so many.
-fn workspace(users: &[&str], counts: u32) -> tempfile::TempDir {
+pub(crate) fn workspace(users: &[&str], counts: u32) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -42,7 +42,7 @@ fn workspace(users: &[&str], counts: u32) -> tempfile::TempDir {
     folder
 }
 
-fn policy(users: &[&str]) -> String {
+pub(crate) fn policy(users: &[&str]) -> String {
     let mut text = "enabled = true\nmail = \"mail\"\ncrm = \"crm\"\n\n[modules.contacts]\n".to_owned();
     for (n, user) in users.iter().enumerate() {
         let added = format!("{{ at = \"2026-01-01T00:00:{n:02}Z\", by = \"t\" }}");
@@ -60,15 +60,15 @@ fn license(counts: u32) -> String {
 }
 
 /// An agent that runs in this process.
-struct Running {
+pub(crate) struct Running {
     workspace: PathBuf,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), AgentFault>>,
-    client: AgentClient,
+    pub client: AgentClient,
 }
 
 impl Running {
-    async fn start(workspace: &Path, fakes: &Fakes) -> Self {
+    pub async fn start(workspace: &Path, fakes: &Fakes) -> Self {
         let shutdown = CancellationToken::new();
         let (folder, systems, stop) = (workspace.to_owned(), Arc::new(fakes.clone()), shutdown.clone());
         let task = tokio::spawn(async move { run(&folder, systems, Arc::new(SystemClock), stop).await });
@@ -78,16 +78,16 @@ impl Running {
         running
     }
 
-    async fn row(&self, user: &str) -> QueueRow {
+    pub async fn row(&self, user: &str) -> QueueRow {
         let queue = self.client.queue().await.unwrap();
         queue.into_iter().find(|r| r.member.address.as_str() == user).unwrap()
     }
 
-    async fn is(&self, user: &str, kind: StateKind) {
+    pub async fn is(&self, user: &str, kind: StateKind) {
         until(&format!("{user} is {kind:?}"), async || self.row(user).await.shown.kind == kind).await;
     }
 
-    async fn initial_done(&self, user: &str) {
+    pub async fn initial_done(&self, user: &str) {
         let done = async || self.row(user).await.member.state.initial_done_at.is_some();
         until(&format!("the initial sync of {user} is done"), done).await;
     }
@@ -98,14 +98,14 @@ impl Running {
         lines.into_iter().map(|l| (l.level, l.text)).collect()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.client.stop().await.unwrap();
         self.task.await.unwrap().unwrap();
     }
 }
 
 /// Waits for a condition; fails with its name after half a minute.
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition().await {
         assert!(Instant::now() < deadline, "waited in vain until {what}");

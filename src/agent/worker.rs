@@ -13,7 +13,7 @@ use riva_core::ports::{Claimed, Endpoint, QueueStore as _, SilentWriter, StoreEr
 use riva_core::queue::{MemberRow, MemberSpec, MemberState, ModuleCounts};
 use riva_core::rows::Side;
 use riva_sync::{
-    CycleContext, CycleFault, CycleOutcome, FeedContext, RandomIds, StopSignal, run_cycle, run_feed,
+    CycleContext, CycleFault, CycleOutcome, FeedContext, RandomIds, Record, StopSignal, run_cycle, run_feed,
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,8 @@ struct Cycle<'a> {
     service: &'a Service,
     member: &'a MemberRow,
     fence: i64,
+    /// Of this cycle in the member's activity.
+    number: u64,
     stop: &'a Stop,
     begun: DateTime<Utc>,
     /// Documents and secrets of mail connection and CRM, when it began.
@@ -120,7 +122,8 @@ async fn cycle(
         return Ok(Next::at(begun + interval(&policy)));
     }
     let revisions = [&mail, &crm].map(|c| Revision::of(&service.workspace, &c.name));
-    let cycle = Cycle { service, member, fence, stop, begun, revisions, recorder };
+    let number = state.cycle;
+    let cycle = Cycle { service, member, fence, number, stop, begun, revisions, recorder };
     cycle.run(&policy, &mail, &crm, state).await
 }
 
@@ -271,6 +274,11 @@ impl Cycle<'_> {
             ids: &RandomIds,
             events: &self.recorder,
             stop: self.stop,
+            record: Record {
+                cycle: self.number,
+                before: self.service.documents().settings.agent.keep_undo_days > 0,
+                deeds: None,
+            },
         };
         run_cycle(&context).await
     }

@@ -1,10 +1,15 @@
 //! Asks the agent of a workspace.
 
 use crate::agent_file::{API_VERSION, Address, AgentFile, AgentLock};
-use crate::{Accept, Agent, AgentError, AgentStatus, QueueRow, Refusal, Selection, Woken, process};
+use crate::{
+    Accept, Agent, AgentError, AgentStatus, Decide, ExplainQuery, GiveOrder, HoldsQuery, OrderQuery,
+    PreviewOf, PreviewUndo, QueueRow, Refusal, Selection, Woken, process,
+};
 use async_trait::async_trait;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::history::{Explanation, OrderRow, Preview, UndoLine, UndoSpan};
+use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, MemberId};
 use riva_core::not_synced::NotSynced;
 use secrecy::ExposeSecret as _;
@@ -12,6 +17,9 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// For questions that are answered only after both sides were read.
+const LONG: Duration = Duration::from_mins(15);
 
 /// The agent of a workspace, whether it runs or not.
 pub fn connect(workspace: &Path) -> Arc<dyn Agent> {
@@ -113,6 +121,43 @@ impl AgentClient {
         let what = Accept { connection: connection.clone() };
         let woken: Woken = send(self.ask(Method::POST, "/v1/accept")?.json(&what)).await?;
         Ok(woken.woken)
+    }
+
+    /// Holds, with every item by name.
+    pub async fn holds(&self, query: &HoldsQuery) -> Result<Vec<HoldRow>, AgentError> {
+        send(self.ask(Method::GET, "/v1/holds")?.query(query)).await
+    }
+
+    /// Decides about a hold; the engine carries it out at once.
+    pub async fn decide(&self, what: &Decide) -> Result<HoldRow, AgentError> {
+        send(self.ask(Method::POST, "/v1/decide")?.json(what)).await
+    }
+
+    /// Gives the engine an order; it is carried out in the member's next cycle, which is due at once.
+    pub async fn order(&self, what: &GiveOrder) -> Result<OrderRow, AgentError> {
+        send(self.ask(Method::POST, "/v1/order")?.json(what)).await
+    }
+
+    /// An order, with what came of it.
+    pub async fn order_of(&self, number: i64) -> Result<OrderRow, AgentError> {
+        send(self.ask(Method::GET, "/v1/order")?.query(&OrderQuery { number })).await
+    }
+
+    /// The story of the pairs that somebody may mean.
+    pub async fn explain(&self, query: &ExplainQuery) -> Result<Vec<Explanation>, AgentError> {
+        send(self.ask(Method::GET, "/v1/explain")?.query(query)).await
+    }
+
+    /// What the next cycle of a member would do. Both sides are read for it: it takes as long as a cycle.
+    pub async fn preview(&self, member: MemberId) -> Result<Preview, AgentError> {
+        let request = self.ask(Method::POST, "/v1/preview")?.json(&PreviewOf { member });
+        send(request.timeout(LONG)).await
+    }
+
+    /// What an undo would do.
+    pub async fn preview_undo(&self, member: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, AgentError> {
+        let request = self.ask(Method::POST, "/v1/preview-undo")?.json(&PreviewUndo { member, span });
+        send(request.timeout(LONG)).await
     }
 
     /// Reads the documents anew without a restart.

@@ -14,6 +14,8 @@ pub use process::DETACHED;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::history::{Order, UndoSpan};
+use riva_core::holds::Decision;
 use riva_core::ids::{ConnectionName, EmailAddress, MemberId, PolicyName};
 use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, ShownState};
@@ -79,6 +81,73 @@ pub struct Accept {
 pub struct Woken {
     /// So many.
     pub woken: usize,
+}
+
+/// Which holds are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldsQuery {
+    /// Whose; everybody's without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<MemberId>,
+    /// Closed ones too.
+    #[serde(default)]
+    pub closed: bool,
+}
+
+/// A decision about a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decide {
+    /// The hold's number.
+    pub number: i64,
+    /// What.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// By whom (`user@computer`).
+    pub by: String,
+}
+
+/// An order to the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GiveOrder {
+    /// For whom.
+    pub member: MemberId,
+    /// What.
+    #[serde(flatten)]
+    pub order: Order,
+    /// By whom (`user@computer`).
+    pub by: String,
+}
+
+/// Which order is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderQuery {
+    /// Its number.
+    pub number: i64,
+}
+
+/// Whose preview is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewOf {
+    /// The member.
+    pub member: MemberId,
+}
+
+/// Of which writes an undo is previewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewUndo {
+    /// Whose.
+    pub member: MemberId,
+    /// Which.
+    pub span: UndoSpan,
+}
+
+/// Which item is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainQuery {
+    /// Whose.
+    pub member: MemberId,
+    /// A pair's id, an item's id on either side, or a part of its title.
+    pub item: String,
 }
 
 /// Why the agent did not answer.

@@ -8,6 +8,7 @@ mod check;
 mod connection;
 mod demo;
 mod desk;
+mod explain;
 mod holds;
 mod init;
 mod journey;
@@ -15,11 +16,14 @@ mod license;
 mod manager;
 mod output;
 mod policy;
+mod preview;
 mod queue;
+mod retry;
 mod sandbox;
 mod secret_input;
 mod sync;
 mod tenant;
+mod undo;
 mod verdict;
 
 use clap::{Parser, Subcommand};
@@ -68,8 +72,14 @@ enum Verb {
     Queue(queue::Queue),
     /// The Monitor Activity of a user.
     Activity(activity::Activity),
-    /// The items of a user that are not kept in step, each with the reason.
+    /// What waits for an administrator, by name; and, of a user, everything that is not kept in step.
     Holds(holds::Holds),
+    /// Try items that failed again at once.
+    Retry(retry::Retry),
+    /// The story of an item: what was seen where and when, which rule acted, what was written.
+    Explain(explain::Explain),
+    /// Take back what was written for a user: previewed first, restored as far as nobody has touched it since.
+    Undo(undo::Undo),
     /// Sync users now.
     Sync(sync::Sync),
     /// Local Exchange and Salesforce servers, to try things without a tenant.
@@ -115,6 +125,9 @@ fn start(cli: Cli) -> Result<Verdict, Failure> {
         Some(Verb::Queue(verb)) => verb.run(&desk),
         Some(Verb::Activity(verb)) => verb.run(&desk),
         Some(Verb::Holds(verb)) => verb.run(&desk),
+        Some(Verb::Retry(verb)) => verb.run(&desk),
+        Some(Verb::Explain(verb)) => verb.run(&desk),
+        Some(Verb::Undo(verb)) => verb.run(&desk),
         Some(Verb::Sync(verb)) => verb.run(&desk),
         Some(Verb::Sandbox(verb)) => verb.run(&desk),
         Some(Verb::Check(verb)) => verb.run(&desk),

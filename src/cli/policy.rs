@@ -89,6 +89,15 @@ pub enum PolicyVerb {
         #[arg(long)]
         restart: bool,
     },
+    /// What the next cycle would do: every create, update, delete, link and hold, with the rule that decides and old and
+    /// new values. Nothing is written. The policy may be disabled; the agent must run.
+    Preview {
+        /// The policy's name.
+        name: String,
+        /// One user alone.
+        #[arg(long)]
+        user: Option<String>,
+    },
     /// Licensing Details: counts of both systems, and who holds them.
     License {
         /// The policy's name.
@@ -187,6 +196,7 @@ impl PolicyVerb {
                 done(desk, &policy.name, &format!("{} removed", users.join(", ")));
                 super::agent::after_a_change(desk, restart)
             }
+            Self::Preview { name, user } => super::preview::run(desk, &name.into(), user.as_deref()),
             Self::License { name } => license(desk, &admin, &name.into()),
         }
     }

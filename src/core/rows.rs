@@ -1,6 +1,8 @@
 //! What the engine remembers between cycles: observations, pairs, intents, holds. Hashes of fields, never their
 //! text.
 
+use crate::history::{ImageRow, OrderRow};
+use crate::holds::HoldRow;
 use crate::ids::{ConnectionName, Cursor, Marker, MemberId, PairId, RemoteId, Version};
 use crate::item::{Field, Module};
 use chrono::{DateTime, Utc};
@@ -76,6 +78,18 @@ pub enum Presence {
     OutOfScope,
 }
 
+impl Presence {
+    /// As a person calls it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Present => "there",
+            Self::Deleted => "deleted",
+            Self::Missing => "missing in the last listing",
+            Self::OutOfScope => "out of this user's sight",
+        }
+    }
+}
+
 /// A remote item as last observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemRow {
@@ -128,6 +142,10 @@ pub enum PairState {
 }
 
 impl PairState {
+    /// All states.
+    pub const ALL: [Self; 5] =
+        [Self::Linked, Self::Held, Self::Quarantined, Self::Detached, Self::Tombstoned];
+
     /// As a word in a database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -316,10 +334,13 @@ pub struct JournalRow {
     pub rule: String,
     /// What follows for a person to read; no content of items beyond their title.
     pub text: String,
+    /// What the sides showed when it was decided: versions and names of changed fields; empty where nothing was read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seen: String,
 }
 
 /// Changes to the engine's rows that belong together: all of them are stored, or none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
     /// Pairs to insert or replace.
     pub pairs: Vec<PairRow>,
@@ -334,6 +355,12 @@ pub struct Commit {
     pub settled: Vec<PairId>,
     /// What to write into the journal.
     pub journal: Vec<JournalRow>,
+    /// Holds to open, or to close (`closed`). One that is opened again starts without a decision.
+    pub holds: Vec<HoldRow>,
+    /// What stood there before writes, to insert or replace by id.
+    pub images: Vec<ImageRow>,
+    /// Orders that were carried out.
+    pub orders: Vec<OrderRow>,
 }
 
 impl Commit {

@@ -2,9 +2,10 @@
 
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
 use crate::codes::{Code as _, id_key, match_bytes, millis, pair_bytes};
-use crate::hashes;
+use crate::images::Sealed;
 use crate::lists;
 use crate::queue::still_held;
+use crate::{decisions, hashes, images};
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
@@ -17,6 +18,7 @@ pub(crate) async fn commit(
     member: MemberId,
     fence: i64,
     changes: &Commit,
+    images: &[Sealed],
 ) -> Result<(), StoreError> {
     still_held(connection, member, fence).await?;
     only_of(member, changes)?;
@@ -46,6 +48,9 @@ pub(crate) async fn commit(
     for lines in changes.journal.chunks(ROWS_A_STATEMENT) {
         put_journal(connection, lines).await?;
     }
+    decisions::put_holds(connection, &changes.holds).await?;
+    decisions::put_orders(connection, &changes.orders).await?;
+    images::put(connection, images).await?;
     Ok(())
 }
 
@@ -56,7 +61,18 @@ fn only_of(member: MemberId, changes: &Commit) -> Result<(), StoreError> {
     let forgotten = changes.forget_items.iter().map(|(m, ..)| *m);
     let intents = changes.intents.iter().map(|r| r.member);
     let journal = changes.journal.iter().map(|r| r.member);
-    match pairs.chain(items).chain(forgotten).chain(intents).chain(journal).find(|m| *m != member) {
+    let holds = changes.holds.iter().map(|r| r.member);
+    let images = changes.images.iter().map(|r| r.member);
+    let orders = changes.orders.iter().map(|r| r.member);
+    let beside = holds.chain(images).chain(orders);
+    match pairs
+        .chain(items)
+        .chain(forgotten)
+        .chain(intents)
+        .chain(journal)
+        .chain(beside)
+        .find(|m| *m != member)
+    {
         Some(other) => Err(broken(format_args!("changes of {other} were to be stored as those of {member}"))),
         None => Ok(()),
     }
@@ -228,7 +244,7 @@ async fn put_intents(connection: &mut Connection, intents: &[&IntentRow]) -> Res
 }
 
 async fn put_journal(connection: &mut Connection, lines: &[JournalRow]) -> Result<(), StoreError> {
-    let mut insert = Builder::new("INSERT INTO journal (member, module, pair, at, deed, rule, text) ");
+    let mut insert = Builder::new("INSERT INTO journal (member, module, pair, at, deed, rule, text, seen) ");
     insert.push_values(lines, |mut row, line| {
         row.push_bind(line.member.0)
             .push_bind(line.module.code())
@@ -236,7 +252,8 @@ async fn put_journal(connection: &mut Connection, lines: &[JournalRow]) -> Resul
             .push_bind(millis(line.at))
             .push_bind(line.deed.clone())
             .push_bind(line.rule.clone())
-            .push_bind(line.text.clone());
+            .push_bind(line.text.clone())
+            .push_bind(line.seen.clone());
     });
     insert.build().execute(connection).await.map(drop).map_err(broken)
 }

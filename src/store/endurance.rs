@@ -110,6 +110,7 @@ fn intent(member: MemberId, n: u64) -> Commit {
         deed: "create crm".into(),
         rule: "15".into(),
         text: n.to_string(),
+        seen: String::new(),
     };
     Commit { intents: vec![intent], journal: vec![line], ..Commit::default() }
 }

@@ -8,19 +8,24 @@
 //! its `Any`: that one cannot set a connection's journal mode or durability, copies every row into values of its own,
 //! and knows fewer types. Another database is another [`base`] and another schema folder.
 //!
-//! No secret is ever in here, and of the customers' content only keyed hashes and the titles in journal and activity.
+//! No secret is ever in here. Of the customers' content there are keyed hashes, the titles in journal, holds and activity
+//! and, if undo is switched on, what stood there before our writes: sealed with a key that is kept among the secrets.
 
 mod activity;
 mod base;
 mod codes;
 mod commit;
+mod decisions;
 mod hashes;
+mod images;
 mod ingest;
 mod lists;
 mod queue;
 mod sync;
 mod writer;
 
+#[cfg(test)]
+mod decision_tests;
 #[cfg(test)]
 mod endurance;
 #[cfg(test)]
@@ -30,6 +35,7 @@ mod tests;
 
 use base::{Connection, Pool, broken};
 use riva_core::ports::StoreError;
+use riva_core::secrets::DataKey;
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -45,6 +51,8 @@ use writer::Writer;
 pub struct SqlStore {
     reads: Pool,
     writer: Writer,
+    /// Seals what stood there before writes; without it, none of that is kept.
+    key: Option<DataKey>,
 }
 
 /// What a piece of writing returns: a future that borrows the writing connection.
@@ -75,7 +83,14 @@ impl SqlStore {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(at)?;
-        Ok(Self { reads, writer: Writer::start(connection) })
+        Ok(Self { reads, writer: Writer::start(connection), key: None })
+    }
+
+    /// The same, with a key to keep what stood there before writes.
+    #[must_use]
+    pub fn with_key(mut self, key: DataKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// Waits for what is being written and closes the files. Later calls fail.
@@ -103,6 +118,7 @@ async fn migrate(connection: &mut Connection) -> Result<(), sqlx::migrate::Migra
     let steps = vec![
         step(1, "start", include_str!("schema/0001_start.sql")),
         step(2, "statistics", include_str!("schema/0002_statistics.sql")),
+        step(3, "decisions", include_str!("schema/0003_decisions.sql")),
     ];
     // `run` says the same for any kind of connection, and makes a future that cannot go from thread to thread.
     Migrator::with_migrations(steps).run_direct(None, connection, false).await

@@ -89,5 +89,6 @@ pub(crate) fn journal(row: &Row) -> Result<JournalRow, StoreError> {
         deed: get(row, "deed")?,
         rule: get(row, "rule")?,
         text: get(row, "text")?,
+        seen: get(row, "seen")?,
     })
 }

@@ -2,9 +2,11 @@
 
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, Row, broken};
 use crate::codes::{Code as _, after_pair, bits, id_key, millis, pair_bytes, pair_id, scope};
-use crate::{SqlStore, commit, ingest, lists};
+use crate::{SqlStore, commit, images, ingest, lists};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use riva_core::history::{ImageRow, OrderRow, UndoSpan};
+use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, StoreError, SyncStore};
@@ -119,8 +121,12 @@ impl SyncStore for SqlStore {
 
     async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError> {
         let changes = changes.clone();
+        let images = match &self.key {
+            Some(key) => images::seal(key, &changes.images)?,
+            None => Vec::new(),
+        };
         self.write(move |connection| {
-            Box::pin(async move { commit::commit(connection, member, fence, &changes).await })
+            Box::pin(async move { commit::commit(connection, member, fence, &changes, &images).await })
         })
         .await
     }
@@ -356,6 +362,19 @@ impl SyncStore for SqlStore {
         self.write(move |connection| Box::pin(claim_key(connection, name, kind, key, pair, member))).await
     }
 
+    async fn claimed(
+        &self,
+        connection: &ConnectionName,
+        kind: &str,
+        key: u64,
+    ) -> Result<Option<(PairId, MemberId)>, StoreError> {
+        let holder = "SELECT pair, member FROM claim_key WHERE connection = $1 AND kind = $2 AND key = $3";
+        let holder = sqlx::query(holder).bind(connection.as_str()).bind(kind).bind(bits(key));
+        let Some(row) = holder.fetch_optional(&self.reads).await.map_err(broken)? else { return Ok(None) };
+        let pair = pair_id(row.try_get(0).map_err(broken)?)?;
+        Ok(Some((pair, MemberId(row.try_get(1).map_err(broken)?))))
+    }
+
     async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
         let name = connection.as_str().to_owned();
         self.write(move |connection| {
@@ -387,10 +406,21 @@ impl SyncStore for SqlStore {
     }
 
     async fn journal(&self, pair: PairId) -> Result<Vec<JournalRow>, StoreError> {
-        let lines =
-            "SELECT member, module, pair, at, deed, rule, text FROM journal WHERE pair = $1 ORDER BY id";
+        let lines = "SELECT member, module, pair, at, deed, rule, text, seen FROM journal WHERE pair = $1 ORDER BY id";
         let lines = sqlx::query(lines).bind(pair_bytes(pair)).fetch_all(&self.reads).await;
         lines.map_err(broken)?.iter().map(lists::journal).collect()
+    }
+
+    async fn open_holds(&self, member: MemberId) -> Result<Vec<HoldRow>, StoreError> {
+        self.open_holds_of(member).await
+    }
+
+    async fn open_orders(&self, member: MemberId) -> Result<Vec<OrderRow>, StoreError> {
+        self.open_orders_of(member).await
+    }
+
+    async fn images(&self, member: MemberId, span: UndoSpan) -> Result<Vec<ImageRow>, StoreError> {
+        self.images_of(member, span).await
     }
 }
 

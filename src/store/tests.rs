@@ -16,9 +16,9 @@ use riva_core::rows::{
 };
 use uuid::Uuid;
 
-const MODULE: Module = Module::Contacts;
+pub(crate) const MODULE: Module = Module::Contacts;
 
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
 
@@ -34,7 +34,7 @@ async fn store() -> (tempfile::TempDir, SqlStore) {
 }
 
 /// A store with one member, claimed.
-async fn held() -> (tempfile::TempDir, SqlStore, MemberId, i64) {
+pub(crate) async fn held() -> (tempfile::TempDir, SqlStore, MemberId, i64) {
     let (folder, store) = store().await;
     store.set_members(&[spec("p", "ann@example.com")], at(0)).await.unwrap();
     let claimed = QueueStore::claim(&store, "me", at(0), at(90), 1).await.unwrap();
@@ -46,7 +46,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn pair_id(n: u8) -> PairId {
+pub(crate) fn pair_id(n: u8) -> PairId {
     PairId(Uuid::from_bytes([n; 16]))
 }
 
@@ -177,6 +177,7 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         at: at(1),
         deed: "link".into(),
         rule: "15".into(),
+        seen: format!("mailbox: version {text}"),
         text,
     });
     (
@@ -194,6 +195,7 @@ fn a_commit() -> impl Strategy<Value = Commit> {
             intents,
             settled,
             journal,
+            ..Commit::default()
         })
 }
 

@@ -1,9 +1,11 @@
 //! What the engine is given, and what it gives back.
 
+use crate::deeds;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{EventSink, Level, SyncEvent};
 use riva_core::documents::Policy;
 use riva_core::fault::{CallError, Fault};
+use riva_core::history::DeedSink;
 use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
 use riva_core::item::Module;
 use riva_core::ports::{Clock, CrmSystem, SilentWriter, StoreError, SyncStore, Window};
@@ -57,6 +59,19 @@ pub struct CycleContext<'a> {
     pub events: &'a dyn EventSink,
     /// Whether to end.
     pub stop: &'a dyn StopSignal,
+    /// What is written down beyond the rows.
+    pub record: Record<'a>,
+}
+
+/// What a cycle writes down beyond the engine's rows.
+#[derive(Clone, Copy, Default)]
+pub struct Record<'a> {
+    /// The number of this cycle in the member's activity log.
+    pub cycle: u64,
+    /// Whether to keep what stood there before each write, so that it can be undone.
+    pub before: bool,
+    /// Who hears of everything that is done, before it is.
+    pub deeds: Option<&'a dyn DeedSink>,
 }
 
 impl CycleContext<'_> {
@@ -83,6 +98,9 @@ impl CycleContext<'_> {
     pub(crate) async fn commit(&self, changes: &Commit) -> Result<(), CycleFault> {
         for gone in changes.pairs.iter().filter(|p| p.state == PairState::Tombstoned) {
             self.store.unclaim(&self.member.crm, gone.id).await?;
+        }
+        if let Some(sink) = self.record.deeds {
+            deeds::of_commit(changes, sink);
         }
         Ok(self.store.commit(self.member.id, self.fence, changes).await?)
     }

@@ -3,6 +3,7 @@
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
 use crate::hash::FieldHasher;
 use crate::module_cycle::ModuleCycle;
+use crate::orders;
 use crate::plan::{BothCaps, ModuleRules};
 use crate::recover::recover;
 use riva_core::activity::Level;
@@ -26,6 +27,7 @@ async fn cycle(ctx: &CycleContext<'_>, outcome: &mut CycleOutcome) -> Result<(),
     })
     .await?;
     outcome.again_at = recovered.again_at;
+    orders::carry_out(ctx, hasher).await?;
     for module in ctx.policy.modules.enabled() {
         let mut counts = ModuleCounts::default();
         let result = run_module(ctx, module, hasher, &mut counts, outcome).await;
@@ -57,6 +59,7 @@ async fn run_module(
         return Ok(());
     };
     let caps = BothCaps { mail, crm };
+    orders::retry_after_a_change_of_policy(ctx, hasher, module, rules).await?;
     ModuleCycle::new(ctx, module, hasher, caps, rules).run(counts, outcome).await
 }
 

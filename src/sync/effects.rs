@@ -4,13 +4,17 @@
 //! found again; nothing else is written to a pair whose last write is in doubt.
 
 use crate::context::{CycleContext, CycleFault};
+use crate::deeds;
 use crate::hash::FieldHasher;
+use crate::holds;
 use crate::journal;
 use crate::loops;
 use crate::plan::{BothCaps, differs};
 use crate::work::{Fate, Read, Work, Write};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use riva_core::fault::{CallError, ItemError};
+use riva_core::history::ImageRow;
+use riva_core::holds::HoldKind;
 use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Item, Module};
 use riva_core::ports::{Draft, Fetched, Patch, RemoteRef, Removal, Written};
@@ -105,8 +109,15 @@ impl Effects<'_, '_> {
                 origin: origin_of(write, work.read(side.other()), &self.hasher),
                 in_doubt: false,
                 at: now,
-                believe_after: Some(now + chrono::Duration::seconds(cool_down)),
+                believe_after: Some(now + Duration::seconds(cool_down)),
             });
+            if let Some(sink) = self.ctx.record.deeds
+                && let Some(deed) = deeds::of_write(work)
+            {
+                sink.deed(deed);
+            }
+            work.image = self.ctx.record.before.then(|| self.image(side, kind, work, now)).flatten();
+            commit.images.extend(work.image.clone());
             // A create needs its pair to be known before it is sent; the origin's row already points at it.
             commit.pairs.push(work.pair.clone());
             if kind == IntentKind::Create {
@@ -115,6 +126,26 @@ impl Effects<'_, '_> {
             }
         }
         self.ctx.commit(&commit).await
+    }
+
+    /// What stands there before a write, so that it can be taken back.
+    fn image(&self, side: Side, kind: IntentKind, work: &Work, at: DateTime<Utc>) -> Option<ImageRow> {
+        let write = work.writes.first()?;
+        Some(ImageRow {
+            id: self.ctx.ids.next(),
+            member: work.pair.member,
+            module: self.module,
+            pair: work.pair.id,
+            side,
+            cycle: self.ctx.record.cycle,
+            at,
+            kind,
+            title: work.title.clone(),
+            before: deeds::before(write),
+            sends: write.sends(&self.hasher),
+            left: None,
+            undone: false,
+        })
     }
 
     async fn call(
@@ -275,17 +306,20 @@ impl Effects<'_, '_> {
         let sends = write.sends(&self.hasher);
         let member = work.pair.member;
         let (verb, title) = (kind.as_str(), work.title.clone());
-        let text = format!("{verb}d in the {}: {title}", side.title());
-        commit.journal.push(journal::line(
-            &work.pair,
-            now,
-            &format!("{verb} {}", side.as_str()),
-            &work.rule,
-            text,
-        ));
+        let fields = match &write {
+            Write::Update { set, .. } => {
+                set.keys().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
+            }
+            Write::Create { .. } | Write::Delete { .. } => String::new(),
+        };
+        let fields = if fields.is_empty() { fields } else { format!(" ({fields})") };
+        let text = format!("{verb}d in the {}: {title}{fields}", side.title());
+        commit.journal.push(journal::of_work(work, now, &format!("{verb} {}", side.as_str()), text));
         commit.settled.push(work.pair.id);
+        let image = work.image.take();
         if kind == IntentKind::Delete {
             let frees_origin = matches!(write, Write::Delete { frees_origin: true, .. });
+            commit.images.extend(image.map(|image| ImageRow { left: Some(Hashes::default()), ..image }));
             work.pair.state = PairState::Tombstoned;
             work.pair.reason = Some(if frees_origin {
                 format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
@@ -320,6 +354,14 @@ impl Effects<'_, '_> {
                 more_changed = differs(&shown, &all);
             }
         }
+        commit.images.extend(image.map(|image| {
+            let mut left = Hashes::default();
+            match kind {
+                IntentKind::Create => left = shown.clone(),
+                IntentKind::Update | IntentKind::Delete => adopt_fields(&mut left, &shown, &sends),
+            }
+            ImageRow { left: Some(left), ..image }
+        }));
         let (mut seen, mut sent) = match work.pair.side(side) {
             Some(old) if kind == IntentKind::Update => (old.seen.clone(), old.sent.clone()),
             _ => (Hashes::default(), Hashes::default()),
@@ -370,7 +412,9 @@ impl Effects<'_, '_> {
         work.fate = Fate::Failed;
         commit.settled.push(work.pair.id);
         let text = format!("{} in the {}: {}: {error}", kind.as_str(), side.title(), work.title);
-        commit.journal.push(journal::line(&work.pair, now, "failed", &work.rule, text.clone()));
+        commit.journal.push(journal::of_work(work, now, "failed", text.clone()));
+        // Nothing was written: there is nothing to undo.
+        commit.images.extend(work.image.take().map(|image| ImageRow { undone: true, ..image }));
         match error {
             // Read and planned again in this or the next cycle: its rows stay dirty.
             ItemError::VersionMoved | ItemError::NotNow(_) | ItemError::InDoubt(_) => {
@@ -386,20 +430,31 @@ impl Effects<'_, '_> {
                 work.pair.state = PairState::Quarantined;
                 work.pair.reason = Some(format!("Tried again: {error}."));
                 work.pair.attempts += 1;
-                work.pair.next_try = Some(retry_at(now, work.pair.attempts));
+                work.pair.next_try = retry_at(now, work.pair.attempts, false);
             }
             ItemError::WouldNotify { people } => {
+                let reason = format!("Writing it would send mail to {people} people; nothing was written.");
+                let kind = HoldKind::WouldNotify;
+                commit.holds.push(holds::of_pair(kind, &work.pair, &work.title, &reason, Vec::new(), now));
                 work.pair.state = PairState::Held;
-                work.pair.reason =
-                    Some(format!("Writing it would send mail to {people} people; nothing was written."));
+                work.pair.reason = Some(reason);
                 clean(work, commit);
             }
             ItemError::Invalid { .. } | ItemError::Forbidden { .. } => {
+                // A user has changed it since it last failed: it starts anew.
+                let attempts = if changed(work) { 1 } else { work.pair.attempts + 1 };
+                let next = retry_at(now, attempts, historic(work, now));
+                let reason = format!("Could not be {}d in the {}: {error}.", kind.as_str(), side.title());
+                let given_up = match next {
+                    Some(_) => String::new(),
+                    None => format!(
+                        " It failed {attempts} times and is not tried again until it changes; `riva retry` tries at once."
+                    ),
+                };
                 work.pair.state = PairState::Quarantined;
-                work.pair.reason =
-                    Some(format!("Could not be {}d in the {}: {error}.", kind.as_str(), side.title()));
-                work.pair.attempts += 1;
-                work.pair.next_try = Some(retry_at(now, work.pair.attempts));
+                work.pair.reason = Some(format!("{reason}{given_up}"));
+                work.pair.attempts = attempts;
+                work.pair.next_try = next;
                 clean(work, commit);
                 self.ctx.line(
                     riva_core::activity::Level::Error,
@@ -534,7 +589,52 @@ pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
     into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
 }
 
-/// The retry ladder: the next three cycles, then every hour.
-pub(crate) fn retry_at(now: DateTime<Utc>, attempts: u32) -> DateTime<Utc> {
-    if attempts <= 3 { now + chrono::Duration::seconds(30) } else { now + chrono::Duration::hours(1) }
+/// Tries in the cycles that follow at once.
+const AT_ONCE: u32 = 3;
+/// Tries in all after the first, of an item and of an appointment that is long over.
+const MOST: (u32, u32) = (50, 5);
+/// An appointment that ended so long ago is history.
+const HISTORIC: Duration = Duration::days(30);
+
+/// The retry ladder: the next three cycles, then every hour; `None`: not any more.
+pub(crate) fn retry_at(now: DateTime<Utc>, attempts: u32, historic: bool) -> Option<DateTime<Utc>> {
+    let most = if historic { MOST.1 } else { MOST.0 };
+    let wait = if attempts <= AT_ONCE { Duration::seconds(30) } else { Duration::hours(1) };
+    (attempts <= most).then(|| now + wait)
+}
+
+/// Whether something new was seen of either side before this write was planned.
+fn changed(work: &Work) -> bool {
+    let rows = [&work.mail, &work.crm].into_iter().flatten().filter_map(|read| read.row.as_ref());
+    rows.into_iter().any(|row| row.dirty)
+}
+
+/// Whether it is an appointment that is long over.
+fn historic(work: &Work, now: DateTime<Utc>) -> bool {
+    let item = work.writes.first().and_then(|write| match write {
+        Write::Create { item, .. } => Some(item),
+        Write::Update { base, .. } => Some(base),
+        Write::Delete { base, .. } => base.as_ref(),
+    });
+    // A series goes on after its first occurrence.
+    let when = item.filter(|item| !item.is_recurring()).and_then(Item::when);
+    when.is_some_and(|when| when.utc().1 < now - HISTORIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_ends() {
+        let now = DateTime::UNIX_EPOCH;
+        let waits = |historic: bool| {
+            let tries = (1..100).map_while(move |n| Some((retry_at(now, n, historic)? - now).num_minutes()));
+            tries.collect::<Vec<i64>>()
+        };
+        let all = waits(false);
+        assert_eq!((all.len(), &all[..4]), (50, &[0, 0, 0, 60][..]));
+        assert!(all[3..].iter().all(|minutes| *minutes == 60));
+        assert_eq!(waits(true), [0, 0, 0, 60, 60]);
+    }
 }

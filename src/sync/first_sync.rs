@@ -4,7 +4,7 @@
 //! read yet.
 
 use crate::context::CycleFault;
-use crate::effects::clean;
+use crate::holds;
 use crate::journal;
 use crate::matching::{self, MatchRule};
 use crate::module_cycle::{ModuleCycle, away};
@@ -16,6 +16,7 @@ use crate::twin::{Twin, twin};
 use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
+use riva_core::holds::{HoldKind, LikelyTwin};
 use riva_core::ids::{Marker, PairId, RemoteId, Version};
 use riva_core::item::{Item, Module};
 use riva_core::ports::{Claim, Fetched};
@@ -121,7 +122,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Now::Unreadable(why) => {
                 let why = format!("The {}'s item cannot be read: {why}", side.title());
                 self.cycle.line(Level::Error, why.clone());
-                self.alone(side, row, PairState::Quarantined, why, None, commit);
+                self.alone(side, row, PairState::Quarantined, &why, None, commit);
             }
             Now::Present { version, item } => {
                 let row = ItemRow { version, ..row };
@@ -132,7 +133,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 } else if item.is_recurring() {
                     let text = format!("{}: {SERIES_HELD}", item.title());
                     self.cycle.line(Level::Warning, text);
-                    self.alone(side, row, PairState::Held, SERIES_HELD.into(), Some(&item), commit);
+                    self.alone(side, row, PairState::Held, SERIES_HELD, Some(&item), commit);
                 } else if !self.ours(side, &row, marker, &item, commit).await? {
                     let keys = matching::keys(&self.cycle.hasher, &item, marker);
                     commit.items.push(ItemRow { match_keys: Some(keys), ..row });
@@ -177,7 +178,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                         side.title()
                     );
                     self.cycle.line(Level::Warning, why.clone());
-                    self.alone(side, row.clone(), PairState::Detached, why, Some(item), commit);
+                    self.alone(side, row.clone(), PairState::Detached, &why, Some(item), commit);
                     return Ok(true);
                 }
                 if let Some(gone) = self.cycle.ctx.store.item(row.member, row.module, side, &at.id).await? {
@@ -207,7 +208,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         side: Side,
         row: ItemRow,
         state: PairState,
-        why: String,
+        why: &str,
         item: Option<&Item>,
         commit: &mut Commit,
     ) {
@@ -216,9 +217,16 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let seen = item.map(|item| self.cycle.hasher.item(item)).unwrap_or_default();
         let at = PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent: Hashes::default() };
         *pair.side_mut(side) = Some(at);
-        pair.reason = Some(why.clone());
+        pair.reason = Some(why.to_owned());
         commit.items.push(ItemRow { dirty: false, pair: Some(pair.id), ..row });
-        commit.journal.push(journal::line(&pair, now, state.as_str(), "reading", why));
+        let title = item.map_or_else(|| "(an item that cannot be read)".to_owned(), Item::title);
+        let text = format!("{title}: {why}");
+        commit.journal.push(journal::line(&pair, now, state.as_str(), "reading", text));
+        if state == PairState::Held {
+            let kind = HoldKind::NotExpressible;
+            commit.holds.push(holds::of_pair(kind, &pair, &title, why, Vec::new(), now));
+            self.cycle.held = true;
+        }
         commit.pairs.push(pair);
     }
 
@@ -313,11 +321,18 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 Twin::One(id, rule) => {
                     taken.insert(id.clone());
                     if let Some(fetched) = twins.remove(&id) {
+                        let rule = format!("match by {}", rule.title(module));
                         self.link(candidate, id, fetched, rule, &mut works, &mut commit).await?;
                     }
                 }
-                Twin::Several(n, rule) => self.possible_duplicate(candidate, n, rule, &mut commit),
-                Twin::None => self.make(candidate, &mut works, &mut commit).await?,
+                Twin::Several(found, n, rule) => {
+                    let likely = found.into_iter().filter_map(|id| likely(&twins, id)).collect();
+                    self.possible_duplicate(candidate, likely, n, rule, &mut commit);
+                }
+                Twin::None => {
+                    let row = journal::row(if side == Side::Mail { 15 } else { 16 });
+                    self.make(candidate, &row, &mut works, &mut commit).await?;
+                }
             }
         }
         self.cycle.store(&commit).await?;
@@ -350,12 +365,13 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         Ok(())
     }
 
-    async fn link(
+    /// Makes a candidate and an item of the other side one pair.
+    pub async fn link(
         &mut self,
         candidate: Candidate,
         id: RemoteId,
         fetched: Fetched,
-        rule: MatchRule,
+        rule: String,
         works: &mut Vec<Work>,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
@@ -417,19 +433,15 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             self.cycle.caps,
             self.cycle.rules,
         );
-        let mut work = reading.work(pair, format!("match by {}", rule.title(module)), &self.cycle.hasher);
+        let mut work = reading.work(pair, rule, &self.cycle.hasher);
         let at = self.cycle.ctx.clock.now();
-        commit.journal.push(journal::line(&work.pair, at, "link", &work.rule, work.title.clone()));
+        commit.journal.push(journal::of_work(&work, at, "link", work.title.clone()));
         match plan.deed {
             Deed::Merge(merged) => {
                 work.writes = reading.updates(&merged);
             }
-            Deed::Become(state, reason) => {
-                work.pair.state = state;
-                work.pair.reason = Some(reason.clone());
-                clean(&work, commit);
-                commit.pairs.push(work.pair.clone());
-                self.cycle.line(Level::Warning, format!("{}: {reason}", work.title));
+            Deed::Become(..) | Deed::Hold(..) => {
+                self.cycle.take_up(plan, work, &reading, works, &mut Vec::new(), commit);
                 return Ok(());
             }
             _ => {}
@@ -454,22 +466,39 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         Ok(())
     }
 
-    fn possible_duplicate(&mut self, candidate: Candidate, n: usize, rule: MatchRule, commit: &mut Commit) {
+    fn possible_duplicate(
+        &mut self,
+        candidate: Candidate,
+        likely: Vec<LikelyTwin>,
+        n: usize,
+        rule: MatchRule,
+        commit: &mut Commit,
+    ) {
         let title = candidate.item.title();
         let why = format!(
             "Possible duplicate: {n} items share its {}; it is neither linked nor made again until somebody decides.",
             rule.title(self.cycle.module)
         );
-        self.cycle.line(Level::Warning, format!("{title}: {why}"));
-        self.settle(candidate, PairState::Held, why, commit);
+        let known = candidate.pair.as_ref();
+        let news = known.is_none_or(|p| p.state != PairState::Held || p.reason.as_ref() != Some(&why));
+        if news {
+            self.cycle.line(Level::Warning, format!("{title}: {why}"));
+        }
+        let pair = self.settle(candidate, PairState::Held, &why, commit);
+        if news {
+            let now = self.cycle.ctx.clock.now();
+            let kind = HoldKind::PossibleDuplicate;
+            commit.holds.push(holds::of_pair(kind, &pair, &title, &why, likely, now));
+            self.cycle.held = true;
+        }
     }
 
     /// Stores a candidate as a pair of one item that is not to be twinned now.
-    fn settle(&mut self, candidate: Candidate, state: PairState, why: String, commit: &mut Commit) {
+    fn settle(&mut self, candidate: Candidate, state: PairState, why: &str, commit: &mut Commit) -> PairRow {
         let now = self.cycle.ctx.clock.now();
         let mut pair = candidate.pair.unwrap_or_else(|| self.new_pair(state));
         pair.state = state;
-        pair.reason = Some(why.clone());
+        pair.reason = Some(why.to_owned());
         pair.next_try = None;
         let seen = self.cycle.hasher.item(&candidate.item);
         let keys = matching::keys(&self.cycle.hasher, &candidate.item, None);
@@ -481,13 +510,17 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             match_keys: Some(keys),
             ..row
         }));
-        commit.journal.push(journal::line(&pair, now, state.as_str(), "matching", why));
-        commit.pairs.push(pair);
+        let text = format!("{}: {why}", candidate.item.title());
+        commit.journal.push(journal::line(&pair, now, state.as_str(), "matching", text));
+        commit.pairs.push(pair.clone());
+        pair
     }
 
-    async fn make(
+    /// Makes a candidate on the other side, if the policy's direction allows it.
+    pub async fn make(
         &mut self,
         candidate: Candidate,
+        rule: &str,
         works: &mut Vec<Work>,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
@@ -506,7 +539,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         if let Err(field) = complete(&mut item, &candidate.item, caps.side(target)) {
             let why = format!("The {} requires {field}, which is blank here.", target.title());
             self.cycle.line(Level::Error, format!("{}: {why}", candidate.item.title()));
-            self.settle(candidate, PairState::Quarantined, why, commit);
+            self.settle(candidate, PairState::Quarantined, &why, commit);
             return Ok(());
         }
         let mut pair = candidate.pair.clone().unwrap_or_else(|| self.new_pair(PairState::Linked));
@@ -514,7 +547,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             && let Some(why) = self.made_by_another(&pair, &candidate).await?
         {
             self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
-            self.settle(candidate, PairState::Detached, why, commit);
+            self.settle(candidate, PairState::Detached, &why, commit);
             return Ok(());
         }
         pair.state = PairState::Linked;
@@ -527,15 +560,18 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             seen: hashes.clone(),
             sent: Hashes::default(),
         });
-        let read = Some(Read { version: candidate.version, hashes, row: candidate.row, more_changed: false });
+        let read = Read { version: candidate.version, hashes, row: candidate.row, more_changed: false };
+        let seen = journal::seen(candidate.side, None, &read);
+        let read = Some(read);
         let (mail, crm) = if candidate.side == Side::Mail { (read, None) } else { (None, read) };
-        let row = if target == Side::Crm { 15 } else { 16 };
         works.push(Work {
             writes: vec![Write::Create { side: target, item }],
             mail,
             crm,
-            rule: journal::row(row),
+            rule: rule.to_owned(),
             title: candidate.item.title(),
+            seen,
+            image: None,
             fate: Fate::Open,
             pair,
         });
@@ -564,5 +600,13 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 _ => "This person is in the CRM already, as another syncing user's contact.".into(),
             }),
         })
+    }
+}
+
+/// An item that may be the same thing, by name.
+fn likely(twins: &BTreeMap<RemoteId, Fetched>, id: RemoteId) -> Option<LikelyTwin> {
+    match twins.get(&id)? {
+        Fetched::Present { item, .. } => Some(LikelyTwin { title: item.title(), id }),
+        Fetched::Gone | Fetched::OutOfScope | Fetched::Unreadable { .. } => None,
     }
 }

@@ -1,6 +1,52 @@
 //! Delete Safety: too many deletions at once are held until an administrator approves them.
 
 use riva_core::documents::SafetyLimit;
+use riva_core::rows::Side;
+
+/// Below so many deletions a part in percent says nothing.
+const FEW: u64 = 10;
+
+/// What a cycle would delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Deletions {
+    /// Items of the mailbox, because they are gone in the CRM.
+    pub mail: u64,
+    /// Items of the CRM, because they are gone in the mailbox.
+    pub crm: u64,
+    /// Pairs in step before.
+    pub linked: u64,
+}
+
+impl Deletions {
+    fn all(self) -> u64 {
+        self.mail + self.crm
+    }
+
+    fn percent(self) -> u64 {
+        (self.all() * 100).checked_div(self.linked).unwrap_or(0)
+    }
+
+    /// The side on which everything is gone.
+    fn emptied(self) -> Option<Side> {
+        let all = |n: u64| n >= self.linked && self.linked >= 3;
+        match (all(self.mail), all(self.crm)) {
+            (true, _) => Some(Side::Crm),
+            (_, true) => Some(Side::Mail),
+            (false, false) => None,
+        }
+    }
+}
+
+/// Why what looks deleted may not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// There is none.
+    None,
+    /// A feed was lost in this cycle: everything was listed anew.
+    CursorLost,
+    /// A connection leads to another database than before, and an administrator has accepted that.
+    OtherDatabase,
+}
 
 /// Why deletions are held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,21 +55,29 @@ pub(crate) struct Tripped {
     pub text: String,
 }
 
-/// Checks a cycle's deletions against the limit, and for a side that looks emptied.
-pub(crate) fn check(deletions: usize, in_step: u64, limit: SafetyLimit) -> Option<Tripped> {
-    let deletions_u64 = deletions as u64;
-    let percent = (deletions_u64 * 100).checked_div(in_step).unwrap_or(0);
-    let emptied = deletions_u64 >= in_step && in_step >= 3;
-    let too_many = deletions_u64 > u64::from(limit.items);
-    let too_large_a_part = deletions > 10 && percent > u64::from(limit.percent);
-    if !(emptied || too_many || too_large_a_part) {
-        return None;
-    }
-    let why = if emptied { "; one side looks emptied" } else { "" };
+/// Checks a cycle's deletions against the limit, for a side that looks emptied, and for reasons to doubt them.
+pub(crate) fn check(deletions: Deletions, limit: SafetyLimit, doubt: Doubt) -> Option<Tripped> {
+    let (n, percent) = (deletions.all(), deletions.percent());
+    let too_many = n > u64::from(limit.items);
+    let too_large_a_part = n > FEW && percent > u64::from(limit.percent);
+    let why = match (deletions.emptied(), doubt) {
+        (_, Doubt::OtherDatabase) if n > 0 => {
+            "; a connection leads to another database than before".to_owned()
+        }
+        (Some(side), _) => format!("; the {} looks emptied", side.title()),
+        (None, Doubt::CursorLost) if n > FEW && percent > 10 => {
+            "; everything was listed anew, because the system no longer knew where the last poll ended"
+                .to_owned()
+        }
+        (None, Doubt::None | Doubt::CursorLost | Doubt::OtherDatabase) if too_many || too_large_a_part => {
+            String::new()
+        }
+        (None, Doubt::None | Doubt::CursorLost | Doubt::OtherDatabase) => return None,
+    };
     Some(Tripped {
         text: format!(
             "Delete Safety: poll result returned more deletes than allowed \
-             [{deletions} items, {percent}% / {} items, {}%]{why}; nothing was deleted, {deletions} deletions wait for approval",
+             [{n} items, {percent}% / {} items, {}%]{why}; nothing was deleted, {n} deletions wait for approval",
             limit.items, limit.percent
         ),
     })
@@ -35,17 +89,37 @@ mod tests {
 
     const LIMIT: SafetyLimit = SafetyLimit { items: 50, percent: 10 };
 
+    fn mail(n: u64, linked: u64) -> Deletions {
+        Deletions { mail: n, crm: 0, linked }
+    }
+
+    fn trips(deletions: Deletions, doubt: Doubt) -> bool {
+        check(deletions, LIMIT, doubt).is_some()
+    }
+
     #[test]
     fn a_few_deletions_pass() {
-        assert_eq!(check(0, 0, LIMIT), None);
-        assert_eq!(check(1, 2, LIMIT), None);
-        assert_eq!(check(10, 40, LIMIT), None);
+        for (n, of) in [(0, 0), (1, 2), (10, 40)] {
+            assert!(!trips(mail(n, of), Doubt::None), "{n} of {of}");
+        }
     }
 
     #[test]
     fn many_do_not() {
-        assert!(check(51, 10_000, LIMIT).is_some());
-        assert!(check(11, 100, LIMIT).is_some());
-        assert!(check(3, 3, LIMIT).is_some(), "an emptied side");
+        assert!(trips(mail(51, 10_000), Doubt::None));
+        assert!(trips(mail(11, 100), Doubt::None));
+        assert!(trips(mail(3, 3), Doubt::None), "an emptied side");
+        assert!(trips(Deletions { mail: 0, crm: 3, linked: 3 }, Doubt::None), "the other side emptied");
+        assert!(!trips(Deletions { mail: 2, crm: 1, linked: 3 }, Doubt::None), "neither is emptied");
+    }
+
+    #[test]
+    fn doubt_makes_the_limit_stricter() {
+        let wide = SafetyLimit { items: 1000, percent: 90 };
+        assert_eq!(check(mail(20, 100), wide, Doubt::None), None);
+        assert!(check(mail(20, 100), wide, Doubt::CursorLost).is_some());
+        assert_eq!(check(mail(10, 20), wide, Doubt::CursorLost), None);
+        assert!(check(mail(1, 100), wide, Doubt::OtherDatabase).is_some());
+        assert_eq!(check(mail(0, 100), wide, Doubt::OtherDatabase), None);
     }
 }

@@ -11,26 +11,35 @@
 
 mod context;
 mod cycle;
+mod decided;
+mod deeds;
 mod effects;
 mod feed;
 mod first_sync;
 mod guard;
 pub mod hash;
+mod holds;
 mod journal;
 mod loops;
 pub mod matching;
+mod memory;
 pub mod merge;
 mod module_cycle;
 mod moved;
 mod observe;
 #[cfg(test)]
 mod oracle;
+mod orders;
 pub mod plan;
+mod preview;
 pub mod project;
 mod read;
 mod recover;
+mod rehearsal;
+mod scratch;
 pub mod table;
 mod twin;
+mod undo;
 mod veil;
 mod work;
 
@@ -38,7 +47,11 @@ mod work;
 pub mod simulator;
 
 pub use context::{
-    CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, RandomIds, StopSignal,
+    CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, RandomIds, Record, StopSignal,
 };
 pub use cycle::run_cycle;
+pub use decided::{Verdict, plan_decided};
 pub use feed::run_feed;
+pub use observe::accepted_fact;
+pub use preview::preview;
+pub use undo::preview_undo;

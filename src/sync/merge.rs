@@ -60,15 +60,31 @@ impl Merged {
     }
 }
 
+/// What is done where both sides differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflicts {
+    /// By the policy.
+    pub winner: ConflictWinner,
+    /// By an administrator, for this pair: this side is right, also where the other's text is cut by it.
+    pub decided: Option<Side>,
+}
+
+impl From<ConflictWinner> for Conflicts {
+    fn from(winner: ConflictWinner) -> Self {
+        Self { winner, decided: None }
+    }
+}
+
 /// Merges a pair.
 pub fn merge(
     hasher: &FieldHasher,
     mail: Shown<'_>,
     crm: Shown<'_>,
     direction: Direction,
-    winner: ConflictWinner,
+    conflicts: impl Into<Conflicts>,
 ) -> Merged {
-    let mut merge = Merge { hasher, mail, crm, direction, winner, out: Merged::default() };
+    let Conflicts { winner, decided } = conflicts.into();
+    let mut merge = Merge { hasher, mail, crm, direction, winner, decided, out: Merged::default() };
     let fields: Vec<Field> = mail.caps.reads.intersection(&crm.caps.reads).copied().collect();
     for field in fields {
         let (Some(m), Some(c)) = (mail.item.get(field), crm.item.get(field)) else { continue };
@@ -176,6 +192,7 @@ struct Merge<'a> {
     crm: Shown<'a>,
     direction: Direction,
     winner: ConflictWinner,
+    decided: Option<Side>,
     out: Merged,
 }
 
@@ -198,7 +215,11 @@ impl<'a> Merge<'a> {
     /// Who wins where both differ: the side that is written to is the other one. In one direction there is no choice.
     fn loser(&mut self, field: Field) -> Option<Side> {
         let winner = match self.direction {
-            Direction::TwoWay => self.winner,
+            Direction::TwoWay => match self.decided {
+                Some(Side::Mail) => ConflictWinner::Mail,
+                Some(Side::Crm) => ConflictWinner::Crm,
+                None => self.winner,
+            },
             Direction::MailToCrm => ConflictWinner::Mail,
             Direction::CrmToMail => ConflictWinner::Crm,
         };
@@ -317,7 +338,15 @@ impl<'a> Merge<'a> {
             self.freeze(field);
             return;
         }
-        if would_lose_tail(field, Some(current), from.caps) {
+        if would_lose_tail(field, Some(current), from.caps) && self.decided != Some(to.other()) {
+            if self.decided == Some(to) {
+                // The longer text is right: its beginning goes back to the side that shows no more.
+                let back = map(field, current, target.caps, from.caps, Some(value));
+                if let Some(back) = back.filter(|_| self.may_write(to.other())) {
+                    self.out_to(to.other()).insert(field, back);
+                }
+                return;
+            }
             let why = format!(
                 "was edited where only its beginning is shown; writing it would cut the {}'s text",
                 to.title()

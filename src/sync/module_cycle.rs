@@ -3,24 +3,26 @@
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
 use crate::effects::{Effects, clean, finish};
 use crate::first_sync::{Candidate, FirstSync};
-use crate::guard;
+use crate::guard::{self, Deletions, Doubt};
 use crate::hash::FieldHasher;
+use crate::holds::{self, OpenHolds};
 use crate::journal;
 use crate::merge::Merged;
-use crate::observe::observe;
-use crate::plan::{BothCaps, Deed, ModuleRules, plan_pair};
+use crate::observe::{Accepted, observe};
+use crate::plan::{BothCaps, Deed, ModuleRules, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
 use crate::read::Reading;
 use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::documents::PrivateItems;
+use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
 use riva_core::ids::PairId;
 use riva_core::item::{Item, Module};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
 
 /// Pairs planned, read and written at once.
-const SLICE: usize = 100;
+pub(crate) const SLICE: usize = 100;
 
 /// Writes after which a cycle gives way to other members.
 const WRITES_PER_CYCLE: u32 = 500;
@@ -35,6 +37,8 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub counts: ModuleCounts,
     pub writes: u32,
     pub more: bool,
+    /// Holds were opened or there were some: those of which nothing waits are closed in the end.
+    pub held: bool,
 }
 
 impl<'a, 'c> ModuleCycle<'a, 'c> {
@@ -45,7 +49,17 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         caps: BothCaps<'a>,
         rules: ModuleRules,
     ) -> Self {
-        Self { ctx, module, hasher, caps, rules, counts: ModuleCounts::default(), writes: 0, more: false }
+        Self {
+            ctx,
+            module,
+            hasher,
+            caps,
+            rules,
+            counts: ModuleCounts::default(),
+            writes: 0,
+            more: false,
+            held: false,
+        }
     }
 
     pub async fn run(
@@ -66,11 +80,36 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         if !self.counts.initial_done {
             self.line(Level::Info, "Initial sync under way".to_owned());
         }
+        let accepted = Accepted::of(self.ctx, self.module).await?;
         let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
+        let holds = OpenHolds::of(self.ctx, self.module).await?;
+        if let Some(hold) = holds.blocking() {
+            let text = format!(
+                "Held: {}. Nothing else is written until it is decided (hold {}).",
+                hold.reason, hold.number
+            );
+            self.line(Level::Warning, text);
+            return Ok(());
+        }
+        self.held = !holds.0.is_empty();
+        self.carry_out(&holds).await?;
         FirstSync::new(self).run().await?;
         if !self.more {
             let deletions = self.dirty_pairs().await?;
-            self.deletions(deletions, observed.cursor_lost).await?;
+            let doubt = if accepted.is_news() {
+                Doubt::OtherDatabase
+            } else if observed.cursor_lost {
+                Doubt::CursorLost
+            } else {
+                Doubt::None
+            };
+            self.deletions(deletions, doubt).await?;
+        }
+        if self.held {
+            OpenHolds::of(self.ctx, self.module).await?.close(self.ctx).await?;
+        }
+        if !self.more {
+            accepted.known(self.ctx).await?;
         }
         self.report();
         let in_doubt = outcome.more_work || outcome.again_at.is_some();
@@ -147,7 +186,24 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         commit: &mut Commit,
     ) {
         let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, self.rules);
-        let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
+        let work = reading.work(pair, journal::row(plan.row), &self.hasher);
+        if let Deed::Delete(side) = plan.deed {
+            deletions.push((work.pair, side));
+            return;
+        }
+        self.take_up(plan, work, reading, works, alone, commit);
+    }
+
+    /// What a plan asks for, made ready to be written.
+    pub fn take_up(
+        &mut self,
+        plan: PairPlan,
+        mut work: Work,
+        reading: &Reading,
+        works: &mut Vec<Work>,
+        alone: &mut Vec<Candidate>,
+        commit: &mut Commit,
+    ) {
         match plan.deed {
             Deed::Refresh => finish(&mut work, commit),
             Deed::Ignore => clean(&work, commit),
@@ -160,7 +216,12 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 }
                 works.push(work);
             }
-            Deed::Delete(side) => deletions.push((work.pair, side)),
+            Deed::Delete(side) => {
+                let base = reading.now(side).item().cloned();
+                // Row 12 takes the CRM's copy of what became private; its origin lives on.
+                work.writes.push(Write::Delete { side, frees_origin: plan.row == 12, base });
+                works.push(work);
+            }
             Deed::Create(side) => match reading.now(side.other()).item() {
                 Some(origin) => {
                     let mut item = map_item(origin, self.caps.side(side.other()), self.caps.side(side));
@@ -178,10 +239,21 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             Deed::Become(state, reason) => {
                 self.becomes(&mut work, state, &reason, commit);
             }
+            Deed::Hold(kind, reason) => self.hold(&mut work, kind, &reason, commit),
         }
     }
 
-    fn becomes(&mut self, work: &mut Work, state: PairState, reason: &str, commit: &mut Commit) {
+    /// Waits for an administrator.
+    fn hold(&mut self, work: &mut Work, kind: HoldKind, reason: &str, commit: &mut Commit) {
+        if self.becomes(work, PairState::Held, reason, commit) {
+            self.held = true;
+            let now = self.ctx.clock.now();
+            commit.holds.push(holds::of_pair(kind, &work.pair, &work.title, reason, Vec::new(), now));
+        }
+    }
+
+    /// A new state. Answers whether it is news.
+    pub fn becomes(&mut self, work: &mut Work, state: PairState, reason: &str, commit: &mut Commit) -> bool {
         let news = work.pair.state != state || work.pair.reason.as_deref() != Some(reason);
         work.pair.state = state;
         work.pair.reason = Some(reason.to_owned());
@@ -191,13 +263,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         if news {
             let text = format!("{}: {reason}", work.title);
             let deed = state.as_str();
-            commit.journal.push(journal::line(
-                &work.pair,
-                self.ctx.clock.now(),
-                deed,
-                &work.rule,
-                text.clone(),
-            ));
+            commit.journal.push(journal::of_work(work, self.ctx.clock.now(), deed, text.clone()));
             let level = match state {
                 PairState::Held => Level::Warning,
                 PairState::Quarantined => Level::Error,
@@ -205,33 +271,30 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             };
             self.line(level, text);
         }
+        news
     }
 
     /// Deletes what is to be deleted, unless it is too much.
-    async fn deletions(
-        &mut self,
-        deletions: Vec<(PairRow, Side)>,
-        cursor_lost: bool,
-    ) -> Result<(), CycleFault> {
+    async fn deletions(&mut self, deletions: Vec<(PairRow, Side)>, doubt: Doubt) -> Result<(), CycleFault> {
         if deletions.is_empty() {
             return Ok(());
         }
-        if cursor_lost {
-            // The rows stay dirty: the next cycle looks again.
+        let linked = self.ctx.store.count_pairs(self.ctx.member.id, self.module).await?;
+        let of = |side| deletions.iter().filter(|(_, on)| *on == side).count() as u64;
+        let count = Deletions {
+            mail: of(Side::Mail),
+            crm: of(Side::Crm),
+            linked: linked.get(&PairState::Linked).copied().unwrap_or(0),
+        };
+        let tripped = guard::check(count, self.ctx.policy.safety.limit(self.module), doubt);
+        if let Some(tripped) = &tripped {
+            self.line(Level::Error, tripped.text.clone());
+        } else if doubt == Doubt::CursorLost {
+            // Nothing is deleted in this pass. The rows stay dirty: the next cycle looks again.
             self.more = true;
             return Ok(());
         }
-        let linked = self.ctx.store.count_pairs(self.ctx.member.id, self.module).await?;
-        let in_step = linked.get(&PairState::Linked).copied().unwrap_or(0);
-        let limit = match self.module {
-            Module::Contacts => self.ctx.policy.safety.contacts,
-            Module::Tasks => self.ctx.policy.safety.tasks,
-            Module::Calendar | Module::Email => self.ctx.policy.safety.calendar,
-        };
-        let tripped = guard::check(deletions.len(), in_step, limit);
-        if let Some(tripped) = &tripped {
-            self.line(Level::Error, tripped.text.clone());
-        }
+        let (mut items, mut held) = (Vec::new(), Commit::default());
         for slice in deletions.chunks(SLICE) {
             let (pairs, sides): (Vec<PairRow>, Vec<Side>) = slice.iter().cloned().unzip();
             let mut works = Vec::new();
@@ -245,14 +308,37 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 }
                 if let Some(tripped) = &tripped {
                     self.held_by_guard(&mut work, tripped, &mut commit);
+                    let (pair, title) = (work.pair.id, work.title);
+                    items.push(HeldItem { pair, title, side: Some(side), twins: Vec::new() });
                 } else {
-                    // Row 12 takes the CRM's copy of what became private; its origin lives on.
-                    work.writes.push(Write::Delete { side, frees_origin: plan.row == 12 });
-                    works.push(work);
+                    self.take_up(plan, work, &reading, &mut works, &mut Vec::new(), &mut commit);
                 }
             }
-            self.store(&commit).await?;
-            self.write(&mut works).await?;
+            if tripped.is_none() {
+                self.store(&commit).await?;
+                self.write(&mut works).await?;
+            } else {
+                held.pairs.append(&mut commit.pairs);
+                held.items.append(&mut commit.items);
+                held.journal.append(&mut commit.journal);
+            }
+        }
+        if let Some(tripped) = tripped {
+            // All of them, or none: a hold that names but a part of what waits could be approved unseen.
+            held.holds.push(HoldRow {
+                id: HoldId(self.ctx.ids.next()),
+                number: 0,
+                member: self.ctx.member.id,
+                module: self.module,
+                kind: HoldKind::DeleteSafety,
+                since: self.ctx.clock.now(),
+                reason: tripped.text,
+                items,
+                decided: None,
+                closed: None,
+            });
+            self.held = true;
+            self.store(&held).await?;
         }
         Ok(())
     }
@@ -263,7 +349,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         clean(work, commit);
         commit.pairs.push(work.pair.clone());
         let at = self.ctx.clock.now();
-        commit.journal.push(journal::line(&work.pair, at, "held", "Delete Safety", work.title.clone()));
+        work.rule = format!("{}, Delete Safety", work.rule);
+        commit.journal.push(journal::of_work(work, at, "held", work.title.clone()));
     }
 
     pub async fn store(&self, commit: &Commit) -> Result<(), CycleFault> {

@@ -6,7 +6,7 @@ use crate::feed::epoch_fact;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::fault::CallError;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{ConnectionName, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Change, ModuleCapabilities};
 use riva_core::rows::{FeedScope, Ingest, ItemRow, Observation, Presence, Side};
@@ -29,7 +29,7 @@ pub(crate) async fn observe(
     let mut observed = Observed::default();
     roll_window(ctx, module).await?;
     mail_changes(ctx, module, &mut observed).await?;
-    crm_listing(ctx, module).await?;
+    crm_listing(ctx, module, &mut observed).await?;
     for (side, caps) in [(Side::Mail, mail), (Side::Crm, crm)] {
         delete_poll(ctx, module, side, caps).await?;
     }
@@ -104,12 +104,18 @@ async fn mail_changes(
 
 /// The CRM's feed starts at "from now on": what was there before is listed once per member, and again when the feed was
 /// lost.
-async fn crm_listing(ctx: &CycleContext<'_>, module: Module) -> Result<(), CycleFault> {
+async fn crm_listing(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    observed: &mut Observed,
+) -> Result<(), CycleFault> {
     let epoch = ctx.store.fact(&epoch_fact(&ctx.member.crm, module)).await?.unwrap_or_else(|| "0".into());
     let fact = format!("listed/{}/{}", ctx.member.id.0, module.as_str());
-    if ctx.store.fact(&fact).await?.as_ref() == Some(&epoch) {
+    let known = ctx.store.fact(&fact).await?;
+    if known.as_ref() == Some(&epoch) {
         return Ok(());
     }
+    observed.cursor_lost |= known.is_some();
     compare(ctx, module, Side::Crm).await?;
     Ok(ctx.store.set_fact(&fact, &epoch).await?)
 }
@@ -258,4 +264,43 @@ async fn roll_window(ctx: &CycleContext<'_>, module: Module) -> Result<(), Cycle
 
 pub(crate) fn progress(ctx: &CycleContext<'_>, module: Module, phase: &str, done: u64) {
     ctx.events.emit(SyncEvent::Progress(Progress { module, phase: phase.to_owned(), done, total: 0 }));
+}
+
+/// The name of the fact that says when an administrator accepted that a connection leads to another database than before.
+pub fn accepted_fact(connection: &ConnectionName) -> String {
+    format!("accepted/{connection}")
+}
+
+/// Which acceptances of other databases a member's module has not been through yet.
+pub(crate) struct Accepted(Vec<(String, String)>);
+
+impl Accepted {
+    /// Those since the last whole cycle. What was deleted in the meantime is told by no change any more: the listings of
+    /// that side are compared.
+    pub async fn of(ctx: &CycleContext<'_>, module: Module) -> Result<Self, CycleFault> {
+        let mut news = Vec::new();
+        for (side, connection) in [(Side::Mail, &ctx.member.mail), (Side::Crm, &ctx.member.crm)] {
+            let Some(accepted) = ctx.store.fact(&accepted_fact(connection)).await? else { continue };
+            let own = format!("accepted/{}/{}/{}", ctx.member.id.0, module.as_str(), side.as_str());
+            if ctx.store.fact(&own).await?.as_ref() == Some(&accepted) {
+                continue;
+            }
+            ctx.store.set_fact(&delete_poll_fact(ctx, module, side), DUE).await?;
+            news.push((own, accepted));
+        }
+        Ok(Self(news))
+    }
+
+    /// Whether there is one.
+    pub fn is_news(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// The module has been through it.
+    pub async fn known(self, ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
+        for (fact, accepted) in self.0 {
+            ctx.store.set_fact(&fact, &accepted).await?;
+        }
+        Ok(())
+    }
 }

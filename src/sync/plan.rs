@@ -3,10 +3,11 @@
 
 use crate::hash::FieldHasher;
 use crate::loops;
-use crate::merge::{Merged, Shown, merge, overwrite};
+use crate::merge::{Conflicts, Merged, Shown, merge, overwrite};
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
 use riva_core::documents::{BecamePrivate, ConflictWinner, Direction, Policy, PrivateItems};
+use riva_core::holds::HoldKind;
 use riva_core::ids::Version;
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::ModuleCapabilities;
@@ -23,6 +24,9 @@ pub struct ModuleRules {
     pub private: PrivateItems,
     /// What becomes of the CRM's copy of an item that is made private.
     pub became_private: BecamePrivate,
+    /// Of a conflict that an administrator has decided: the side that is right in everything. Its value is written even
+    /// where that cuts the other side's longer text.
+    pub decided: Option<Side>,
 }
 
 impl ModuleRules {
@@ -39,6 +43,7 @@ impl ModuleRules {
                 winner: p.conflict,
                 private: PrivateItems::Skip,
                 became_private: p.became_private,
+                decided: None,
             }),
             Module::Calendar => policy.modules.calendar.as_ref().map(|p| Self {
                 rules: Rules {
@@ -50,6 +55,7 @@ impl ModuleRules {
                 winner: p.conflict,
                 private: p.private,
                 became_private: p.became_private,
+                decided: None,
             }),
             Module::Tasks => policy.modules.tasks.as_ref().map(|p| Self {
                 rules: Rules {
@@ -61,6 +67,7 @@ impl ModuleRules {
                 winner: p.conflict,
                 private: p.private,
                 became_private: p.became_private,
+                decided: None,
             }),
             Module::Email => None,
         }
@@ -112,6 +119,8 @@ pub enum Deed {
     Match(Side),
     /// A new state, and why; nothing is written.
     Become(PairState, String),
+    /// An administrator decides; why, and nothing is written until then.
+    Hold(HoldKind, String),
     /// Nothing, and the base stays.
     Ignore,
 }
@@ -181,7 +190,7 @@ pub fn plan_pair(
                 return plan(0, Deed::Become(PairState::Quarantined, why));
             }
             Now::Present { item, .. } if item.is_recurring() => {
-                return plan(0, Deed::Become(PairState::Held, SERIES_HELD.into()));
+                return plan(0, Deed::Hold(HoldKind::NotExpressible, SERIES_HELD.into()));
             }
             _ => {}
         }
@@ -208,8 +217,8 @@ pub fn plan_pair(
             Deed::Become(PairState::Detached, detached_because(mail_state, crm_state, private))
         }
         Decision::Tombstone => Deed::Become(PairState::Tombstoned, "Gone on both sides.".into()),
-        Decision::Hold => Deed::Become(
-            PairState::Held,
+        Decision::Hold => Deed::Hold(
+            HoldKind::DeletedButEdited,
             "Deleted in the CRM, but edited in the mailbox: keep it or let it go?".into(),
         ),
         Decision::Ignore if mail_state == SideState::Deleted || crm_state == SideState::Deleted => {
@@ -236,14 +245,15 @@ fn merged(
         (seen(&pair.mail), seen(&pair.crm), sent(&pair.mail), sent(&pair.crm));
     let mail_shown = Shown { item: mail_item, caps: caps.mail, seen: &mail_seen, sent: &mail_sent };
     let crm_shown = Shown { item: crm_item, caps: caps.crm, seen: &crm_seen, sent: &crm_sent };
+    let conflicts = Conflicts { winner: rules.winner, decided: rules.decided };
     let merged = if is_veiled(mail_item, rules.private) {
         overwrite(hasher, mail_shown, crm_shown, rules.rules.direction)
     } else {
-        merge(hasher, mail_shown, crm_shown, rules.rules.direction, rules.winner)
+        merge(hasher, mail_shown, crm_shown, rules.rules.direction, conflicts)
     };
     if !merged.held.is_empty() {
         let fields: Vec<String> = merged.held.iter().map(|(f, why)| format!("{f} {why}")).collect();
-        return Deed::Become(PairState::Held, format!("Conflict: {}.", fields.join("; ")));
+        return Deed::Hold(HoldKind::Conflict, format!("Conflict: {}.", fields.join("; ")));
     }
     if let Some((side, field)) = merged.refused.first() {
         let why = format!("The {} requires {field}, which is blank here.", side.title());

@@ -2,6 +2,7 @@
 
 use crate::context::CycleFault;
 use crate::hash::FieldHasher;
+use crate::journal;
 use crate::loops;
 use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
@@ -65,15 +66,12 @@ impl Reading {
             .into_iter()
             .find_map(|now| now.item().map(riva_core::item::Item::title))
             .unwrap_or_else(|| "(an item that is gone)".to_owned());
-        Work {
-            writes: Vec::new(),
-            mail: read(&self.mail, &self.mail_row),
-            crm: read(&self.crm, &self.crm_row),
-            rule,
-            title,
-            fate: Fate::Open,
-            pair,
-        }
+        let (mail, crm) = (read(&self.mail, &self.mail_row), read(&self.crm, &self.crm_row));
+        let words = [(Side::Mail, &mail), (Side::Crm, &crm)]
+            .into_iter()
+            .filter_map(|(side, read)| Some(journal::seen(side, pair.side(side), read.as_ref()?)));
+        let seen = words.collect::<Vec<_>>().join("; ");
+        Work { writes: Vec::new(), mail, crm, seen, image: None, rule, title, fate: Fate::Open, pair }
     }
 }
 

@@ -6,9 +6,11 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::effects::{adopt_fields, retry_at};
 use crate::hash::FieldHasher;
+use crate::holds;
 use crate::journal;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
+use riva_core::holds::HoldKind;
 use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Field, Item, Module};
 use riva_core::ports::{Fetched, ModuleCapabilities, RemoteRef, Removal};
@@ -128,7 +130,7 @@ impl Recovery<'_, '_> {
                     state: PairState::Quarantined,
                     reason: Some("Not made yet: the request did not arrive.".into()),
                     attempts,
-                    next_try: Some(if attempts <= 1 { now } else { retry_at(now, attempts) }),
+                    next_try: if attempts <= 1 { Some(now) } else { retry_at(now, attempts.min(50), false) },
                     ..pair.clone()
                 });
                 continue;
@@ -169,6 +171,8 @@ impl Recovery<'_, '_> {
             );
             let now = self.ctx.clock.now();
             commit.journal.push(journal::line(pair, now, "held", "recovery", reason.clone()));
+            let title = "(an item whose making is in doubt)";
+            commit.holds.push(holds::of_pair(HoldKind::InDoubt, pair, title, &reason, Vec::new(), now));
             commit.pairs.push(PairRow {
                 state: PairState::Held,
                 reason: Some(reason),
@@ -264,7 +268,10 @@ impl Recovery<'_, '_> {
                             adopt_fields(&mut side.seen, &intent.sends, &intent.sends);
                             adopt_fields(&mut side.sent, &intent.sends, &intent.sends);
                         }
-                        if let Some(origin) = pair.side_mut(self.side.other()) {
+                        // An undo writes one side alone: of the other nothing was read.
+                        if let Some(origin) = pair.side_mut(self.side.other())
+                            && !intent.origin.0.is_empty()
+                        {
                             adopt_fields(&mut origin.seen, &intent.origin, &intent.sends);
                         }
                         commit.journal.push(journal::line(

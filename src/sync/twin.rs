@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What was found for a candidate.
 pub(crate) enum Twin {
     One(RemoteId, MatchRule),
-    Several(usize, MatchRule),
+    /// These, on the other side; so many in all that claim to be the same thing.
+    Several(Vec<RemoteId>, usize, MatchRule),
     None,
 }
 
@@ -55,7 +56,10 @@ pub(crate) fn twin(
                     return Twin::One((*id).clone(), known);
                 }
             }
-            (n, _) => return Twin::Several(n.max(rivals.len() + 1), known),
+            (n, _) => {
+                let ids = found.into_iter().cloned().collect();
+                return Twin::Several(ids, n.max(rivals.len() + 1), known);
+            }
         }
     }
     Twin::None

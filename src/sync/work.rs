@@ -1,6 +1,7 @@
 //! What is to be written for a pair, and what its sides showed when that was planned.
 
 use crate::hash::FieldHasher;
+use riva_core::history::ImageRow;
 use riva_core::ids::Version;
 use riva_core::item::{Field, Item, Value};
 use riva_core::rows::{Hashes, IntentKind, ItemRow, PairRow, Side};
@@ -31,6 +32,8 @@ pub(crate) enum Write {
         side: Side,
         /// The item of the other side stays, and is on its own again.
         frees_origin: bool,
+        /// The item as it was read.
+        base: Option<Item>,
     },
 }
 
@@ -85,6 +88,10 @@ pub(crate) struct Work {
     pub rule: String,
     /// The item's title, for log and journal.
     pub title: String,
+    /// What the sides showed when it was planned, for the journal.
+    pub seen: String,
+    /// What stood there before the write that is under way.
+    pub image: Option<ImageRow>,
     /// Whether it is done, failed, or still to be done.
     pub fate: Fate,
 }

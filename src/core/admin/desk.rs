@@ -145,8 +145,8 @@ impl Admin {
     }
 }
 
-/// `user@computer`.
-fn who() -> String {
+/// Who works here, as it is written into histories: `user@computer`.
+pub fn who() -> String {
     let variable =
         |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     let user = variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".into());

@@ -10,6 +10,8 @@ mod policies;
 #[cfg(test)]
 mod tests;
 
+pub use desk::who;
+
 use crate::documents::SystemKind;
 use crate::fault::Fault;
 use crate::ids::{ConnectionName, PolicyName};

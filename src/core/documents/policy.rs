@@ -258,20 +258,49 @@ impl Default for TasksPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Safety {
+    /// What becomes of items whose held deletion is refused.
+    pub refused: Refused,
     /// For contacts.
     pub contacts: SafetyLimit,
     /// For appointments.
     pub calendar: SafetyLimit,
     /// For tasks.
     pub tasks: SafetyLimit,
+    /// For everything else.
+    pub others: SafetyLimit,
+}
+
+impl Safety {
+    /// The limit of a module.
+    pub fn limit(&self, module: Module) -> SafetyLimit {
+        match module {
+            Module::Contacts => self.contacts,
+            Module::Calendar => self.calendar,
+            Module::Tasks => self.tasks,
+            Module::Email => self.others,
+        }
+    }
+}
+
+/// What becomes of an item whose held deletion an administrator refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refused {
+    /// The side that still has it keeps it, and it is not kept in step any more.
+    #[default]
+    Detach,
+    /// It is made again where it was deleted, and kept in step.
+    Restore,
 }
 
 impl Default for Safety {
     fn default() -> Self {
         Self {
+            refused: Refused::Detach,
             contacts: SafetyLimit { items: 250, percent: 25 },
             calendar: SafetyLimit { items: 50, percent: 10 },
             tasks: SafetyLimit { items: 50, percent: 75 },
+            others: SafetyLimit { items: 100, percent: 25 },
         }
     }
 }

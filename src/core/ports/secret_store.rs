@@ -15,6 +15,8 @@ pub enum SecretKind {
     PrivateKey,
     /// An OAuth refresh token.
     RefreshToken,
+    /// The key that seals customers' content in the state database (of no connection).
+    DataKey,
 }
 
 impl SecretKind {
@@ -25,6 +27,7 @@ impl SecretKind {
             Self::ClientSecret => "client-secret",
             Self::PrivateKey => "private-key",
             Self::RefreshToken => "refresh-token",
+            Self::DataKey => "data-key",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is remembered: the queue of members, the engine's rows, and the activity log.
 
 use crate::activity::{ActivityLine, ActivityQuery};
+use crate::history::{ImageRow, Order, OrderRow, UndoSpan};
+use crate::holds::{Decided, HoldRow, Undecidable};
 use crate::ids::{CrmUserId, Cursor, MemberId, PairId, RemoteId};
 use crate::item::Module;
 use crate::queue::{MemberRow, MemberSpec, MemberState};
@@ -244,6 +246,14 @@ pub trait SyncStore: Send + Sync {
         member: MemberId,
     ) -> Result<Claim, StoreError>;
 
+    /// Who holds a claim; nothing is claimed by asking. `None`: nobody does.
+    async fn claimed(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        kind: &str,
+        key: u64,
+    ) -> Result<Option<(PairId, MemberId)>, StoreError>;
+
     /// Gives a claim back, if it is this pair's: what it stood for is gone.
     async fn unclaim(&self, connection: &crate::ids::ConnectionName, pair: PairId) -> Result<(), StoreError>;
 
@@ -255,6 +265,54 @@ pub trait SyncStore: Send + Sync {
 
     /// The journal of a pair, oldest first.
     async fn journal(&self, pair: PairId) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// Holds of a member that are not closed, in the order of their numbers.
+    async fn open_holds(&self, member: MemberId) -> Result<Vec<HoldRow>, StoreError>;
+
+    /// Orders for a member that were not carried out, in the order of their numbers.
+    async fn open_orders(&self, member: MemberId) -> Result<Vec<OrderRow>, StoreError>;
+
+    /// What stood there before a member's writes, as far as it is kept and they were not undone, in the order in which
+    /// they were made.
+    async fn images(&self, member: MemberId, span: UndoSpan) -> Result<Vec<ImageRow>, StoreError>;
+}
+
+/// What an administrator asks and decides: beside the engine, under no fence.
+#[async_trait]
+pub trait DecisionStore: Send + Sync {
+    /// Holds, closed ones only if asked for, newest last; all members' without one.
+    async fn holds(&self, member: Option<MemberId>, closed: bool) -> Result<Vec<HoldRow>, StoreError>;
+
+    /// Writes a decision into a hold, if it fits. `None`: there is no such hold.
+    async fn decide(
+        &self,
+        number: i64,
+        decided: &Decided,
+    ) -> Result<Option<Result<HoldRow, Undecidable>>, StoreError>;
+
+    /// Gives the engine an order; answers with its number.
+    async fn order(
+        &self,
+        member: MemberId,
+        order: &Order,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<OrderRow, StoreError>;
+
+    /// An order, carried out or not.
+    async fn order_of(&self, number: i64) -> Result<Option<OrderRow>, StoreError>;
+
+    /// Pairs of a member that somebody means by a pair's id, an item's id on either side, or a part of its title; at
+    /// most so many, those written to last first.
+    async fn find_pairs(
+        &self,
+        member: MemberId,
+        wanted: &str,
+        limit: usize,
+    ) -> Result<Vec<PairRow>, StoreError>;
+
+    /// Forgets images that are older. Answers how many.
+    async fn prune_images(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
 }
 
 /// The activity log of every member.

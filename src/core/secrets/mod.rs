@@ -1,10 +1,12 @@
 //! Where secrets are kept: the keyring of the desktop, or an encrypted file. Never in a document, a log or an error.
 
+mod data_key;
 mod file;
 mod key;
 mod keyring;
 mod memory;
 
+pub use data_key::DataKey;
 pub use file::FileSecrets;
 pub use keyring::KeyringSecrets;
 pub use memory::MemorySecrets;

@@ -121,11 +121,13 @@ fn planned(deed: plan::Deed) -> Expected {
         plan::Deed::Delete(side) => Expected::Delete(side),
         plan::Deed::Create(side) => Expected::Create(side),
         plan::Deed::Match(side) => Expected::Match(side),
-        plan::Deed::Become(PairState::Held, _) => Expected::Hold,
+        plan::Deed::Hold(..) => Expected::Hold,
         plan::Deed::Become(PairState::Detached, _) => Expected::Detach,
         plan::Deed::Become(PairState::Tombstoned, _) => Expected::Tombstone,
         plan::Deed::Become(PairState::Quarantined, _) => Expected::Refused,
-        plan::Deed::Become(PairState::Linked, _) => panic!("a planner that links by a reason"),
+        plan::Deed::Become(PairState::Linked | PairState::Held, _) => {
+            panic!("a planner that links or holds by a reason alone")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A fake system: one user's items, with versions, a change log, lost answers and a process that may be killed.
 
 use super::random::Random;
+use crate::memory::Gate;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
@@ -30,9 +31,12 @@ impl Killer {
     pub fn arm(&self, steps: Option<u32>) {
         self.0.store(steps.map_or(-1, i64::from), Ordering::SeqCst);
     }
+}
 
+#[async_trait]
+impl Gate for Killer {
     /// One more step, which may be the last.
-    pub async fn step(&self) {
+    async fn step(&self) {
         let left = self.0.load(Ordering::SeqCst);
         if left < 0 {
             return;
@@ -79,6 +83,10 @@ struct State {
     random: Random,
     faults: Faults,
     writes: u64,
+    /// The next cursor is not known any more.
+    loses_cursor: bool,
+    /// What names poison is refused for good.
+    refuses_poison: bool,
 }
 
 /// A fake system.
@@ -109,6 +117,8 @@ impl FakeSide {
             random: Random::new(seed),
             faults: Faults::default(),
             writes: 0,
+            loses_cursor: false,
+            refuses_poison: false,
         };
         Self {
             name,
@@ -139,6 +149,16 @@ impl FakeSide {
     /// How badly it behaves from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
+    }
+
+    /// The next cursor that is asked for is not known any more.
+    pub fn lose_cursor(&self) {
+        self.state().loses_cursor = true;
+    }
+
+    /// From now on, whether items whose notes say "poison" are refused as invalid.
+    pub fn refuse_for_good(&self, refuses: bool) {
+        self.state().refuses_poison = refuses;
     }
 
     /// Writes through the port so far.
@@ -253,7 +273,8 @@ impl State {
         tombstones: bool,
     ) -> Result<ChangePage, CallError> {
         let lost = self.faults.cursor_lost;
-        if cursor.is_some() && self.random.percent(lost) {
+        let forced = cursor.is_some() && std::mem::take(&mut self.loses_cursor);
+        if forced || cursor.is_some() && self.random.percent(lost) {
             return Err(CallError::CursorLost("too old".into()));
         }
         let from: usize = cursor.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
@@ -376,6 +397,12 @@ impl SilentWriter for FakeSide {
                 .map(|draft| {
                     if let Some(error) = state.refuses() {
                         return Err(error);
+                    }
+                    let notes = draft.item.get(Field::Notes);
+                    if state.refuses_poison
+                        && matches!(notes, Some(Value::Body(body)) if body.text.contains("poison"))
+                    {
+                        return Err(ItemError::Invalid { reason: "poison".into() });
                     }
                     let mut item = draft.item.clone();
                     complete(&mut item, &self.caps);

@@ -2,12 +2,13 @@
 //! moment: the same code as in production.
 
 mod check;
+#[cfg(test)]
+mod decisions;
 mod fake;
 mod private;
 mod random;
 #[cfg(test)]
 mod scenarios;
-mod store;
 #[cfg(test)]
 mod stubborn;
 #[cfg(test)]
@@ -15,7 +16,9 @@ mod tests;
 mod world;
 
 pub use check::check;
-pub use fake::{FakeSide, Faults};
+pub use fake::{FakeSide, Faults, Killer};
 pub use random::Random;
-pub use store::MemoryStore;
 pub use world::{Knobs, World};
+
+/// The rows of a simulated world: what is committed stays, what is not is lost with the process.
+pub type MemoryStore = crate::memory::Memory<Killer>;

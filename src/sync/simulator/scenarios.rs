@@ -14,7 +14,9 @@ fn calm() -> World {
         faults: Faults::default(),
         kills: false,
     };
-    World::new(7, knobs)
+    let mut world = World::new(7, knobs);
+    world.approves = false;
+    world
 }
 
 fn states(world: &World) -> Vec<(PairState, String)> {

@@ -1,14 +1,20 @@
 //! One member between two fake systems, with a user who works on both sides.
 
+use super::MemoryStore;
 use super::fake::{FakeSide, Faults, Killer};
 use super::random::Random;
-use super::store::MemoryStore;
-use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, StopSignal, run_cycle, run_feed};
+use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
+#[cfg(test)]
+use crate::{preview, preview_undo};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
 use riva_core::documents::{CalendarPolicy, ContactsPolicy, Policy, PolicyModules, SafetyLimit};
 use riva_core::fault::{CallError, Fault};
+use riva_core::history::{Deed, DeedSink};
+#[cfg(test)]
+use riva_core::history::{Preview, UndoLine, UndoSpan};
+use riva_core::holds::{Decided, Decision, HoldId, HoldKind};
 use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
 use riva_core::item::{Element, Field, Item, Module, Name, Value, When};
 use riva_core::ports::{
@@ -145,8 +151,32 @@ pub struct World {
     clock: VirtualClock,
     ids: SeededIds,
     log: Log,
+    cycles: AtomicU64,
+    /// What the cycles did, for comparison with a preview.
+    pub(crate) deeds: Deeds,
+    /// Whether an administrator approves what Delete Safety holds while the world settles.
+    pub approves: bool,
+    /// Whether what stood there before writes is kept, for an undo.
+    pub keep_images: bool,
     pub(crate) policy: Policy,
     serial: u64,
+}
+
+/// Everything that cycles did.
+#[derive(Default)]
+pub(crate) struct Deeds(Mutex<Vec<Deed>>);
+
+impl Deeds {
+    /// What was done since it was last asked.
+    pub fn take(&self) -> Vec<Deed> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl DeedSink for Deeds {
+    fn deed(&self, deed: Deed) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(deed);
+    }
 }
 
 impl World {
@@ -194,6 +224,10 @@ impl World {
             clock: VirtualClock(Mutex::new(start)),
             ids: SeededIds(AtomicU64::new(1)),
             log: Log::default(),
+            cycles: AtomicU64::new(1),
+            deeds: Deeds::default(),
+            approves: true,
+            keep_images: false,
             policy,
             serial: 0,
         }
@@ -217,6 +251,22 @@ impl World {
     pub fn new_contact(&mut self) -> Item {
         self.serial += 1;
         new_item(self.serial, true)
+    }
+
+    /// An appointment with the next serial number, on no side yet.
+    pub fn new_event(&mut self) -> Item {
+        self.serial += 1;
+        new_item(self.serial, false)
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The process dies after so many steps; `None`: it lives.
+    pub fn kill_after(&self, steps: Option<u32>) {
+        self.killer.arm(steps);
     }
 
     /// A user makes an item on one side.
@@ -298,6 +348,7 @@ impl World {
         let mut last = None;
         for _ in 0..most {
             self.pass(61);
+            self.approve_deletions();
             let outcome = self.cycle()?;
             last = Some(outcome.writes);
             if outcome.fault.is_none()
@@ -311,8 +362,63 @@ impl World {
         last
     }
 
+    /// An administrator approves what Delete Safety holds: a side that looks emptied, or a lost cursor.
+    fn approve_deletions(&self) {
+        for hold in self.store.all_holds() {
+            if hold.kind == HoldKind::DeleteSafety && hold.decided.is_none() && self.approves {
+                self.decide(hold.id, Decision::Approve);
+            }
+        }
+    }
+
+    /// An administrator decides about a hold.
+    pub fn decide(&self, hold: HoldId, decision: Decision) {
+        self.store.decide(hold, Decided { decision, by: "admin@desk".into(), at: self.clock.now() });
+    }
+
     /// One feed and one cycle. `None`: the process was killed in it.
     pub fn cycle(&self) -> Option<CycleOutcome> {
+        let cycle = self.cycles.fetch_add(1, Ordering::SeqCst);
+        self.with(cycle, async |ctx, feed, _| {
+            // A feed that fails is read again next time; the cycle goes on without it.
+            run_feed(feed).await.ok();
+            run_cycle(ctx).await
+        })
+    }
+
+    /// The number that the next cycle will have.
+    pub fn next_cycle(&self) -> u64 {
+        self.cycles.load(Ordering::SeqCst)
+    }
+
+    /// What the next cycle would do.
+    ///
+    /// # Panics
+    /// If the preview fails: nothing fails here.
+    #[cfg(test)]
+    pub fn preview(&self) -> Preview {
+        let cycle = self.next_cycle();
+        let seen = self.with(cycle, async |ctx, _, crm| preview(ctx, crm, &crm.user).await);
+        seen.expect("nobody kills it").expect("nothing fails")
+    }
+
+    /// What an undo would do.
+    ///
+    /// # Panics
+    /// If the preview fails: nothing fails here.
+    #[cfg(test)]
+    pub fn preview_undo(&self, span: UndoSpan) -> Vec<UndoLine> {
+        let cycle = self.next_cycle();
+        let seen = self.with(cycle, async |ctx, _, _| preview_undo(ctx, span).await);
+        seen.expect("nobody kills it").expect("nothing fails")
+    }
+
+    /// Does something with what a cycle is given. `None`: the process was killed in it.
+    fn with<T>(
+        &self,
+        cycle: u64,
+        work: impl AsyncFnOnce(&CycleContext<'_>, &FeedContext<'_>, &FakeCrm<'_>) -> T,
+    ) -> Option<T> {
         let user = CrmUserId::new("u1");
         let member = MemberRow {
             id: MemberId(1),
@@ -348,12 +454,9 @@ impl World {
             ids: &self.ids,
             events: &self.log,
             stop: &NoStop,
+            record: Record { cycle, before: self.keep_images, deeds: Some(&self.deeds) },
         };
-        run_until_killed(async {
-            // A feed that fails is read again next time; the cycle goes on without it.
-            run_feed(&feed).await.ok();
-            run_cycle(&ctx).await
-        })
+        run_until_killed(work(&ctx, &feed, &crm))
     }
 }
 

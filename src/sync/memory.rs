@@ -1,8 +1,14 @@
-//! The engine's rows in memory: what is committed stays, what is not is lost with the process.
+//! The engine's rows in memory: what is committed stays, what is not is lost with the process. The simulator runs on it,
+//! and the preview, on a copy of a member's rows that is thrown away.
 
-use super::fake::Killer;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+#[cfg(any(test, feature = "simulator"))]
+use riva_core::history::Order;
+use riva_core::history::{ImageRow, OrderRow, UndoSpan};
+#[cfg(any(test, feature = "simulator"))]
+use riva_core::holds::Decided;
+use riva_core::holds::{HoldId, HoldRow};
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, StoreError, SyncStore};
@@ -23,18 +29,38 @@ struct Rows {
     claims: BTreeMap<(ConnectionName, String, u64), (PairId, MemberId)>,
     facts: BTreeMap<String, String>,
     journal: Vec<JournalRow>,
+    holds: BTreeMap<HoldId, HoldRow>,
+    hold_numbers: i64,
+    orders: Vec<OrderRow>,
+    images: Vec<ImageRow>,
+}
+
+/// Stands before and after each write to the rows: the simulator kills the process there.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// May never come back.
+    async fn step(&self);
+}
+
+/// Always open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open;
+
+#[async_trait]
+impl Gate for Open {
+    async fn step(&self) {}
 }
 
 /// A store in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore {
+pub struct Memory<G: Gate> {
     rows: Mutex<Rows>,
-    killer: Killer,
+    killer: G,
 }
 
-impl MemoryStore {
+impl<G: Gate> Memory<G> {
     /// An empty one, which may be killed before or after any commit.
-    pub fn new(killer: Killer) -> Self {
+    pub fn new(killer: G) -> Self {
         Self { rows: Mutex::default(), killer }
     }
 
@@ -42,6 +68,20 @@ impl MemoryStore {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes over rows of another store. Items and pairs that are there stay.
+    pub fn take_over(&self, rows: &Commit) {
+        let mut mine = self.rows();
+        mine.pairs.extend(rows.pairs.iter().map(|pair| (pair.id, pair.clone())));
+        let key = |i: &ItemRow| (i.member, i.module, i.side, i.id.clone());
+        mine.items.extend(rows.items.iter().map(|item| (key(item), item.clone())));
+        mine.intents.extend(rows.intents.iter().map(|intent| (intent.pair, intent.clone())));
+        mine.holds.extend(rows.holds.iter().map(|hold| (hold.id, hold.clone())));
+        mine.orders.extend(rows.orders.iter().cloned());
+    }
+}
+
+#[cfg(any(test, feature = "simulator"))]
+impl<G: Gate> Memory<G> {
     /// All pairs.
     pub fn all_pairs(&self) -> Vec<PairRow> {
         self.rows().pairs.values().cloned().collect()
@@ -57,6 +97,39 @@ impl MemoryStore {
         self.rows().items.values().cloned().collect()
     }
 
+    /// All holds, closed ones too.
+    pub fn all_holds(&self) -> Vec<HoldRow> {
+        self.rows().holds.values().cloned().collect()
+    }
+
+    /// All rows as a text: two stores with the same text hold the same.
+    pub fn image(&self) -> String {
+        format!("{:?}", *self.rows())
+    }
+
+    /// An administrator decides.
+    pub fn decide(&self, hold: HoldId, decided: Decided) {
+        if let Some(hold) = self.rows().holds.get_mut(&hold) {
+            hold.decided = Some(decided);
+        }
+    }
+
+    /// An administrator gives an order. Answers with its number.
+    pub fn order(&self, member: MemberId, order: Order, at: DateTime<Utc>) -> i64 {
+        let mut rows = self.rows();
+        let number = i64::try_from(rows.orders.len()).unwrap_or(i64::MAX) + 1;
+        let by = "admin@desk".to_owned();
+        rows.orders.push(OrderRow { number, member, order, by, at, done: None, outcome: Vec::new() });
+        number
+    }
+
+    /// What came of an order.
+    pub fn outcome(&self, number: i64) -> Option<Vec<String>> {
+        let rows = self.rows();
+        let order = rows.orders.iter().find(|order| order.number == number && order.done.is_some())?;
+        Some(order.outcome.clone())
+    }
+
     /// The whole journal.
     pub fn all_journal(&self) -> Vec<JournalRow> {
         self.rows().journal.clone()
@@ -68,7 +141,7 @@ fn cursor_key(scope: &FeedScope, module: Module, side: Side) -> String {
 }
 
 #[async_trait]
-impl SyncStore for MemoryStore {
+impl<G: Gate> SyncStore for Memory<G> {
     async fn hash_key(&self) -> Result<[u8; 16], StoreError> {
         Ok([42; 16])
     }
@@ -161,6 +234,23 @@ impl SyncStore for MemoryStore {
                 rows.intents.insert(intent.pair, intent.clone());
             }
             rows.journal.extend(changes.journal.iter().cloned());
+            for hold in &changes.holds {
+                rows.hold_numbers += 1;
+                let number = rows.holds.get(&hold.id).map_or(rows.hold_numbers, |known| known.number);
+                rows.holds.insert(hold.id, HoldRow { number, ..hold.clone() });
+            }
+            for image in &changes.images {
+                match rows.images.iter_mut().find(|known| known.id == image.id) {
+                    Some(known) => *known = image.clone(),
+                    None => rows.images.push(image.clone()),
+                }
+            }
+            rows.images.retain(|image| !image.undone);
+            for order in &changes.orders {
+                if let Some(known) = rows.orders.iter_mut().find(|known| known.number == order.number) {
+                    *known = order.clone();
+                }
+            }
         }
         self.killer.step().await;
         Ok(())
@@ -356,6 +446,15 @@ impl SyncStore for MemoryStore {
         Ok(Claim::Theirs { pair: by, member: whose, made })
     }
 
+    async fn claimed(
+        &self,
+        connection: &ConnectionName,
+        kind: &str,
+        key: u64,
+    ) -> Result<Option<(PairId, MemberId)>, StoreError> {
+        Ok(self.rows().claims.get(&(connection.clone(), kind.to_owned(), key)).copied())
+    }
+
     async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
         self.rows().claims.retain(|(c, _, _), (by, _)| c != connection || *by != pair);
         Ok(())
@@ -374,9 +473,28 @@ impl SyncStore for MemoryStore {
     async fn journal(&self, pair: PairId) -> Result<Vec<JournalRow>, StoreError> {
         Ok(self.rows().journal.iter().filter(|line| line.pair == pair).cloned().collect())
     }
+
+    async fn open_holds(&self, member: MemberId) -> Result<Vec<HoldRow>, StoreError> {
+        let rows = self.rows();
+        let mut open: Vec<HoldRow> =
+            rows.holds.values().filter(|h| h.member == member && h.closed.is_none()).cloned().collect();
+        open.sort_by_key(|hold| hold.number);
+        Ok(open)
+    }
+
+    async fn open_orders(&self, member: MemberId) -> Result<Vec<OrderRow>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.orders.iter().filter(|o| o.member == member && o.done.is_none()).cloned().collect())
+    }
+
+    async fn images(&self, member: MemberId, span: UndoSpan) -> Result<Vec<ImageRow>, StoreError> {
+        let rows = self.rows();
+        let wanted = |i: &&ImageRow| i.member == member && span.covers(i.at, i.cycle);
+        Ok(rows.images.iter().filter(wanted).cloned().collect())
+    }
 }
 
-impl MemoryStore {
+impl<G: Gate> Memory<G> {
     fn select(
         &self,
         member: MemberId,

@@ -1,0 +1,150 @@
+//! Previews: what the next cycle of a member would do, and what an undo would. Both sides are read, nothing is written.
+
+use crate::api::{Failed, refuse};
+use crate::service::Service;
+use crate::worker::Stop;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use riva_api::{PreviewOf, PreviewUndo};
+use riva_core::activity::{EventSink, SyncEvent};
+use riva_core::documents::{Connection, Policy};
+use riva_core::fault::Fault;
+use riva_core::history::{Preview, UndoLine, UndoSpan};
+use riva_core::ids::{MemberId, PolicyName};
+use riva_core::ports::{CrmSystem, CrmUser, SilentWriter, StoreError};
+use riva_core::queue::MemberRow;
+use riva_sync::{CycleContext, CycleFault, RandomIds, Record};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Nobody watches a preview.
+struct Silent;
+
+impl EventSink for Silent {
+    fn emit(&self, _: SyncEvent) {}
+}
+
+/// Why there is no preview.
+enum Unseen {
+    Member(MemberId),
+    Policy(PolicyName),
+    Fault(Fault),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unseen {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Fault> for Unseen {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<CycleFault> for Unseen {
+    fn from(fault: CycleFault) -> Self {
+        match fault {
+            CycleFault::Side { fault, .. } => Self::Fault(fault),
+            CycleFault::Store(error) => Self::Store(error),
+            CycleFault::Stopped => Self::Store(StoreError::Broken("the agent stops".into())),
+        }
+    }
+}
+
+impl From<Unseen> for Result<Response, Failed> {
+    fn from(why: Unseen) -> Self {
+        Ok(match why {
+            Unseen::Store(error) => return Err(error.into()),
+            Unseen::Member(id) => refuse(StatusCode::NOT_FOUND, format!("there is no {id}")),
+            Unseen::Policy(policy) => refuse(
+                StatusCode::NOT_FOUND,
+                format!(
+                    "the policy {policy} or one of its connections is missing or broken; `riva check` says what is \
+                     wrong, and if it is new, restart the agent"
+                ),
+            ),
+            Unseen::Fault(fault) => refuse(StatusCode::BAD_GATEWAY, format!("{fault} {}", fault.remedy)),
+        })
+    }
+}
+
+/// What a preview works with.
+struct Opened {
+    member: MemberRow,
+    policy: Policy,
+    mail: Arc<dyn SilentWriter>,
+    crm: Arc<dyn SilentWriter>,
+    system: Arc<dyn CrmSystem>,
+    user: CrmUser,
+    stop: Stop,
+}
+
+impl Opened {
+    async fn of(service: &Service, id: MemberId) -> Result<Self, Unseen> {
+        let member = service.member(id).await?.ok_or(Unseen::Member(id))?;
+        let known: Option<(Policy, Connection, Connection)> = service.policy(&member.policy);
+        let Some((policy, mail, crm)) = known else { return Err(Unseen::Policy(member.policy)) };
+        let mail = service.systems.mail(&mail).await?.open(&member.address).await?;
+        let system = service.systems.crm(&crm).await?;
+        let user = system.user(member.address.as_str()).await?;
+        let crm = system.open(&user).await?;
+        let stop = Stop { shutdown: service.shutdown.clone(), lost: CancellationToken::new() };
+        Ok(Self { member, policy, mail, crm, system, user, stop })
+    }
+
+    fn context<'a>(&'a self, service: &'a Service) -> CycleContext<'a> {
+        CycleContext {
+            member: &self.member,
+            // Nothing is written: no claim is needed.
+            fence: 0,
+            policy: &self.policy,
+            mail: Arc::clone(&self.mail),
+            crm: Arc::clone(&self.crm),
+            store: service.store.as_ref(),
+            clock: service.clock.as_ref(),
+            ids: &RandomIds,
+            events: &Silent,
+            stop: &self.stop,
+            record: Record::default(),
+        }
+    }
+}
+
+async fn preview(service: &Service, id: MemberId) -> Result<Preview, Unseen> {
+    let opened = Opened::of(service, id).await?;
+    let context = opened.context(service);
+    Ok(riva_sync::preview(&context, opened.system.as_ref(), &opened.user.id).await?)
+}
+
+async fn preview_undo(service: &Service, id: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, Unseen> {
+    let opened = Opened::of(service, id).await?;
+    let context = opened.context(service);
+    Ok(riva_sync::preview_undo(&context, span).await?)
+}
+
+/// What the next cycle of a member would do.
+pub(crate) async fn next_cycle(
+    State(service): State<Arc<Service>>,
+    Json(of): Json<PreviewOf>,
+) -> Result<Response, Failed> {
+    match preview(&service, of.member).await {
+        Ok(seen) => Ok(Json(seen).into_response()),
+        Err(why) => why.into(),
+    }
+}
+
+/// What an undo would do.
+pub(crate) async fn undo(
+    State(service): State<Arc<Service>>,
+    Json(of): Json<PreviewUndo>,
+) -> Result<Response, Failed> {
+    match preview_undo(&service, of.member, of.span).await {
+        Ok(lines) => Ok(Json(lines).into_response()),
+        Err(why) => why.into(),
+    }
+}

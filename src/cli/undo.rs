@@ -1,0 +1,167 @@
+//! `riva undo`
+
+use super::activity::member;
+use super::desk::Desk;
+use super::output::{self, line};
+use super::preview::changes;
+use super::verdict::{Failure, Verdict};
+use chrono::{DateTime, Local, NaiveDateTime, TimeDelta, TimeZone as _, Utc};
+use clap::Args;
+use riva_api::{Agent as _, AgentClient, GiveOrder};
+use riva_core::admin::who;
+use riva_core::history::{DeedKind, Order, OrderRow, UndoLine, UndoSpan};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+#[derive(Args)]
+pub struct Undo {
+    /// The user's address.
+    user: String,
+    /// The policy, for a user who is in several.
+    #[arg(long)]
+    policy: Option<String>,
+    /// Everything written since then: `2026-11-24 15:00` in this computer's zone, an RFC 3339 time, or an age such as
+    /// `90m`, `2h`, `1d`.
+    #[arg(long, value_name = "TIME", required_unless_present = "cycle", conflicts_with = "cycle")]
+    since: Option<String>,
+    /// What one cycle wrote, by its number in Monitor Activity (`riva activity`).
+    #[arg(long, value_name = "N")]
+    cycle: Option<u64>,
+    /// Do it without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Undo {
+    pub fn run(self, desk: &Desk) -> Result<Verdict, Failure> {
+        let span = match (&self.since, self.cycle) {
+            (_, Some(number)) => UndoSpan::Cycle(number),
+            (Some(since), None) => UndoSpan::Since(time(since, Utc::now())?),
+            (None, None) => return Err(Failure::Usage("name --since TIME or --cycle N".into())),
+        };
+        let agent = AgentClient::new(&desk.workspace);
+        let (member, lines) = desk.wait(async {
+            let member = member(&agent.queue().await?, &self.user, self.policy.as_deref())?;
+            Ok::<_, Failure>((member, agent.preview_undo(member, span).await?))
+        })?;
+        let writes = lines.iter().filter(|line| line.deed.is_some()).count();
+        let go = self.yes && writes > 0;
+        if !desk.json {
+            tell(&lines, writes);
+        }
+        if !go && (desk.json || writes == 0 || !confirmed(writes)?) {
+            if desk.json {
+                output::json(&lines);
+            }
+            return Ok(Verdict::fine_if(writes > 0));
+        }
+        let done = desk.wait(async {
+            let order = Order::Undo { span };
+            let given = agent.order(&GiveOrder { member, order, by: who() }).await?;
+            carried_out(&agent, given).await
+        })?;
+        if desk.json {
+            output::json(&done);
+        } else {
+            done.outcome.iter().for_each(line);
+        }
+        Ok(Verdict::Fine)
+    }
+}
+
+/// Waits until the engine has carried it out.
+async fn carried_out(agent: &AgentClient, given: OrderRow) -> Result<OrderRow, Failure> {
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(10);
+    let mut order = given;
+    while order.done.is_none() {
+        if tokio::time::Instant::now() > deadline {
+            return Err(Failure::Other(
+                "the undo was ordered, but is not done yet: a side may be down. It is done as soon as the user is \
+                 synced again; `riva queue` shows how that stands"
+                    .into(),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        order = agent.order_of(order.number).await?;
+    }
+    Ok(order)
+}
+
+fn tell(lines: &[UndoLine], writes: usize) {
+    let rows = lines.iter().map(|l| {
+        let what = l.deed.map_or_else(|| "nothing to do".into(), DeedKind::title);
+        let mut details = vec![changes(&l.fields)];
+        details.extend(l.cannot.iter().map(|why| format!("cannot be restored: {why}")));
+        details.retain(|d| !d.is_empty());
+        vec![l.module.to_string(), l.title.clone(), l.side.title().to_owned(), what, details.join("; ")]
+    });
+    let nothing = "Nothing was written then, or what stood there before is not kept any more.";
+    output::table(&["module", "item", "side", "what", "details"], rows.collect(), nothing);
+    let cannot = lines.iter().filter(|l| !l.cannot.is_empty()).count();
+    if !lines.is_empty() {
+        line(format!("{writes} writes are taken back; {cannot} items cannot be restored, or not whole."));
+    }
+}
+
+fn confirmed(writes: usize) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        line("Nothing was done; `--yes` does it.");
+        return Ok(false);
+    }
+    print!("Take back {writes} writes? [y/N] ");
+    let read = |e: std::io::Error| Failure::Other(format!("no answer can be read: {e}"));
+    std::io::stdout().flush().map_err(read)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(read)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// A time as a person gives it.
+fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+    let text = text.trim();
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.to_utc());
+    }
+    for format in ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"] {
+        if let Ok(wall) = NaiveDateTime::parse_from_str(text, format)
+            && let Some(at) = Local.from_local_datetime(&wall).earliest()
+        {
+            return Ok(at.to_utc());
+        }
+    }
+    let age = text.char_indices().last().and_then(|(at, unit)| {
+        let n: i64 = text.get(..at)?.parse().ok()?;
+        match unit {
+            's' => TimeDelta::try_seconds(n),
+            'm' => TimeDelta::try_minutes(n),
+            'h' => TimeDelta::try_hours(n),
+            'd' => TimeDelta::try_days(n),
+            _ => None,
+        }
+    });
+    let at = age.and_then(|age| now.checked_sub_signed(age));
+    at.ok_or_else(|| {
+        Failure::Usage(format!(
+            "{text:?} is no time; expected 2026-11-24 15:00, an RFC 3339 time, or an age such as 2h"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let now: DateTime<Utc> = "2026-11-24T15:00:00Z".parse().unwrap();
+        let at = |text: &str| time(text, now).ok();
+        assert_eq!(at("2026-11-24T16:00:00+02:00"), "2026-11-24T14:00:00Z".parse().ok());
+        assert_eq!(at("90m"), "2026-11-24T13:30:00Z".parse().ok());
+        assert_eq!(at("1d"), "2026-11-23T15:00:00Z".parse().ok());
+        let wall = Local.with_ymd_and_hms(2026, 11, 24, 9, 30, 0).earliest().map(|at| at.to_utc());
+        assert_eq!(at("2026-11-24 09:30"), wall);
+        for wrong in ["", "h", "yesterday", "9999999999999d", "ü"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+}

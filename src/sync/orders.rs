@@ -1,0 +1,71 @@
+//! Orders: what an administrator tells the engine to do besides syncing.
+
+use crate::context::{CycleContext, CycleFault};
+use crate::hash::FieldHasher;
+use crate::module_cycle::SLICE;
+use crate::plan::ModuleRules;
+use crate::undo;
+use riva_core::activity::Level;
+use riva_core::history::{Order, OrderRow};
+use riva_core::ids::PairId;
+use riva_core::item::Module;
+use riva_core::rows::{Commit, PairRow, PairState};
+
+/// Carries out the open orders for a member. One that is interrupted is begun again: each step finds what is done.
+pub(crate) async fn carry_out(ctx: &CycleContext<'_>, hasher: FieldHasher) -> Result<(), CycleFault> {
+    for order in ctx.store.open_orders(ctx.member.id).await? {
+        let outcome = match order.order {
+            Order::Retry { pair } => {
+                let mut tried = 0;
+                for module in ctx.policy.modules.enabled() {
+                    tried += retry(ctx, module, pair).await?;
+                }
+                vec![format!("{tried} items that had failed are tried again")]
+            }
+            Order::Undo { span } => undo::run(ctx, hasher, span, &order).await?,
+        };
+        for line in &outcome {
+            ctx.line(Level::Info, None, line.clone());
+        }
+        let done = OrderRow { done: Some(ctx.clock.now()), outcome, ..order };
+        ctx.commit(&Commit { orders: vec![done], ..Commit::default() }).await?;
+    }
+    Ok(())
+}
+
+/// Makes failed pairs due now, as if they had never failed. Answers how many.
+async fn retry(ctx: &CycleContext<'_>, module: Module, one: Option<PairId>) -> Result<usize, CycleFault> {
+    let (mut tried, mut after) = (0, None);
+    loop {
+        let state = PairState::Quarantined;
+        let mut pairs = ctx.store.pairs_in(ctx.member.id, module, state, after, SLICE).await?;
+        let Some(last) = pairs.last() else { return Ok(tried) };
+        after = Some(last.id);
+        pairs.retain(|pair| one.is_none_or(|one| pair.id == one));
+        tried += pairs.len();
+        let due = |pair| PairRow { attempts: 0, next_try: Some(ctx.clock.now()), ..pair };
+        let commit = Commit { pairs: pairs.into_iter().map(due).collect(), ..Commit::default() };
+        if !commit.is_empty() {
+            ctx.commit(&commit).await?;
+        }
+    }
+}
+
+/// What failed under other rules may work under these.
+pub(crate) async fn retry_after_a_change_of_policy(
+    ctx: &CycleContext<'_>,
+    hasher: FieldHasher,
+    module: Module,
+    rules: ModuleRules,
+) -> Result<(), CycleFault> {
+    let fact = format!("rules/{}/{}", ctx.member.id.0, module.as_str());
+    let now = format!("{:016x}", hasher.text("rules", &format!("{rules:?}")));
+    let known = ctx.store.fact(&fact).await?;
+    if known.as_ref() == Some(&now) {
+        return Ok(());
+    }
+    if known.is_some() {
+        retry(ctx, module, None).await?;
+    }
+    Ok(ctx.store.set_fact(&fact, &now).await?)
+}
