@@ -47,7 +47,7 @@ impl ModuleCycle<'_, '_> {
                 let text = format!("{}: it was moved in the mailbox, and is followed there.", item.title());
                 self.line(Level::Info, text.clone());
                 let at = self.ctx.clock.now();
-                commit.journal.push(journal::line(pair, at, "moved", &journal::row(20), text));
+                commit.journal.push(journal::line(pair, at, "moved", journal::row(20), text));
                 commit.forget_items.push((pair.member, self.module, Side::Mail, old.id.clone()));
                 commit.items.push(ItemRow {
                     member: pair.member,

@@ -6,7 +6,8 @@
 #
 # DIR is a scratch folder; the clients are installed there once and used again. One line for each check, then a closing
 # line "N passed, N failed". Exit 0 if all passed, 1 if one failed, 77 if a client could not be installed.
-# RIVA_SANDBOX_SERVE names a built `serve` example; else it is built here.
+# RIVA_SANDBOX_SERVE names a built `serve` example, RIVA_EWS_CLIENT a built `exchange_series` example; else they are built
+# here.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/judges
@@ -27,6 +28,11 @@ fi
 if [ -z "${RIVA_SANDBOX_SERVE:-}" ]; then
     (cd "$root" && cargo build -q -p riva-sandbox --example serve)
     RIVA_SANDBOX_SERVE=${CARGO_TARGET_DIR:-$root/target}/debug/examples/serve
+fi
+
+if [ -z "${RIVA_EWS_CLIENT:-}" ]; then
+    (cd "$root" && cargo build -q -p riva-connectors --example exchange_series)
+    RIVA_EWS_CLIENT=${CARGO_TARGET_DIR:-$root/target}/debug/examples/exchange_series
 fi
 
 # The sandbox lives as long as the pipe to it is open, and this script holds the other end.
@@ -52,7 +58,7 @@ done
 
 EXCHANGE_URL=$(sed 's/.*"exchange":"\([^"]*\)".*/\1/' "$out")
 COMPANY=$root/config/demo/company.toml
-export EXCHANGE_URL COMPANY
+export EXCHANGE_URL COMPANY RIVA_EWS_CLIENT
 # An environment may name bundles of its own, and these beat everything that a client is told in code.
 export REQUESTS_CA_BUNDLE="$ca" CURL_CA_BUNDLE="$ca" SSL_CERT_FILE="$ca"
 export NO_PROXY='localhost,127.0.0.1' no_proxy='localhost,127.0.0.1'

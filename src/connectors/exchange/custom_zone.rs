@@ -94,7 +94,7 @@ fn changes(definition: roxmltree::Node<'_, '_>, at: DateTime<Utc>) -> Option<Vec
     let in_force = named("Transitions")
         .flat_map(|n| n.children())
         .filter(roxmltree::Node::is_element)
-        .filter(|t| {
+        .rfind(|t| {
             let from = child_text(*t, "DateTime");
             from.is_empty()
                 || from
@@ -102,7 +102,6 @@ fn changes(definition: roxmltree::Node<'_, '_>, at: DateTime<Utc>) -> Option<Vec
                     .and_then(|d| d.parse().ok())
                     .is_some_and(|d: NaiveDate| d <= at.date_naive())
         })
-        .next_back()
         .map(|t| child_text(t, "To"));
     let group = named("TransitionsGroup").find(|g| match &in_force {
         Some(id) => g.attribute("Id") == Some(id),

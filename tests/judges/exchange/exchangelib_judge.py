@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 import os
+import re
+import subprocess
 import sys
 import tomllib
 import traceback
@@ -309,6 +311,48 @@ def _():
     series.refresh()
     equal((series.modified_occurrences, series.deleted_occurrences), (None, None))
     series.delete(send_meeting_cancellations="SendToNone")
+
+
+def riva(mode, subject):
+    """Riva's own connector on the same mailbox."""
+    account = COMPANY["exchange"]
+    command = [os.environ["RIVA_EWS_CLIENT"], mode, f"{URL}/EWS/Exchange.asmx", os.environ["REQUESTS_CA_BUNDLE"],
+               account["account"], account["password"], ANN["address"], subject]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if mode == "read" else None
+
+
+@check("Riva reads the series that exchangelib wrote, and exchangelib the one that Riva wrote")
+def _():
+    control("reset", {})
+    start = EWSDateTime(2027, 5, 3, 9, 0, tzinfo=BERLIN)
+    series = CalendarItem(folder=ann.calendar, subject="From exchangelib", start=start, end=start + dt.timedelta(hours=1),
+                          recurrence=Recurrence(pattern=WeeklyPattern(interval=1, weekdays=["Monday"]),
+                                                start=EWSDate(2027, 5, 3), number=5))
+    series.save(send_meeting_invitations="SendToNone")
+    second = series.occurrence(index=2)
+    second.refresh()
+    second.location = "Elsewhere"
+    second.save(update_fields=["location"], send_meeting_invitations="SendToNone")
+    third = series.occurrence(index=3)
+    third.refresh()
+    third.delete(send_meeting_cancellations="SendToNone")
+    fields = riva("read", "From exchangelib")["fields"]
+    text = json.dumps(fields["overrides"])
+    assert set(re.findall(r"2027-05-[0-9]{2}T09:00:00", text)) == {"2027-05-10T09:00:00", "2027-05-17T09:00:00"}, text
+    assert "Elsewhere" in text and "cancelled" in text, text
+    assert '"weekly"' in json.dumps(fields["recurrence"]), fields["recurrence"]
+    riva("write", "From Riva")
+    view = ann.calendar.view(start=EWSDateTime(2027, 6, 1, tzinfo=BERLIN), end=EWSDateTime(2027, 8, 1, tzinfo=BERLIN))
+    equal([(e.start.astimezone(BERLIN).strftime("%m-%d %H:%M"), e.type, e.subject) for e in view
+           if (e.subject or "").startswith("From Riva")],
+          [("06-07 09:00", "Occurrence", "From Riva"), ("06-14 09:00", "Exception", "From Riva, too"),
+           ("06-22 09:00", "Exception", "From Riva"), ("07-05 09:00", "Occurrence", "From Riva")])
+    equal(control("counters")["mails"], {})
+    for subject in ("From exchangelib", "From Riva"):
+        for master in ann.calendar.filter(subject=subject):
+            master.delete(send_meeting_cancellations="SendToNone")
 
 
 @check("each kind of pattern is kept, and expands as it should")

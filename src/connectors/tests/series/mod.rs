@@ -209,7 +209,7 @@ async fn a_series_that_was_half_written_is_read_whole() {
         match side.create(Module::Calendar, std::slice::from_ref(&draft)).await {
             Err(CallError::InDoubt(_)) => {}
             Ok(answers) => {
-                assert!(matches!(answers[0], Err(ItemError::InDoubt(_))), "{operation}: {answers:?}")
+                assert!(matches!(answers[0], Err(ItemError::InDoubt(_))), "{operation}: {answers:?}");
             }
             other => panic!("{operation}: {other:?}"),
         }
