@@ -25,6 +25,15 @@ impl Rule {
             }
             _ => {}
         }
+        // Only within a month or year there is an nth.
+        let counts = match self.frequency {
+            Frequency::Monthly => true,
+            Frequency::Yearly => self.by_week_no.is_empty(),
+            _ => false,
+        };
+        if !counts {
+            self.by_day.iter_mut().for_each(|day| day.nth = None);
+        }
         self.by_day.sort_unstable_by_key(|d| (d.nth, d.day.num_days_from_monday()));
         self.by_day.dedup();
         ordered(&mut self.by_month_day);
@@ -38,7 +47,8 @@ impl Rule {
         // The first day of the week only matters where weeks are counted or skipped.
         let weeks_matter = !self.by_week_no.is_empty()
             || self.frequency == Frequency::Weekly
-                && (self.interval > 1 && self.by_day.len() > 1 || !self.by_set_pos.is_empty());
+                && (self.interval > 1 && self.by_day.iter().any(|d| d.day != day.weekday())
+                    || !self.by_set_pos.is_empty());
         if !weeks_matter {
             self.week_start = Weekday::Mon;
         }

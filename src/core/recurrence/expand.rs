@@ -9,7 +9,7 @@ use std::iter::Peekable;
 /// (30 February), or is not worth the search.
 const PATIENCE: usize = 40_000;
 
-/// Looked at in all: some decades of days, or a day of seconds.
+/// Looked at and found in all: some centuries of days, some decades of hours, two days of seconds.
 const WORK: usize = 400_000;
 
 /// A rule whose next start is too far to be found.
@@ -143,9 +143,11 @@ impl<'a> OfRule<'a> {
             if let Some(of) = self.found.find(|of| *of > first) {
                 return Ok(Some(of));
             }
-            let Some((found, looked)) = self.periods.next() else { return Ok(None) };
-            patience += looked;
-            self.work += looked;
+            let left = WORK.saturating_sub(self.work);
+            let Some((found, looked)) = self.periods.next(left) else { return Ok(None) };
+            // A find is no wait.
+            patience += looked.saturating_sub(found.len());
+            self.work = self.work.saturating_add(looked);
             if patience > PATIENCE || self.work > WORK {
                 return Err(Endless);
             }

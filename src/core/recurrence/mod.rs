@@ -9,11 +9,15 @@
 
 mod canonical;
 mod expand;
+mod occurrence;
 mod period;
 mod text;
 
 pub use expand::{Endless, Starts, first, occurs, starts};
+pub use occurrence::{Expansion, MOST_OCCURRENCES, NotExpanded, Occurrence, expand, occurrence_item, placed};
 pub use text::RuleError;
 
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod tests;

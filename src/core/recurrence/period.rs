@@ -44,18 +44,26 @@ impl<'a> Periods<'a> {
         this
     }
 
-    /// The starts in the next period, in order, and how many days were looked at; `None` at the end of time.
-    pub fn next(&mut self) -> Option<(Vec<RecurrenceId>, usize)> {
+    /// The starts in the next period, in order, and how many days or times were looked at; `None` at the end of time. Where
+    /// there are more than `most`, none is told, only how many.
+    pub fn next(&mut self, most: usize) -> Option<(Vec<RecurrenceId>, usize)> {
         let step = self.at.checked_mul(u64::from(self.rule.interval.max(1)))?;
         self.at += 1;
         let mut found = Vec::new();
         let looked = match self.days(step)? {
             Span::Days(from, count) => {
-                let times = self.times(None);
-                for day in from.iter_days().take(count).filter(|day| self.takes(*day)) {
-                    match self.first {
-                        RecurrenceId::Day(_) => found.push(RecurrenceId::Day(day)),
-                        RecurrenceId::Wall(_) => {
+                let days: Vec<NaiveDate> =
+                    from.iter_days().take(count).filter(|day| self.takes(*day)).collect();
+                match self.first {
+                    RecurrenceId::Day(_) => found.extend(days.into_iter().map(RecurrenceId::Day)),
+                    RecurrenceId::Wall(_) if days.is_empty() => {}
+                    RecurrenceId::Wall(_) => {
+                        let times = self.times(None);
+                        let looked = count + days.len() * times.len();
+                        if looked > most {
+                            return Some((Vec::new(), looked));
+                        }
+                        for day in days {
                             found.extend(times.iter().map(|time| RecurrenceId::Wall(day.and_time(*time))));
                         }
                     }
@@ -71,10 +79,19 @@ impl<'a> Periods<'a> {
                 1
             }
         };
+        let looked = looked + found.len();
         Some((self.at_positions(found), looked))
     }
 
+    /// The period after so many; `None` beyond the year 9999, the last that iCalendar can write.
     fn days(&self, step: u64) -> Option<Span> {
+        self.period(step).filter(|span| match span {
+            Span::Days(from, _) => from.year() <= 9999,
+            Span::Within(wall) => wall.year() <= 9999,
+        })
+    }
+
+    fn period(&self, step: u64) -> Option<Span> {
         let start = self.first.day();
         let wall = self.first.wall();
         let within = |each: Duration| {

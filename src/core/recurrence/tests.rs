@@ -175,7 +175,12 @@ fn wall_times_do_not_move_with_the_clocks() {
 
 #[test]
 fn what_never_comes_or_comes_too_often_ends_with_an_error() {
-    for rule in ["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=SECONDLY"] {
+    let all = (0..60).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let at_once =
+        format!("FREQ=YEARLY;BYMONTH=1,2,3,4;BYDAY=MO,TU,WE;BYHOUR=0,1,2,3;BYMINUTE={all};BYSECOND={all}");
+    let too_often =
+        format!("FREQ=DAILY;BYMINUTE={all};BYSECOND={all};BYSETPOS=9999").replace("=9999", "=300");
+    for rule in ["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=SECONDLY", &at_once, &too_often] {
         let when = at("20260105T090000");
         let recurrence = series(&when, rule);
         assert_eq!(starts(&when, &recurrence).last(), Some(Err(Endless)), "{rule}");
@@ -199,10 +204,30 @@ fn rules_that_mean_the_same_are_equal() {
     let same = |a: &str, b: &str| assert_eq!(Rule::parse(a, &when), Rule::parse(b, &when), "{a} {b}");
     same("FREQ=WEEKLY", "FREQ=WEEKLY;BYDAY=MO;WKST=SU;INTERVAL=1");
     same("FREQ=WEEKLY;BYDAY=WE,MO", "freq=weekly;byday=mo,we,mo");
+    same("FREQ=WEEKLY;BYDAY=WE", "FREQ=WEEKLY;BYDAY=1WE");
     same("FREQ=MONTHLY", "FREQ=MONTHLY;BYMONTHDAY=+5");
     same("FREQ=YEARLY", "FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=5");
     same("FREQ=DAILY;UNTIL=20260110", "FREQ=DAILY;UNTIL=20260110T140000Z");
     same("FREQ=DAILY;UNTIL=20260109", "FREQ=DAILY;UNTIL=20260110T135959Z");
+}
+
+#[test]
+fn rules_that_mean_something_else_differ() {
+    // A Monday; every other week's Sunday is another one for weeks that begin on it.
+    let when = at("20260105T090000");
+    let rule = |text: &str| Rule::parse(text, &when).expect("a rule");
+    assert_ne!(rule("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU"), rule("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=SU"));
+    assert_ne!(rule("FREQ=MONTHLY;BYDAY=1MO"), rule("FREQ=MONTHLY;BYDAY=MO"));
+}
+
+#[test]
+fn the_end_of_time_is_an_end() {
+    let when = at("99980101T090000");
+    for rule in ["FREQ=YEARLY;BYWEEKNO=1,53", "FREQ=DAILY;INTERVAL=300", "FREQ=HOURLY;INTERVAL=4000"] {
+        let recurrence = series(&when, rule);
+        let last = starts(&when, &recurrence).last().expect("one").expect("an end");
+        assert!(last.day().format("%Y").to_string().len() == 4, "{rule}: {last}");
+    }
 }
 
 #[test]
