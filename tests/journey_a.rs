@@ -49,7 +49,7 @@ fn two_users_are_added_and_fully_synced() {
     assert_eq!(report["invitations_sent"], 0);
     for user in report["users"].as_array().unwrap() {
         assert_eq!(user["discrepancy"], Value::Null);
-        for module in ["contacts", "calendar"] {
+        for module in ["contacts", "calendar", "tasks"] {
             let (told, before, after) =
                 (&user["modules"][module], &user["before"][module], &user["after"][module]);
             let number = |value: &Value| value.as_u64().unwrap();

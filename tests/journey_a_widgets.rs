@@ -85,16 +85,18 @@ fn two_users_are_added_to_a_policy_and_fully_synced() {
         wait(&mut h, "Connections: passed, E-mail and CRM connected");
         wait(&mut h, "Initial sync: passed, Completed");
         wait(&mut h, "Full initial sync is completed");
-        // Priya has a series and two private contacts: each is listed with its reason.
+        // Priya has a series, two private contacts and a private task: each is listed with its reason.
         if user.starts_with("priya") {
-            click(&mut h, Role::Tab, "Not in step (3)");
+            click(&mut h, Role::Tab, "Not in step (4)");
             step_until(&mut h, "each with its reason", |h| {
                 let items = |kind| {
                     h.query_all_by_role(Role::ListItem).filter(move |item| {
                         item.accesskit_node().label().is_some_and(|label| label.contains(kind))
                     })
                 };
-                items("Calendar: Held: ").count() == 1 && items("Contacts: Left alone: ").count() == 2
+                items("Calendar: Held: ").count() == 1
+                    && items("Contacts: Left alone: ").count() == 2
+                    && items("Tasks: Left alone: ").count() == 1
             });
         }
         click(&mut h, Role::Button, "Close window");
@@ -108,15 +110,16 @@ fn two_users_are_added_to_a_policy_and_fully_synced() {
         // Held: an item waits for a decision of the administrator. Nothing else may be the matter.
         assert!(matches!(row.shown.kind, StateKind::Waiting | StateKind::Held), "{:?}", row.shown);
         let of = |module| &row.member.state.modules[&module];
-        let (contacts, calendar) = (of(Module::Contacts), of(Module::Calendar));
-        let gained = |was: Items, contacts, events| Items {
+        let modules = [Module::Contacts, Module::Calendar, Module::Tasks].map(of);
+        let gained = |was: Items, [contacts, events, tasks]: [u64; 3]| Items {
             contacts: was.contacts + contacts,
             events: was.events + events,
+            tasks: was.tasks + tasks,
         };
         let (mail, crm) = tenant.both_sides(user);
-        assert_eq!(mail, gained(mail_was, contacts.created_mail, calendar.created_mail), "mailbox of {user}");
-        assert_eq!(crm, gained(crm_was, contacts.created_crm, calendar.created_crm), "CRM of {user}");
-        for counts in [contacts, calendar] {
+        assert_eq!(mail, gained(mail_was, modules.map(|m| m.created_mail)), "mailbox of {user}");
+        assert_eq!(crm, gained(crm_was, modules.map(|m| m.created_crm)), "CRM of {user}");
+        for counts in modules {
             assert!(counts.created_mail > 0 && counts.created_crm > 0 && counts.quarantined == 0);
         }
     }

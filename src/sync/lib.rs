@@ -36,6 +36,7 @@ pub mod project;
 mod read;
 mod recover;
 mod rehearsal;
+mod relink;
 mod scratch;
 pub mod table;
 mod twin;

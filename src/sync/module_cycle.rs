@@ -93,6 +93,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         }
         self.held = !holds.0.is_empty();
         self.carry_out(&holds).await?;
+        self.follow_known().await?;
         FirstSync::new(self).run().await?;
         if !self.more {
             let deletions = self.dirty_pairs().await?;

@@ -4,6 +4,7 @@
 use crate::hash::FieldHasher;
 use crate::loops;
 use crate::merge::{Conflicts, Merged, Shown, merge, overwrite};
+use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
 use riva_core::documents::{BecamePrivate, ConflictWinner, Direction, Policy, PrivateItems};
@@ -179,6 +180,9 @@ pub fn plan_pair(
                 && pair.reason.as_deref() == Some(LEFT_PRIVATE)
                 && mail.item().is_some()
                 && crm.item().is_some() => {}
+        PairState::Held if pair.reason.as_deref() == Some(DUPLICATE_AFTER_MERGE) => {
+            return plan(21, Deed::Ignore);
+        }
         // Each side keeps its own; what was deleted is not made again.
         PairState::Detached | PairState::Tombstoned => return plan(0, Deed::Ignore),
         PairState::Linked | PairState::Held | PairState::Quarantined => {}

@@ -80,7 +80,8 @@ pub(crate) fn now_of(fetched: Fetched) -> (Now, Option<Marker>) {
     match fetched {
         Fetched::Present { version, marker, item } => (Now::Present { version, item: *item }, marker),
         Fetched::Gone => (Now::Gone, None),
-        Fetched::OutOfScope => (Now::OutOfScope, None),
+        // Of a record in no pair it is another one's business.
+        Fetched::OutOfScope | Fetched::Became { .. } => (Now::OutOfScope, None),
         Fetched::Unreadable { reason } => (Now::Unreadable(reason), None),
     }
 }
@@ -113,6 +114,7 @@ impl ModuleCycle<'_, '_> {
         let mut mail = self.fetch(Side::Mail, &ids(Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(Side::Crm)).await?;
         self.follow_moved(&mut pairs, &mut mail).await?;
+        self.follow(&mut pairs, &mut crm).await?;
         let mut readings = Vec::with_capacity(pairs.len());
         let at = self.ctx.clock.now();
         for mut pair in pairs {

@@ -36,6 +36,8 @@ pub struct Tenant {
 pub struct Items {
     pub contacts: u64,
     pub events: u64,
+    /// Tasks.
+    pub tasks: u64,
 }
 
 impl Tenant {
@@ -129,10 +131,16 @@ impl Tenant {
     pub fn both_sides(&self, address: &str) -> (Items, Items) {
         let mail = self.sandbox().control().items(address).unwrap();
         let of_class = |class: &str| mail.iter().filter(|item| item["class"] == class).count() as u64;
-        let mailbox = Items { contacts: of_class("Contact"), events: of_class("CalendarItem") };
+        let mailbox = Items {
+            contacts: of_class("Contact"),
+            events: of_class("CalendarItem"),
+            tasks: of_class("Task"),
+        };
         let crm: BTreeMap<_, _> = self.sandbox().salesforce().dump().remove(address).unwrap_or_default();
         let of_object = |object: &str| crm.get(object).map_or(0, |records| records.len() as u64);
-        (mailbox, Items { contacts: of_object("Contact"), events: of_object("Event") })
+        let records =
+            Items { contacts: of_object("Contact"), events: of_object("Event"), tasks: of_object("Task") };
+        (mailbox, records)
     }
 }
 

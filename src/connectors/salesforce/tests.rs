@@ -3,9 +3,10 @@
 use super::*;
 use crate::crm_contract::{Secrets, Steps, connection, contact, event, hold};
 use riva_core::documents::SystemKind;
-use riva_core::ids::{Marker, PairId};
+use riva_core::ids::{Marker, PairId, RemoteId};
 use riva_core::item::Item;
-use riva_core::ports::{Draft, StepOutcome};
+use riva_core::ports::{Change, Draft, Fetched, StepOutcome};
+use riva_sandbox::salesforce::Edit;
 use riva_sandbox::{Company, RunningSandbox, Sandbox, SandboxOptions};
 use std::path::PathBuf;
 
@@ -104,6 +105,32 @@ async fn a_create_whose_answer_is_lost_is_found_again_and_made_once() {
         let again = side.create(module, &drafts).await.unwrap().remove(0).unwrap();
         assert_eq!(again.at.id, found[0][0].id);
     }
+}
+
+#[tokio::test]
+async fn a_merged_contact_says_what_it_has_become() {
+    let house = House::open(true).await;
+    let crm = house.crm(&house.password(), &[SYNC_KEY]);
+    let side = crm.open(&crm.user(PRIYA).await.unwrap()).await.unwrap();
+    let drafts = [draft(contact("Ann", "Old")), draft(contact("Ann", "New"))];
+    let made: Vec<RemoteId> = side
+        .create(Module::Contacts, &drafts)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|written| written.unwrap().at.id)
+        .collect();
+    let from = crm.feed(Module::Contacts, None).await.unwrap().cursor;
+    let (loser, id) = (made[0].to_string(), made[1].to_string());
+    let merge = Edit::Merge { object: "Contact".into(), id, loser };
+    house.org().edit(PRIYA, &merge).unwrap();
+    assert_eq!(
+        side.fetch(Module::Contacts, &made[..1]).await.unwrap(),
+        [Fetched::Became { id: made[1].clone() }]
+    );
+    let changes = crm.feed(Module::Contacts, Some(&from)).await.unwrap().changes;
+    let of_loser = changes.iter().find(|c| matches!(&c.change, Change::Seen { id, .. } if *id == made[0]));
+    assert!(of_loser.is_some(), "it is seen, not deleted: {changes:?}");
 }
 
 #[tokio::test]

@@ -105,12 +105,15 @@ impl User {
         let is = |name: &str| record.get(name).and_then(Json::as_bool).unwrap_or(false);
         let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
         // A contact that was merged into another is no deletion.
-        if is("IsDeleted") && text("MasterRecordId").is_empty() {
-            return Fetched::Gone;
+        if is("IsDeleted") {
+            return match text("MasterRecordId") {
+                "" => Fetched::Gone,
+                master => Fetched::Became { id: RemoteId::new(master) },
+            };
         }
         // An invitee's copy of an event is not the event.
         let other_kind = is("IsChild") || (module == Module::Tasks && !task::is_task(record));
-        if is("IsDeleted") || other_kind || key_of(text("OwnerId")) != key_of(&self.owner) {
+        if other_kind || key_of(text("OwnerId")) != key_of(&self.owner) {
             return Fetched::OutOfScope;
         }
         let item = match module {

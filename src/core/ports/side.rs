@@ -171,6 +171,11 @@ pub enum Fetched {
     Gone,
     /// It is there, but out of this user's reach now (evidence E4).
     OutOfScope,
+    /// It has become another record: merged into that one, or converted to it. No deletion (reconciliation table, row 21).
+    Became {
+        /// That one's id.
+        id: RemoteId,
+    },
     /// It is there, but cannot be understood.
     Unreadable {
         /// Why, for a person.

@@ -78,6 +78,8 @@ struct Stored {
 struct State {
     items: BTreeMap<RemoteId, Stored>,
     log: Vec<RemoteId>,
+    /// What records have become that were merged or converted.
+    became: BTreeMap<RemoteId, RemoteId>,
     next_id: u64,
     next_version: u64,
     random: Random,
@@ -112,6 +114,7 @@ impl FakeSide {
         let state = State {
             items: BTreeMap::new(),
             log: Vec::new(),
+            became: BTreeMap::new(),
             next_id: 1,
             next_version: 1,
             random: Random::new(seed),
@@ -181,6 +184,12 @@ impl FakeSide {
         (self.normalise)(&mut item);
         let mut state = self.state();
         state.insert(self.name, item, None)
+    }
+
+    /// A user merges a record into another one, or converts it to that.
+    pub fn user_merge(&self, loser: &RemoteId, winner: &RemoteId) {
+        self.user_delete(loser);
+        self.state().became.insert(loser.clone(), winner.clone());
     }
 
     /// A user changes an item.
@@ -356,7 +365,10 @@ impl Reader for FakeSide {
                     marker: s.marker,
                     item: Box::new(s.item.clone()),
                 },
-                _ => Fetched::Gone,
+                _ => match state.became.get(id) {
+                    Some(id) => Fetched::Became { id: id.clone() },
+                    None => Fetched::Gone,
+                },
             })
             .collect())
     }

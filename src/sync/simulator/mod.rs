@@ -5,6 +5,8 @@ mod check;
 #[cfg(test)]
 mod decisions;
 mod fake;
+#[cfg(test)]
+mod merged;
 mod private;
 mod random;
 #[cfg(test)]
