@@ -6,7 +6,7 @@ use riva_core::documents::SystemKind;
 use riva_core::ids::{Marker, PairId, RemoteId};
 use riva_core::item::Item;
 use riva_core::ports::{Change, Draft, Fetched, StepOutcome};
-use riva_sandbox::salesforce::Edit;
+use riva_sandbox::salesforce::control::Edit;
 use riva_sandbox::{Company, RunningSandbox, Sandbox, SandboxOptions};
 use std::path::PathBuf;
 
