@@ -607,6 +607,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
 fn likely(twins: &BTreeMap<RemoteId, Fetched>, id: RemoteId) -> Option<LikelyTwin> {
     match twins.get(&id)? {
         Fetched::Present { item, .. } => Some(LikelyTwin { title: item.title(), id }),
-        Fetched::Gone | Fetched::OutOfScope | Fetched::Unreadable { .. } => None,
+        Fetched::Gone | Fetched::OutOfScope | Fetched::Became { .. } | Fetched::Unreadable { .. } => None,
     }
 }

@@ -25,6 +25,8 @@ pub struct ModuleRules {
     pub private: PrivateItems,
     /// What becomes of the CRM's copy of an item that is made private.
     pub became_private: BecamePrivate,
+    /// The CRM's leads are contacts too.
+    pub leads: bool,
     /// Of a conflict that an administrator has decided: the side that is right in everything. Its value is written even
     /// where that cuts the other side's longer text.
     pub decided: Option<Side>,
@@ -44,6 +46,7 @@ impl ModuleRules {
                 winner: p.conflict,
                 private: PrivateItems::Skip,
                 became_private: p.became_private,
+                leads: p.leads,
                 decided: None,
             }),
             Module::Calendar => policy.modules.calendar.as_ref().map(|p| Self {
@@ -56,6 +59,7 @@ impl ModuleRules {
                 winner: p.conflict,
                 private: p.private,
                 became_private: p.became_private,
+                leads: false,
                 decided: None,
             }),
             Module::Tasks => policy.modules.tasks.as_ref().map(|p| Self {
@@ -68,6 +72,7 @@ impl ModuleRules {
                 winner: p.conflict,
                 private: p.private,
                 became_private: p.became_private,
+                leads: false,
                 decided: None,
             }),
             Module::Email => None,

@@ -87,7 +87,8 @@ pub(crate) fn now_of(fetched: Fetched) -> (Now, Option<Marker>) {
 }
 
 impl ModuleCycle<'_, '_> {
-    /// Reads items of one side, in batches. Private ones of the mailbox are seen through the veil.
+    /// Reads items of one side, in batches. Private ones of the mailbox are seen through the veil; leads of the CRM are
+    /// out of sight if the policy says so.
     pub async fn fetch(
         &self,
         side: Side,
@@ -101,7 +102,13 @@ impl ModuleCycle<'_, '_> {
             let fetched =
                 self.ctx.side(side).fetch(self.module, chunk).await.map_err(|e| CycleFault::of(side, e))?;
             let private = if side == Side::Mail { self.rules.private } else { PrivateItems::Sync };
-            let seen = fetched.into_iter().map(|item| veil(item, private));
+            let unwanted = |item: &Fetched| match item {
+                Fetched::Present { item, .. } => side == Side::Crm && !self.rules.leads && item.is_lead(),
+                _ => false,
+            };
+            let seen = fetched
+                .into_iter()
+                .map(|item| if unwanted(&item) { Fetched::OutOfScope } else { veil(item, private) });
             all.extend(chunk.iter().cloned().zip(seen));
         }
         Ok(all)

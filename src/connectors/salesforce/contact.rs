@@ -169,7 +169,8 @@ fn value(field: Field, record: &Json, text: &dyn Fn(&str) -> String) -> Value {
     }
 }
 
-fn set<const N: usize>(pairs: [(&str, String); N]) -> Value {
+/// A set of those that are not empty.
+pub(super) fn set<const N: usize>(pairs: [(&str, String); N]) -> Value {
     let elements =
         pairs.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.to_owned(), Element::plain(v)));
     Value::set(elements.collect())
@@ -254,7 +255,8 @@ pub fn map(set: &BTreeMap<Field, Value>, layout: &Layout) -> Map<String, Json> {
     record
 }
 
-fn element<'a>(value: &'a Value, key: &str) -> &'a str {
+/// The element of a key, or nothing.
+pub(super) fn element<'a>(value: &'a Value, key: &str) -> &'a str {
     match value {
         Value::Set(elements) => elements.get(key).map(|e| e.value.as_str()).unwrap_or_default(),
         _ => "",

@@ -2,6 +2,7 @@
 //! tombstones of those whose bin was emptied.
 
 use super::api::Api;
+use super::layout::Layout;
 use super::soql;
 use super::task;
 use super::user::{Layouts, deleted, key_of, version};
@@ -79,7 +80,11 @@ impl Position {
     }
 }
 
-/// One page; see [`riva_core::ports::CrmSystem::feed`].
+/// What stands between the positions of a module's objects.
+const BETWEEN: char = ';';
+
+/// One page; see [`riva_core::ports::CrmSystem::feed`]. Of a module with several objects each page has a page of each: a
+/// lead's conversion is told together with the contact that it made, or before it.
 pub async fn page(
     api: &Api,
     layouts: &Layouts,
@@ -87,9 +92,31 @@ pub async fn page(
     cursor: Option<&Cursor>,
 ) -> Result<FeedPage, CallError> {
     api.may_poll()?;
-    let (object, layout) = layouts.of(module)?;
-    let Some(cursor) = cursor else { return from_now_on(api, object).await };
-    let position: Position = cursor.as_str().parse()?;
+    let mut whole = FeedPage { changes: Vec::new(), cursor: Cursor::default(), more: false };
+    let mut next = Vec::new();
+    let mut positions = cursor.map(|c| c.as_str().split(BETWEEN).collect::<Vec<_>>().into_iter());
+    for (object, layout) in layouts.all_of(module)? {
+        // An object that came into sight later begins then.
+        let position = positions.as_mut().and_then(Iterator::next);
+        let page = match position {
+            Some(position) => one_page(api, module, object, layout, position.parse()?).await?,
+            None => from_now_on(api, object).await?,
+        };
+        whole.changes.extend(page.changes);
+        whole.more |= page.more;
+        next.push(page.cursor.as_str().to_owned());
+    }
+    whole.cursor = Cursor::new(next.join(&BETWEEN.to_string()));
+    Ok(whole)
+}
+
+async fn one_page(
+    api: &Api,
+    module: Module,
+    object: &str,
+    layout: &Layout,
+    position: Position,
+) -> Result<FeedPage, CallError> {
     let mut columns = vec!["Id", "SystemModstamp", "OwnerId", "IsDeleted"];
     columns.extend(["MasterRecordId", "IsChild"].into_iter().filter(|c| layout.has(c)));
     if module == Module::Tasks {

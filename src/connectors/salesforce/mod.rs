@@ -14,6 +14,7 @@ mod contact;
 mod event;
 mod feed;
 mod layout;
+mod lead;
 mod soql;
 mod task;
 mod token;
@@ -136,17 +137,8 @@ impl Salesforce {
         }
         let contact = Layout::read(&self.api.get("sobjects/Contact/describe").await?);
         let event = Layout::read(&self.api.get("sobjects/Event/describe").await?);
-        let task = match self.api.get("sobjects/Task/describe").await {
-            Ok(describe) => Some(Layout::read(&describe)),
-            // Hidden from the account: contacts and events are synced all the same.
-            Err(CallError::Fault(f))
-                if matches!(f.kind, FaultKind::MissingPermission | FaultKind::UnexpectedAnswer) =>
-            {
-                tracing::debug!(fault = %f, "tasks cannot be seen");
-                None
-            }
-            Err(error) => return Err(error),
-        };
+        let task = self.layout_if_seen("Task").await?;
+        let lead = self.layout_if_seen("Lead").await?;
         if let Some(key) = &self.sync_key {
             let tasks = task.as_ref().map(|task| ("Task", task));
             for (object, layout) in [("Contact", &contact), ("Event", &event)].into_iter().chain(tasks) {
@@ -162,9 +154,23 @@ impl Salesforce {
                 }
             }
         }
-        let layouts = Arc::new(Layouts { contact, event, task, sync_key: self.sync_key.clone() });
+        let layouts = Arc::new(Layouts { contact, event, task, lead, sync_key: self.sync_key.clone() });
         *known = Some((Arc::clone(&layouts), Instant::now()));
         Ok(layouts)
+    }
+
+    /// An object that the account may do without: `None` if it is hidden from it.
+    async fn layout_if_seen(&self, object: &str) -> Result<Option<Layout>, CallError> {
+        match self.api.get(&format!("sobjects/{object}/describe")).await {
+            Ok(describe) => Ok(Some(Layout::read(&describe))),
+            Err(CallError::Fault(f))
+                if matches!(f.kind, FaultKind::MissingPermission | FaultKind::UnexpectedAnswer) =>
+            {
+                tracing::debug!(fault = %f, object, "it cannot be seen");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn users_with(&self, column: &str, value: &str) -> Result<Vec<(bool, CrmUser)>, CallError> {

@@ -4,8 +4,8 @@ use super::*;
 use crate::crm_contract::{Secrets, Steps, connection, contact, event, hold};
 use riva_core::documents::SystemKind;
 use riva_core::ids::{Marker, PairId, RemoteId};
-use riva_core::item::Item;
-use riva_core::ports::{Change, Draft, Fetched, StepOutcome};
+use riva_core::item::{Field, Item, Value};
+use riva_core::ports::{Change, Draft, Fetched, Patch, StepOutcome};
 use riva_sandbox::salesforce::control::Edit;
 use riva_sandbox::{Company, RunningSandbox, Sandbox, SandboxOptions};
 use std::path::PathBuf;
@@ -131,6 +131,61 @@ async fn a_merged_contact_says_what_it_has_become() {
     let changes = crm.feed(Module::Contacts, Some(&from)).await.unwrap().changes;
     let of_loser = changes.iter().find(|c| matches!(&c.change, Change::Seen { id, .. } if *id == made[0]));
     assert!(of_loser.is_some(), "it is seen, not deleted: {changes:?}");
+}
+
+#[tokio::test]
+async fn a_lead_is_shown_as_a_contact_edited_and_followed_when_it_is_converted() {
+    let house = House::open(true).await;
+    let crm = house.crm(&house.password(), &[SYNC_KEY]);
+    let side = crm.open(&crm.user(PRIYA).await.unwrap()).await.unwrap();
+    let from = crm.feed(Module::Contacts, None).await.unwrap().cursor;
+    let fields = serde_json::json!({"FirstName": "Lena", "LastName": "Lead", "Company": "Acme", "Email": "lena@acme.example"});
+    let made = Edit::Create { object: "Lead".into(), fields: fields.as_object().unwrap().clone() };
+    let lead = RemoteId::new(house.org().edit(PRIYA, &made).unwrap());
+    let page = crm.feed(Module::Contacts, Some(&from)).await.unwrap();
+    assert!(page.changes.iter().any(|c| matches!(&c.change, Change::Seen { id, .. } if *id == lead)));
+    let listed = |after: Option<Cursor>| {
+        let side = Arc::clone(&side);
+        async move { side.list(Module::Contacts, None, after.as_ref()).await.unwrap() }
+    };
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = listed(after).await;
+        all.extend(page.items.into_iter().map(|i| i.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(all.contains(&lead), "{all:?}");
+
+    let shown = side.fetch(Module::Contacts, std::slice::from_ref(&lead)).await.unwrap().remove(0);
+    let Fetched::Present { version, item, .. } = shown else { panic!("{shown:?}") };
+    assert!(item.is_lead());
+    let patch = Patch {
+        id: lead.clone(),
+        version,
+        marker: draft(contact("x", "y")).marker,
+        set: [(Field::Notes, Value::body(riva_core::item::Body::plain("met at the fair")))].into(),
+        base: *item,
+    };
+    let written = side.update(Module::Contacts, &[patch]).await.unwrap().remove(0).unwrap();
+    assert!(written.item.unwrap().is_lead());
+
+    let contact = RemoteId::new(house.org().edit(PRIYA, &Edit::Convert { id: lead.to_string() }).unwrap());
+    assert_eq!(
+        side.fetch(Module::Contacts, std::slice::from_ref(&lead)).await.unwrap(),
+        [Fetched::Became { id: contact.clone() }]
+    );
+    let page = crm.feed(Module::Contacts, Some(&page.cursor)).await.unwrap();
+    for wanted in [&lead, &contact] {
+        let told = page.changes.iter().any(|c| matches!(&c.change, Change::Seen { id, .. } if id == wanted));
+        assert!(told, "{wanted} in {page:?}");
+    }
+    let shown = side.fetch(Module::Contacts, &[contact]).await.unwrap().remove(0);
+    let Fetched::Present { item, .. } = shown else { panic!("{shown:?}") };
+    assert_eq!(item.get(Field::Categories), Some(&Value::Blank));
+    assert_eq!(item.get(Field::Notes), Some(&Value::body(riva_core::item::Body::plain("met at the fair"))));
 }
 
 #[tokio::test]

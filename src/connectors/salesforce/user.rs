@@ -3,7 +3,7 @@
 use super::api::{Api, Refusal};
 use super::layout::Layout;
 use super::soql;
-use super::{contact, event, task};
+use super::{contact, event, lead, task};
 use crate::one_second::is_still;
 use async_trait::async_trait;
 use http::Method;
@@ -32,6 +32,8 @@ pub struct Layouts {
     pub event: Layout,
     /// Task; `None` where the connection account may not see tasks.
     pub task: Option<Layout>,
+    /// Lead; `None` where the connection account may not see leads.
+    pub lead: Option<Layout>,
     /// The external id field for markers, if the org has one.
     pub sync_key: Option<String>,
 }
@@ -56,6 +58,30 @@ impl Layouts {
     }
 }
 
+impl Layouts {
+    /// The objects that a module's items are records of: leads are contacts too.
+    pub fn all_of(&self, module: Module) -> Result<Vec<(&'static str, &Layout)>, Fault> {
+        let leads = self.lead.as_ref().filter(|_| module == Module::Contacts).map(|lead| ("Lead", lead));
+        Ok([self.of(module)?].into_iter().chain(leads).collect())
+    }
+
+    /// The object of a record.
+    fn of_record(&self, module: Module, id: &str) -> Result<(&'static str, &Layout), Fault> {
+        let lead = self.lead.as_ref().filter(|_| module == Module::Contacts && id.starts_with(lead::PREFIX));
+        lead.map_or_else(|| self.of(module), |lead| Ok(("Lead", lead)))
+    }
+}
+
+/// The columns of an object's records.
+fn columns(object: &str, layout: &Layout) -> Vec<&'static str> {
+    match object {
+        "Contact" => contact::columns(layout),
+        "Lead" => lead::columns(layout),
+        "Task" => task::columns(layout),
+        _ => event::columns(layout),
+    }
+}
+
 /// One user's records.
 pub struct User {
     api: Arc<Api>,
@@ -71,8 +97,12 @@ impl User {
         Self { api, owner, layouts, capabilities }
     }
 
-    fn map(&self, module: Module, set: &BTreeMap<Field, Value>) -> Map<String, Json> {
+    /// What to write for a record; for a new one, without an id.
+    fn map(&self, module: Module, id: &str, set: &BTreeMap<Field, Value>) -> Map<String, Json> {
         match module {
+            Module::Contacts if id.starts_with(lead::PREFIX) => {
+                self.layouts.lead.as_ref().map(|l| lead::map(set, l)).unwrap_or_default()
+            }
             Module::Contacts => contact::map(set, &self.layouts.contact),
             Module::Tasks => self.layouts.task.as_ref().map(|l| task::map(set, l)).unwrap_or_default(),
             Module::Calendar | Module::Email => event::map(set, &self.layouts.event),
@@ -84,21 +114,36 @@ impl User {
         &self,
         module: Module,
         ids: &[&str],
-        columns: &[&str],
+        content: bool,
     ) -> Result<BTreeMap<String, Json>, CallError> {
-        let (object, layout) = self.layouts.of(module)?;
-        let ids: Vec<&str> = ids.iter().copied().filter(|id| soql::is_id(id)).collect();
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
+        let mut found = BTreeMap::new();
+        for (object, layout) in self.layouts.all_of(module)? {
+            let mut own = Vec::new();
+            for id in ids.iter().copied().filter(|id| soql::is_id(id)) {
+                if self.layouts.of_record(module, id)?.0 == object {
+                    own.push(id);
+                }
+            }
+            if own.is_empty() {
+                continue;
+            }
+            let mut wanted = vec!["Id", "SystemModstamp", "OwnerId", "IsDeleted"];
+            if content {
+                wanted.extend(columns(object, layout));
+                wanted.extend(self.layouts.sync_key.as_deref().filter(|key| layout.has(key)));
+            }
+            for column in ["MasterRecordId", "IsChild"] {
+                if layout.has(column) && !wanted.contains(&column) {
+                    wanted.push(column);
+                }
+            }
+            let query = format!("SELECT {} FROM {object} WHERE Id IN {}", wanted.join(","), soql::list(own));
+            let records = self.api.query(&query, true).await?;
+            found.extend(
+                records.into_iter().filter_map(|r| Some((key_of(r.get("Id")?.as_str()?).to_owned(), r))),
+            );
         }
-        let mut wanted = vec!["Id", "SystemModstamp", "OwnerId", "IsDeleted"];
-        wanted.extend(
-            ["MasterRecordId", "IsChild"].into_iter().filter(|c| layout.has(c) && !columns.contains(c)),
-        );
-        wanted.extend(columns);
-        let query = format!("SELECT {} FROM {object} WHERE Id IN {}", wanted.join(","), soql::list(ids));
-        let records = self.api.query(&query, true).await?;
-        Ok(records.into_iter().filter_map(|r| Some((key_of(r.get("Id")?.as_str()?).to_owned(), r))).collect())
+        Ok(found)
     }
 
     fn show(&self, module: Module, record: &Json) -> Fetched {
@@ -111,13 +156,27 @@ impl User {
                 master => Fetched::Became { id: RemoteId::new(master) },
             };
         }
+        if is("IsConverted") {
+            return match text("ConvertedContactId") {
+                "" => Fetched::OutOfScope,
+                contact => Fetched::Became { id: RemoteId::new(contact) },
+            };
+        }
         // An invitee's copy of an event is not the event.
         let other_kind = is("IsChild") || (module == Module::Tasks && !task::is_task(record));
         if other_kind || key_of(text("OwnerId")) != key_of(&self.owner) {
             return Fetched::OutOfScope;
         }
         let item = match module {
-            Module::Contacts => Ok(contact::project(record, &self.layouts.contact)),
+            Module::Contacts if text("Id").starts_with(lead::PREFIX) => Ok(lead::project(record)),
+            Module::Contacts => {
+                let mut item = contact::project(record, &self.layouts.contact);
+                if self.layouts.lead.is_some() {
+                    // It is no lead, or none any more.
+                    item.set(Field::Categories, Value::Blank);
+                }
+                Ok(item)
+            }
             Module::Tasks => match &self.layouts.task {
                 Some(layout) => task::project(record, layout),
                 None => return Fetched::OutOfScope,
@@ -149,7 +208,7 @@ impl User {
         wanted: &[(&RemoteId, &Version)],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
         let ids: Vec<&str> = wanted.iter().map(|(id, _)| id.as_str()).collect();
-        let now = self.records(module, &ids, &[]).await?;
+        let now = self.records(module, &ids, false).await?;
         Ok(wanted
             .iter()
             .map(|(id, version)| {
@@ -279,6 +338,9 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
     contacts.set_keys =
         [(Field::Emails, keys(&["1"])), (Field::Phones, contact::phone_labels(&layouts.contact))].into();
     contacts.parts = contact::parts(&layouts.contact);
+    if layouts.lead.is_some() {
+        contacts.reads.insert(Field::Categories);
+    }
     contacts.max_len = lengths(
         &layouts.contact,
         &[
@@ -321,7 +383,12 @@ impl Reader for User {
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
         self.api.may_poll()?;
-        let (object, layout) = self.layouts.of(module)?;
+        // Contacts first, then leads: the ids of leads come after those of contacts.
+        let in_leads = after.is_some_and(|a| a.as_str().starts_with(lead::PREFIX));
+        let (object, layout) = match &self.layouts.lead {
+            Some(lead) if in_leads && module == Module::Contacts => ("Lead", lead),
+            _ => self.layouts.of(module)?,
+        };
         let mut query =
             format!("SELECT Id,SystemModstamp FROM {object} WHERE OwnerId = {}", soql::text(&self.owner));
         if layout.has("IsChild") {
@@ -329,6 +396,9 @@ impl Reader for User {
         }
         if module == Module::Tasks {
             query.push_str(&task::wanted(layout));
+        }
+        if object == "Lead" {
+            query.push_str(" AND IsConverted = false");
         }
         if let (Module::Calendar, Some(Window { from, to })) = (module, window) {
             let (first, last) = (from.date_naive(), to.date_naive());
@@ -342,6 +412,7 @@ impl Reader for User {
                 soql::day(last),
             );
         }
+        let after = after.filter(|a| a.as_str() != lead::PREFIX);
         let after = after.map(|a| format!(" AND Id > {}", soql::text(a.as_str()))).unwrap_or_default();
         query = format!("{query}{after} ORDER BY Id LIMIT {PAGE}");
         let records = self.api.query(&query, false).await?;
@@ -355,25 +426,32 @@ impl Reader for User {
                 })
             })
             .collect();
-        let next = items.last().filter(|_| items.len() == PAGE).map(|last| Cursor::new(last.id.as_str()));
+        let leads_follow = module == Module::Contacts && object == "Contact" && self.layouts.lead.is_some();
+        let next = match items.last() {
+            Some(last) if items.len() == PAGE => Some(Cursor::new(last.id.as_str())),
+            _ => leads_follow.then(|| Cursor::new(lead::PREFIX)),
+        };
         Ok(ListPage { items, next })
     }
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        let (object, layout) = self.layouts.of(module)?;
-        let mut columns = match module {
-            Module::Contacts => contact::columns(layout),
-            Module::Tasks => task::columns(layout),
-            Module::Calendar | Module::Email => event::columns(layout),
-        };
-        columns.extend(self.layouts.sync_key.as_deref());
         let asked: Vec<&str> = ids.iter().map(RemoteId::as_str).collect();
-        let records = self.records(module, &asked, &columns).await?;
+        let records = self.records(module, &asked, true).await?;
         let missing: BTreeSet<&str> =
             asked.iter().copied().map(key_of).filter(|key| !records.contains_key(*key)).collect();
         // Out of sight is not deleted: only a tombstone says so.
-        let gone =
-            if missing.is_empty() { BTreeSet::new() } else { self.known_deleted(object, &missing).await? };
+        let mut gone = BTreeSet::new();
+        for (object, _) in self.layouts.all_of(module)? {
+            let mut own = BTreeSet::new();
+            for id in missing.iter().copied() {
+                if self.layouts.of_record(module, id)?.0 == object {
+                    own.insert(id);
+                }
+            }
+            if !own.is_empty() {
+                gone.extend(self.known_deleted(object, &own).await?);
+            }
+        }
         let gone: BTreeSet<&str> = gone.iter().map(|id| key_of(id)).collect();
         Ok(asked
             .iter()
@@ -387,18 +465,21 @@ impl Reader for User {
 
     /// Without an external id field there is nothing to look a marker up by: the answer is empty.
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        let (object, _) = self.layouts.of(module)?;
         let Some(key) = &self.layouts.sync_key else { return Ok(vec![Vec::new(); markers.len()]) };
         if markers.is_empty() {
             return Ok(Vec::new());
         }
         let texts: Vec<String> = markers.iter().map(ToString::to_string).collect();
-        let query = format!(
-            "SELECT Id,SystemModstamp,{key} FROM {object} WHERE {key} IN {}",
-            soql::list(texts.iter().map(String::as_str))
-        );
         let mut found: BTreeMap<String, Vec<RemoteRef>> = BTreeMap::new();
-        for record in self.api.query(&query, false).await? {
+        let mut records = Vec::new();
+        for (object, _) in self.layouts.all_of(module)?.into_iter().filter(|(_, layout)| layout.has(key)) {
+            let query = format!(
+                "SELECT Id,SystemModstamp,{key} FROM {object} WHERE {key} IN {}",
+                soql::list(texts.iter().map(String::as_str))
+            );
+            records.extend(self.api.query(&query, false).await?);
+        }
+        for record in records {
             let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
             let at = RemoteRef {
                 id: RemoteId::new(text("Id")),
@@ -424,7 +505,7 @@ impl SilentWriter for User {
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
         let (object, _) = self.layouts.of(module)?;
         let record = |draft: &Draft| {
-            let mut record = self.map(module, &draft.item.fields);
+            let mut record = self.map(module, "", &draft.item.fields);
             record.insert("attributes".into(), json!({"type": object}));
             record.insert("OwnerId".into(), self.owner.clone().into());
             if let Some(key) = &self.layouts.sync_key {
@@ -447,14 +528,16 @@ impl SilentWriter for User {
         module: Module,
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let (object, _) = self.layouts.of(module)?;
         let wanted: Vec<_> = patches.iter().map(|p| (&p.id, &p.version)).collect();
+        let (object, _) = self.layouts.of(module)?;
         let mut may = self.unmoved(module, &wanted).await?;
         let going: Vec<usize> = (0..patches.len()).filter(|at| may[*at].is_ok()).collect();
         let records = going
             .iter()
             .map(|at| {
-                let mut record = self.map(module, &patches[*at].set);
+                let id = patches[*at].id.as_str();
+                let mut record = self.map(module, id, &patches[*at].set);
+                let object = if id.starts_with(lead::PREFIX) { "Lead" } else { object };
                 record.insert("attributes".into(), json!({"type": object}));
                 record.insert("Id".into(), patches[*at].id.as_str().into());
                 Json::Object(record)
@@ -503,15 +586,29 @@ impl SilentWriter for User {
         module: Module,
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
-        let (object, _) = self.layouts.of(module)?;
         let Some(key) = &self.layouts.sync_key else {
             return Ok(tags.iter().map(|(at, _)| Ok(at.clone())).collect());
         };
-        let record = |(at, marker): &(RemoteRef, Marker)| json!({"attributes": {"type": object}, "Id": at.id.as_str(), key.as_str(): marker.to_string()});
-        let done = self.send(Method::PATCH, "composite/sobjects", tags.iter().map(record).collect()).await?;
+        // An object without the field keeps no marker.
+        let (mut records, mut places) = (Vec::new(), Vec::new());
+        for (place, (at, marker)) in tags.iter().enumerate() {
+            let (object, layout) = self.layouts.of_record(module, at.id.as_str())?;
+            if layout.has(key) {
+                places.push(place);
+                records.push(json!({"attributes": {"type": object}, "Id": at.id.as_str(), key.as_str(): marker.to_string()}));
+            }
+        }
+        let done = self.send(Method::PATCH, "composite/sobjects", records).await?;
+        let mut done: BTreeMap<usize, _> = places.into_iter().zip(done).collect();
         // The old version is answered, although the tag has made a new one: the next poll then reads the record again,
         // and sees what somebody may have changed at the same moment.
-        Ok(done.into_iter().zip(tags).map(|(done, (at, _))| done.map(|_| at.clone())).collect())
+        Ok(tags
+            .iter()
+            .enumerate()
+            .map(|(place, (at, _))| {
+                done.remove(&place).map_or_else(|| Ok(at.clone()), |d| d.map(|_| at.clone()))
+            })
+            .collect())
     }
 }
 

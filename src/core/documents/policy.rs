@@ -172,6 +172,8 @@ pub struct ContactsPolicy {
     pub deleted_in_crm: DeletePolicy,
     /// When a contact that is in the CRM is marked private.
     pub became_private: BecamePrivate,
+    /// Whether the user's leads come to the mailbox too, as contacts with the category `Lead`.
+    pub leads: bool,
 }
 
 impl Default for ContactsPolicy {
@@ -182,6 +184,7 @@ impl Default for ContactsPolicy {
             deleted_in_mail: DeletePolicy::Detach,
             deleted_in_crm: DeletePolicy::Propagate,
             became_private: BecamePrivate::Leave,
+            leads: true,
         }
     }
 }

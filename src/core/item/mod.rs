@@ -60,6 +60,9 @@ impl fmt::Display for Module {
     }
 }
 
+/// The category of a contact that is a lead in the CRM. Once the CRM has made a contact of it, it goes.
+pub const LEAD: &str = "Lead";
+
 /// One contact, event, task or message, as one system shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
@@ -123,6 +126,12 @@ impl Item {
             Some(Value::Set(elements)) => Some(elements),
             _ => None,
         }
+    }
+
+    /// Whether a contact is a lead: a CRM shows it with the category [`LEAD`].
+    pub fn is_lead(&self) -> bool {
+        self.module == Module::Contacts
+            && self.set_elements(Field::Categories).is_some_and(|names| names.contains_key(LEAD))
     }
 
     /// Whether the item is marked private or confidential on its side.

@@ -168,6 +168,8 @@ fn contacts_ui(ui: &mut Ui, policy: &mut Policy) {
     }
     ui.add_space(6.0);
     let Some(c) = &mut policy.modules.contacts else { return };
+    form::tick(ui, "Sync leads too, with the category \"Lead\"", &mut c.leads);
+    ui.add_space(6.0);
     form::choice(ui, "Direction", &mut c.direction, &DIRECTIONS, None);
     form::choice(ui, "Conflicts", &mut c.conflict, &CONFLICTS, None);
     form::below(ui, "When the same field was changed on both sides.", false);

@@ -226,6 +226,7 @@ impl Salesforce {
                 org.undelete(&object, id, &by)?;
                 Ok(id.clone())
             }
+            Edit::Convert { id } => org.convert(id, &by),
             Edit::Merge { object, id, loser } => {
                 let object = writable(&org, object)?;
                 org.merge(&object, id, loser, &by)?;
@@ -260,6 +261,11 @@ pub enum Edit {
         /// Object name.
         object: String,
         /// Record id.
+        id: String,
+    },
+    /// Converts a lead to a contact, whose id is answered.
+    Convert {
+        /// The lead's id.
         id: String,
     },
     /// Takes it out again.

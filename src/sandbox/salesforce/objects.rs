@@ -7,6 +7,7 @@ const CREATED_BY: Relation = Relation { name: "CreatedBy", to: &["User"] };
 const MODIFIED_BY: Relation = Relation { name: "LastModifiedBy", to: &["User"] };
 const ACCOUNT_OF: Relation = Relation { name: "Account", to: &["Account"] };
 const MASTER_CONTACT: Relation = Relation { name: "MasterRecord", to: &["Contact"] };
+const MASTER_LEAD: Relation = Relation { name: "MasterRecord", to: &["Lead"] };
 const REPORTS_TO: Relation = Relation { name: "ReportsTo", to: &["Contact"] };
 const WHO: Relation = Relation { name: "Who", to: &["Contact", "Lead"] };
 const WHAT: Relation = Relation { name: "What", to: &["Account"] };
@@ -148,14 +149,22 @@ const ACCOUNT: &[Field] = &[
 ];
 
 const LEAD: &[Field] = &[
+    to("MasterRecordId", &MASTER_LEAD).read_only(),
     text("LastName", 80).required(),
     text("FirstName", 40),
     pick("Salutation", SALUTATIONS),
     text("Name", 121).read_only().defaulted(),
     text("Title", 128),
     text("Company", 255).required(),
+    area("Street", 255),
+    text("City", 40),
+    text("State", 80),
+    text("PostalCode", 20),
+    text("Country", 80),
     phone("Phone"),
     phone("MobilePhone"),
+    phone("Fax"),
+    Field::new("Website", Kind::Url),
     Field::new("Email", Kind::Email).id_lookup(),
     pick("LeadSource", SOURCES),
     pick(
@@ -165,6 +174,8 @@ const LEAD: &[Field] = &[
     .defaulted(),
     area("Description", 32_000),
     yes_no("IsConverted").read_only(),
+    date("ConvertedDate").read_only(),
+    to("ConvertedAccountId", &ACCOUNT_OF).read_only(),
     to("ConvertedContactId", &CONVERTED).read_only(),
     to("OwnerId", &OWNER).defaulted(),
 ];

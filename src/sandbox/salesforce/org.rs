@@ -286,6 +286,53 @@ impl Org {
         self.delete(object, &loser, by)
     }
 
+    /// Converts a lead as a user does: it becomes a contact of an account with the company's name, and points at both.
+    /// Returns the contact's id.
+    pub fn convert(&mut self, lead: &str, by: &str) -> Result<String, ApiError> {
+        let (leads, contacts, accounts) =
+            (self.schema.known("Lead")?, self.schema.known("Contact")?, self.schema.known("Account")?);
+        let (lead, record) = self.live(&leads, lead)?;
+        if record.is("IsConverted") {
+            return Err(ApiError::bad("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead"));
+        }
+        let lead_values = record.values.clone();
+        let value = |field: &str| lead_values.get(field).cloned().unwrap_or(Value::Null);
+        let owner = value("OwnerId");
+        let account = Values::from([("Name", value("Company")), ("OwnerId", owner.clone())]);
+        let account = self.insert(&accounts, account, by);
+        let mut contact = Values::from([("AccountId", account.as_str().into()), ("OwnerId", owner)]);
+        for (from, to) in [
+            ("Salutation", "Salutation"),
+            ("FirstName", "FirstName"),
+            ("LastName", "LastName"),
+            ("Title", "Title"),
+            ("Email", "Email"),
+            ("Phone", "Phone"),
+            ("MobilePhone", "MobilePhone"),
+            ("Fax", "Fax"),
+            ("Description", "Description"),
+            ("Street", "MailingStreet"),
+            ("City", "MailingCity"),
+            ("State", "MailingState"),
+            ("PostalCode", "MailingPostalCode"),
+            ("Country", "MailingCountry"),
+            ("LeadSource", "LeadSource"),
+        ] {
+            contact.insert(to, value(from));
+        }
+        let contact = self.insert(&contacts, contact, by);
+        let today = super::values::day(self.now().date_naive());
+        let converted = Values::from([
+            ("IsConverted", true.into()),
+            ("Status", "Closed - Converted".into()),
+            ("ConvertedContactId", contact.as_str().into()),
+            ("ConvertedAccountId", account.into()),
+            ("ConvertedDate", today.into()),
+        ]);
+        self.overwrite(&leads, &lead, converted);
+        Ok(contact)
+    }
+
     /// Everything as it is now, for a later [`Org::restore`].
     pub fn snapshot(&self, object_names: &[&'static str]) -> Vec<(&'static str, BTreeMap<String, Record>)> {
         object_names.iter().map(|name| (*name, self.tables.get(name).cloned().unwrap_or_default())).collect()

@@ -295,6 +295,7 @@ fn rules(random: &mut Random) -> ModuleRules {
         winner: [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold][random.below(3)],
         private: if random.percent(50) { PrivateItems::Skip } else { PrivateItems::Sync },
         became_private: BecamePrivate::Leave,
+        leads: random.percent(50),
         decided: None,
     }
 }

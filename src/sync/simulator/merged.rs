@@ -2,7 +2,7 @@
 
 use super::{Faults, Knobs, World};
 use crate::relink::DUPLICATE_AFTER_MERGE;
-use riva_core::item::{Body, Field, Value};
+use riva_core::item::{Body, Element, Field, LEAD, Value};
 use riva_core::rows::PairState;
 
 /// A world with so many contacts that are in step.
@@ -90,4 +90,20 @@ fn a_chain_of_merges_is_followed_to_its_end() {
         world.store.all_pairs().into_iter().filter(|p| p.crm.as_ref().is_some_and(|c| c.id == third)).count(),
         1
     );
+}
+
+#[test]
+fn leads_come_to_the_mailbox_only_if_the_policy_says_so() {
+    for leads in [true, false] {
+        let mut world = in_step(0);
+        if let Some(contacts) = &mut world.policy.modules.contacts {
+            contacts.leads = leads;
+        }
+        let mut item = world.new_contact();
+        let lead = (LEAD.to_owned(), Element::plain(LEAD));
+        item.set(Field::Categories, Value::set([lead].into()));
+        world.crm.user_create(item);
+        world.settle(5);
+        assert_eq!(world.mail.live().len(), usize::from(leads));
+    }
 }
