@@ -1,6 +1,7 @@
 //! Identifiers. Each is a type of its own, so that a policy's name can never be passed where a user's address is
 //! wanted.
 
+use crate::item::RecurrenceId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -69,6 +70,30 @@ text_id!(
     /// A CRM user's id as the CRM gives it.
     CrmUserId
 );
+
+/// Stands between a series' id and its occurrence's.
+const OCCURRENCE: char = '#';
+
+impl RemoteId {
+    /// The id under which one occurrence of a series is known here, where it is an item of its own (`series#20261124T090000`).
+    /// No system knows this id.
+    #[must_use]
+    pub fn occurrence(&self, of: RecurrenceId) -> Self {
+        Self(format!("{}{OCCURRENCE}{of}", self.0))
+    }
+
+    /// The series and the occurrence of it, if this is an occurrence's id.
+    pub fn as_occurrence(&self) -> Option<(Self, RecurrenceId)> {
+        let (series, of) = self.0.rsplit_once(OCCURRENCE)?;
+        Some((Self::new(series), RecurrenceId::parse(of)?))
+    }
+
+    /// What the ids of all occurrences of this series begin with.
+    #[must_use]
+    pub fn occurrences(&self) -> Self {
+        Self(format!("{}{OCCURRENCE}", self.0))
+    }
+}
 
 /// An e-mail address, compared without regard to case (kept trimmed and lower-cased).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -194,6 +219,19 @@ mod tests {
         let marker = Marker { pair: PairId(Uuid::from_u128(7)), generation: 3 };
         assert_eq!(marker.to_string().parse::<Marker>(), Ok(marker));
         assert_eq!("CRM-123".parse::<Marker>(), Err(NotAMarker));
+    }
+
+    #[test]
+    fn an_occurrence_is_known_by_its_series() {
+        let series = RemoteId::new("AAMk#x=");
+        for of in ["20261124T090000", "20261124"] {
+            let of = RecurrenceId::parse(of).expect("a recurrence id");
+            let id = series.occurrence(of);
+            assert_eq!(id.as_occurrence(), Some((series.clone(), of)));
+            assert!(id.as_str().starts_with(series.occurrences().as_str()));
+        }
+        assert_eq!(series.as_occurrence(), None);
+        assert_eq!(RemoteId::new("20261124T090000").as_occurrence(), None);
     }
 
     #[test]

@@ -139,6 +139,9 @@ pub enum PairState {
     Detached,
     /// Deleted on both sides.
     Tombstoned,
+    /// A series that the other side cannot hold: each of its occurrences is a pair of its own. This one has no other side;
+    /// at `next_try` the occurrences that have come into the window are added.
+    Unrolled,
 }
 
 impl PairState {
@@ -154,6 +157,7 @@ impl PairState {
             Self::Quarantined => "quarantined",
             Self::Detached => "detached",
             Self::Tombstoned => "tombstoned",
+            Self::Unrolled => "unrolled",
         }
     }
 }

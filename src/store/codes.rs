@@ -50,6 +50,7 @@ impl Code for PairState {
         (Self::Quarantined, 3),
         (Self::Detached, 4),
         (Self::Tombstoned, 5),
+        (Self::Unrolled, 6),
     ];
 }
 

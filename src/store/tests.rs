@@ -129,6 +129,7 @@ fn a_pair() -> impl Strategy<Value = PairRow> {
         PairState::Quarantined,
         PairState::Detached,
         PairState::Tombstoned,
+        PairState::Unrolled,
     ]);
     let next_try = proptest::option::of((-5i64..5).prop_map(at));
     (0u8..4, side(), side(), state, 0u32..3, next_try).prop_map(

@@ -6,6 +6,7 @@ use crate::module_cycle::ModuleCycle;
 use crate::orders;
 use crate::plan::{BothCaps, ModuleRules};
 use crate::recover::recover;
+use crate::series;
 use riva_core::activity::Level;
 use riva_core::item::Module;
 use riva_core::queue::ModuleCounts;
@@ -22,6 +23,7 @@ pub async fn run_cycle(ctx: &CycleContext<'_>) -> CycleOutcome {
 
 async fn cycle(ctx: &CycleContext<'_>, outcome: &mut CycleOutcome) -> Result<(), CycleFault> {
     let hasher = FieldHasher::new(ctx.store.hash_key().await?);
+    let ctx = &series::unrolled(ctx, hasher);
     let recovered = recover(ctx, hasher, |module, side| {
         ctx.side(side).capabilities().module(module).map(|caps| caps.batch)
     })

@@ -125,7 +125,7 @@ impl ModuleCycle<'_, '_> {
                 &reading.mail,
                 &reading.crm,
                 self.caps,
-                self.rules,
+                self.rules_of(&pair, &reading),
                 verdict,
             );
             let work = reading.work(pair, rule.clone(), &self.hasher);

@@ -344,13 +344,14 @@ impl Effects<'_, '_> {
         let Some(at) = at else { return };
         // What the plan was made of, with what was sent as the side shows it now. Whatever else it shows by now was not
         // planned: taken for the base, a user's edit would never reach the other side.
-        let mut shown = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
+        let before = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
+        let mut shown = before.clone();
         let mut more_changed = false;
         match item.map(|item| self.hasher.item(item)) {
             None => shown.0.extend(sends.0.clone()),
             Some(all) if kind == IntentKind::Create => shown = all,
             Some(all) => {
-                adopt_fields(&mut shown, &all, &sends);
+                adopt_written(&mut shown, &all, &sends, &before);
                 more_changed = differs(&shown, &all);
             }
         }
@@ -369,7 +370,7 @@ impl Effects<'_, '_> {
         if kind == IntentKind::Create {
             seen = shown.clone();
         } else {
-            adopt_fields(&mut seen, &shown, &sends);
+            adopt_written(&mut seen, &shown, &sends, &before);
         }
         loops::note(&mut sent, work.read(side).map(|r| &r.hashes), &sends, now);
         adopt_fields(&mut sent, &sends, &sends);
@@ -587,6 +588,18 @@ pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
     let of_sent = |key: &String| fields.contains(&key.split('/').next().unwrap_or(key));
     into.0.retain(|key, _| !of_sent(key));
     into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
+}
+
+/// Takes over the entries of what a write has changed. Of a set, which is sent as a whole, these are the elements that were
+/// not there `before` as they were sent; the others may be the side's own, and not on the other side yet.
+fn adopt_written(into: &mut Hashes, from: &Hashes, sent: &Hashes, before: &Hashes) {
+    let fields: BTreeSet<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
+    let written = |key: &String| {
+        let of_sent = fields.contains(key.split('/').next().unwrap_or(key));
+        of_sent && (!key.contains('/') || sent.0.get(key) != before.0.get(key))
+    };
+    into.0.retain(|key, _| !written(key));
+    into.0.extend(from.0.iter().filter(|(key, _)| written(key)).map(|(k, v)| (k.clone(), *v)));
 }
 
 /// Tries in the cycles that follow at once.

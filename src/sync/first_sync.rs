@@ -3,23 +3,27 @@
 //! Nothing is made before both sides are read whole: an item that looks new may have its twin on the page that was not
 //! read yet.
 
+mod moved;
+
 use crate::context::CycleFault;
 use crate::holds;
 use crate::journal;
 use crate::matching::{self, MatchRule};
 use crate::module_cycle::{ModuleCycle, away};
-use crate::plan::{Deed, Now, SERIES_HELD, plan_pair};
+use crate::plan::{Deed, Now};
 use crate::project::{complete, map_item};
 use crate::read::{Reading, now_of};
 use crate::recover::Lost;
+use crate::series::{self, Kept};
 use crate::twin::{Twin, twin};
 use crate::work::{Fate, Read, Work, Write};
+use moved::Elsewhere;
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::holds::{HoldKind, LikelyTwin};
 use riva_core::ids::{Marker, PairId, RemoteId, Version};
-use riva_core::item::{Item, Module};
-use riva_core::ports::{Claim, Fetched};
+use riva_core::item::Item;
+use riva_core::ports::Fetched;
 use riva_core::rows::{
     Commit, Hashes, IntentRow, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side,
 };
@@ -37,6 +41,8 @@ pub(crate) struct Candidate {
     item: Item,
     /// The pair that it is alone in already (held or failed before).
     pair: Option<PairRow>,
+    /// The id that its pair gets, where that follows from the item.
+    named: Option<PairId>,
 }
 
 impl Candidate {
@@ -46,7 +52,15 @@ impl Candidate {
         let Now::Present { version, item } = reading.now(side) else { return None };
         let id = work.pair.side(side)?.id.clone();
         let row = if side == Side::Mail { work.mail } else { work.crm }.and_then(|read| read.row);
-        Some(Self { side, row, id, version: version.clone(), item: item.clone(), pair: Some(work.pair) })
+        Some(Self {
+            side,
+            row,
+            id,
+            version: version.clone(),
+            item: item.clone(),
+            pair: Some(work.pair),
+            named: None,
+        })
     }
 }
 
@@ -60,8 +74,11 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
     }
 
     pub async fn run(&mut self) -> Result<(), CycleFault> {
-        for side in [Side::Mail, Side::Crm] {
-            self.read(side).await?;
+        self.read(Side::Mail).await?;
+        self.read(Side::Crm).await?;
+        if self.cycle.unroll().await? {
+            self.read(Side::Mail).await?;
+            self.read(Side::Crm).await?;
         }
         for side in [Side::Mail, Side::Crm] {
             let mut after: Option<RemoteId> = None;
@@ -130,10 +147,13 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                     commit.items.push(away(&row, Presence::OutOfScope));
                 } else if side == Side::Mail && self.cycle.skips(&item) {
                     commit.items.push(ItemRow { dirty: false, ..row });
-                } else if item.is_recurring() {
-                    let text = format!("{}: {SERIES_HELD}", item.title());
-                    self.cycle.line(Level::Warning, text);
-                    self.alone(side, row, PairState::Held, SERIES_HELD, Some(&item), commit);
+                } else if let Kept::Held(why) = self.kept(side, &item) {
+                    self.cycle.line(Level::Warning, format!("{}: {why}", item.title()));
+                    self.alone(side, row, PairState::Held, &why, Some(&item), commit);
+                } else if self.kept(side, &item) == Kept::Unrolled {
+                    let pair = self.cycle.series_pair(side, &row, &item).await?;
+                    commit.items.push(ItemRow { pair: Some(pair.id), ..row });
+                    commit.pairs.push(pair);
                 } else if !self.ours(side, &row, marker, &item, commit).await? {
                     let keys = matching::keys(&self.cycle.hasher, &item, marker);
                     commit.items.push(ItemRow { match_keys: Some(keys), ..row });
@@ -147,8 +167,15 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let (Some(window), Some(when)) = (self.cycle.ctx.window(self.cycle.module), item.when()) else {
             return false;
         };
+        if item.recurrence().is_some() {
+            return series::occurrences(item, window).is_ok_and(|all| all.is_empty());
+        }
         let (start, end) = when.utc();
         end < window.from || start > window.to
+    }
+
+    fn kept(&self, side: Side, item: &Item) -> Kept {
+        series::kept(item, self.cycle.caps.side(side), self.cycle.caps.side(side.other()))
     }
 
     /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
@@ -161,7 +188,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         item: &Item,
         commit: &mut Commit,
     ) -> Result<bool, CycleFault> {
-        let Some(marker) = marker else { return Ok(false) };
+        // The marker of an occurrence follows from its series: it says nothing of pairs that there are.
+        let Some(marker) = marker.filter(|_| row.id.as_occurrence().is_none()) else { return Ok(false) };
         let known = self.cycle.ctx.store.pairs(row.member, &[marker.pair]).await?.pop();
         let Some(mut pair) = known.filter(|p| p.module == row.module) else { return Ok(false) };
         let now = self.cycle.ctx.clock.now();
@@ -213,7 +241,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit: &mut Commit,
     ) {
         let now = self.cycle.ctx.clock.now();
-        let mut pair = self.new_pair(state);
+        let mut pair = self.new_pair(state, None);
         let seen = item.map(|item| self.cycle.hasher.item(item)).unwrap_or_default();
         let at = PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent: Hashes::default() };
         *pair.side_mut(side) = Some(at);
@@ -230,9 +258,9 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit.pairs.push(pair);
     }
 
-    fn new_pair(&self, state: PairState) -> PairRow {
+    fn new_pair(&self, state: PairState, named: Option<PairId>) -> PairRow {
         PairRow {
-            id: PairId(self.cycle.ctx.ids.next()),
+            id: named.unwrap_or_else(|| PairId(self.cycle.ctx.ids.next())),
             member: self.cycle.ctx.member.id,
             module: self.cycle.module,
             mail: None,
@@ -256,13 +284,14 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             let plain = match &fetched {
                 Fetched::Present { item, .. } => {
                     let private = side == Side::Mail && self.cycle.skips(item);
-                    !private && !item.is_recurring() && !self.outside(item)
+                    !private && self.kept(side, item) == Kept::Whole && !self.outside(item)
                 }
                 _ => false,
             };
             match fetched {
-                Fetched::Present { version, item, .. } if plain => candidates.push(Candidate {
+                Fetched::Present { version, item, marker } if plain => candidates.push(Candidate {
                     side,
+                    named: marker.map(|m| m.pair).filter(|_| row.id.as_occurrence().is_some()),
                     id: row.id.clone(),
                     row: Some(ItemRow { version: version.clone(), ..row }),
                     version,
@@ -274,6 +303,12 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             }
         }
         self.cycle.store(&commit).await?;
+        let names: Vec<PairId> = candidates.iter().filter_map(|c| c.named).collect();
+        let taken = self.cycle.taken(&names).await?;
+        for candidate in &mut candidates {
+            candidate.named =
+                candidate.named.filter(|name| !taken.contains(name) && self.cycle.named.insert(*name));
+        }
         Ok(candidates)
     }
 
@@ -412,7 +447,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             }
             (Some(own), _) => own,
             (None, Some(other)) => other,
-            (None, None) => self.new_pair(PairState::Linked),
+            (None, None) => self.new_pair(PairState::Linked, candidate.named),
         };
         pair.state = PairState::Linked;
         pair.reason = None;
@@ -425,14 +460,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Side::Crm => Reading { mail: now, crm: own_now, mail_row: twin_row, crm_row: candidate.row },
         };
         self.claim_for_link(&pair, reading.mail.item()).await?;
-        let plan = plan_pair(
-            &self.cycle.hasher,
-            &pair,
-            &reading.mail,
-            &reading.crm,
-            self.cycle.caps,
-            self.cycle.rules,
-        );
+        let plan = self.cycle.plan(&pair, &reading);
         let mut work = reading.work(pair, rule, &self.cycle.hasher);
         let at = self.cycle.ctx.clock.now();
         commit.journal.push(journal::of_work(&work, at, "link", work.title.clone()));
@@ -496,7 +524,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
     /// Stores a candidate as a pair of one item that is not to be twinned now.
     fn settle(&mut self, candidate: Candidate, state: PairState, why: &str, commit: &mut Commit) -> PairRow {
         let now = self.cycle.ctx.clock.now();
-        let mut pair = candidate.pair.unwrap_or_else(|| self.new_pair(state));
+        let mut pair = candidate.pair.unwrap_or_else(|| self.new_pair(state, candidate.named));
         pair.state = state;
         pair.reason = Some(why.to_owned());
         pair.next_try = None;
@@ -542,7 +570,21 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             self.settle(candidate, PairState::Quarantined, &why, commit);
             return Ok(());
         }
-        let mut pair = candidate.pair.clone().unwrap_or_else(|| self.new_pair(PairState::Linked));
+        let mut pair =
+            candidate.pair.clone().unwrap_or_else(|| self.new_pair(PairState::Linked, candidate.named));
+        match self.elsewhere(&pair, &candidate).await? {
+            Elsewhere::Nowhere => {}
+            Elsewhere::There => {
+                let why = "It is in the calendar twice, on its own and as part of a series: the other one is synced.";
+                self.settle(candidate, PairState::Detached, why, commit);
+                return Ok(());
+            }
+            Elsewhere::Moved(pair) => {
+                self.moved(candidate, *pair, commit).await?;
+                return Ok(());
+            }
+            Elsewhere::NotYetKnown => return Ok(()),
+        }
         if target == Side::Crm
             && let Some(why) = self.made_by_another(&pair, &candidate).await?
         {
@@ -576,30 +618,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             pair,
         });
         Ok(())
-    }
-
-    /// Whether another member's item stands for the same record in the CRM: a meeting in many mailboxes is one record,
-    /// kept by whoever was first; a person is one contact.
-    async fn made_by_another(
-        &self,
-        pair: &PairRow,
-        candidate: &Candidate,
-    ) -> Result<Option<String>, CycleFault> {
-        let Some((kind, key)) = matching::claim_key(&self.cycle.hasher, &candidate.item) else {
-            return Ok(None);
-        };
-        let (connection, member) = (&self.cycle.ctx.member.crm, self.cycle.ctx.member.id);
-        let claim = self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
-        Ok(match claim {
-            Claim::Ours => None,
-            Claim::Theirs { member: theirs, .. } if theirs == member => None,
-            Claim::Theirs { .. } => Some(match self.cycle.module {
-                Module::Calendar => {
-                    "This meeting is in the CRM already, from another syncing user's calendar.".into()
-                }
-                _ => "This person is in the CRM already, as another syncing user's contact.".into(),
-            }),
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Two values with equal hashes mean the same: phone numbers are compared by their digits, addresses without regard
 //! to case, bodies by their words, times by their instants.
 
+use riva_core::ids::Version;
 use riva_core::item::{Element, Field, FieldClass, Item, Override, Value, When};
 use riva_core::rows::Hashes;
 use siphasher::sip::SipHasher24;
@@ -28,6 +29,13 @@ impl FieldHasher {
             self.insert(&mut hashes, *field, value);
         }
         hashes
+    }
+
+    /// A version of what an item shows: the same as long as it shows the same.
+    pub fn version(&self, item: &Item) -> Version {
+        let mut h = self.hasher();
+        self.item(item).0.hash(&mut h);
+        Version::new(format!("{:016x}", h.finish()))
     }
 
     /// Adds the hashes of one field.
@@ -99,7 +107,7 @@ impl FieldHasher {
     }
 
     /// The hash of what one occurrence of a series does otherwise.
-    fn occurrence(&self, change: &Override) -> u64 {
+    pub fn occurrence(&self, change: &Override) -> u64 {
         let mut h = self.hasher();
         match change {
             Override::Cancelled => 0_u8.hash(&mut h),

@@ -38,6 +38,7 @@ mod recover;
 mod rehearsal;
 mod relink;
 mod scratch;
+mod series;
 pub mod table;
 mod twin;
 mod undo;

@@ -86,7 +86,8 @@ pub fn keys(hasher: &FieldHasher, item: &Item, marker: Option<Marker>) -> Vec<Ma
             if let (Some(when), Some(subject)) = (item.when(), item.text(Field::Summary)) {
                 let (start, end) = when.utc();
                 let text = format!("{}\n{}\n{}", start.timestamp(), end.timestamp(), fold(subject));
-                add(MatchRule::Name, "event", &text);
+                // A single appointment at the first time of a series is not the series.
+                add(MatchRule::Name, if item.is_recurring() { "series" } else { "event" }, &text);
             }
         }
         Module::Tasks => {

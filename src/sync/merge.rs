@@ -84,21 +84,17 @@ pub fn merge(
     conflicts: impl Into<Conflicts>,
 ) -> Merged {
     let Conflicts { winner, decided } = conflicts.into();
-    let mut merge = Merge { hasher, mail, crm, direction, winner, decided, out: Merged::default() };
-    let fields: Vec<Field> = mail.caps.reads.intersection(&crm.caps.reads).copied().collect();
-    for field in fields {
-        let (Some(m), Some(c)) = (mail.item.get(field), crm.item.get(field)) else { continue };
-        if is_set(field) {
-            merge.set(field, m, c);
-        } else {
-            merge.whole(field, m, c);
-        }
-    }
-    if !(merge.out.held.is_empty() && merge.out.refused.is_empty()) {
-        merge.out.to_mail.clear();
-        merge.out.to_crm.clear();
-    }
-    merge.out
+    Merge { hasher, mail, crm, direction, winner, decided, undo: None, out: Merged::default() }.run()
+}
+
+/// Merges a pair of which one side is not for us to change: what was changed on the other one is undone there.
+pub fn undo(hasher: &FieldHasher, mail: Shown<'_>, crm: Shown<'_>, right: Side) -> Merged {
+    let (direction, winner) = match right {
+        Side::Mail => (Direction::MailToCrm, ConflictWinner::Mail),
+        Side::Crm => (Direction::CrmToMail, ConflictWinner::Crm),
+    };
+    let undo = Some(right.other());
+    Merge { hasher, mail, crm, direction, winner, decided: None, undo, out: Merged::default() }.run()
 }
 
 /// Makes the CRM show what the mailbox shows, whatever it shows itself: of what is private nothing may stay there. The
@@ -193,10 +189,32 @@ struct Merge<'a> {
     direction: Direction,
     winner: ConflictWinner,
     decided: Option<Side>,
+    /// The side whose changes are undone.
+    undo: Option<Side>,
     out: Merged,
 }
 
 impl<'a> Merge<'a> {
+    fn run(mut self) -> Merged {
+        let fields: Vec<Field> = self.mail.caps.reads.intersection(&self.crm.caps.reads).copied().collect();
+        for field in fields {
+            let (Some(m), Some(c)) = (self.mail.item.get(field), self.crm.item.get(field)) else { continue };
+            if field == Field::Overrides {
+                self.overrides(m, c);
+            } else if is_set(field) {
+                self.set(field, m, c);
+            } else {
+                self.whole(field, m, c);
+            }
+        }
+        self.keep_series_whole();
+        if !(self.out.held.is_empty() && self.out.refused.is_empty()) {
+            self.out.to_mail.clear();
+            self.out.to_crm.clear();
+        }
+        self.out
+    }
+
     fn shown(&self, side: Side) -> Shown<'a> {
         match side {
             Side::Mail => self.mail,
@@ -279,6 +297,8 @@ impl<'a> Merge<'a> {
         }
         match moved {
             Moved::Neither => {}
+            Moved::Crm if self.undo == Some(Side::Crm) => self.push(field, Side::Crm, m, c),
+            Moved::Mail if self.undo == Some(Side::Mail) => self.push(field, Side::Mail, c, m),
             Moved::Mail => self.push(field, Side::Crm, m, c),
             Moved::Crm => self.push(field, Side::Mail, c, m),
             Moved::Both => self.push_to_loser(field, m, c, true),
@@ -376,5 +396,6 @@ fn done_on(m: &Value, c: &Value) -> Option<Side> {
     }
 }
 
+mod overrides;
 #[cfg(test)]
 mod tests;

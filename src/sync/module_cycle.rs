@@ -12,6 +12,7 @@ use crate::observe::{Accepted, observe};
 use crate::plan::{BothCaps, Deed, ModuleRules, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
 use crate::read::Reading;
+use crate::series::{self, Lost};
 use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::documents::PrivateItems;
@@ -20,6 +21,7 @@ use riva_core::ids::PairId;
 use riva_core::item::{Item, Module};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
+use std::collections::BTreeSet;
 
 /// Pairs planned, read and written at once.
 pub(crate) const SLICE: usize = 100;
@@ -39,6 +41,8 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub more: bool,
     /// Holds were opened or there were some: those of which nothing waits are closed in the end.
     pub held: bool,
+    /// Ids that were given to new pairs of occurrences in this cycle.
+    pub named: BTreeSet<PairId>,
 }
 
 impl<'a, 'c> ModuleCycle<'a, 'c> {
@@ -59,6 +63,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             writes: 0,
             more: false,
             held: false,
+            named: BTreeSet::new(),
         }
     }
 
@@ -164,7 +169,14 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let mut works = Vec::new();
             let mut alone = Vec::new();
             let mut commit = Commit::default();
+            // Series are unrolled before anything is matched.
+            let pairs = pairs.into_iter().filter(|p| p.state != PairState::Unrolled).collect();
             for (pair, reading) in self.read_pairs(pairs).await? {
+                if let Some(side) = self.is_series_now(&pair, &reading) {
+                    let work = reading.work(pair, "series".to_owned(), &self.hasher);
+                    self.becomes_series(work, &reading, side, &mut commit).await?;
+                    continue;
+                }
                 self.plan_one(pair, &reading, &mut works, &mut alone, &mut deletions, &mut commit);
             }
             self.store(&commit).await?;
@@ -177,6 +189,12 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         Ok(deletions)
     }
 
+    /// The plan for one pair, by the rules that are its own.
+    pub fn plan(&self, pair: &PairRow, reading: &Reading) -> PairPlan {
+        let rules = self.rules_of(pair, reading);
+        plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules)
+    }
+
     fn plan_one(
         &mut self,
         pair: PairRow,
@@ -186,7 +204,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         deletions: &mut Vec<(PairRow, Side)>,
         commit: &mut Commit,
     ) {
-        let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, self.rules);
+        let plan = self.plan(&pair, reading);
         let work = reading.work(pair, journal::row(plan.row), &self.hasher);
         if let Deed::Delete(side) = plan.deed {
             deletions.push((work.pair, side));
@@ -206,6 +224,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         commit: &mut Commit,
     ) {
         match plan.deed {
+            // Taken up before: it stays dirty.
+            Deed::Unroll(_) => {}
             Deed::Refresh => finish(&mut work, commit),
             Deed::Ignore => clean(&work, commit),
             Deed::Merge(merged) => {
@@ -280,12 +300,10 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         if deletions.is_empty() {
             return Ok(());
         }
-        let linked = self.ctx.store.count_pairs(self.ctx.member.id, self.module).await?;
-        let of = |side| deletions.iter().filter(|(_, on)| *on == side).count() as u64;
         let count = Deletions {
-            mail: of(Side::Mail),
-            crm: of(Side::Crm),
-            linked: linked.get(&PairState::Linked).copied().unwrap_or(0),
+            mail: series::count(&deletions, Side::Mail),
+            crm: series::count(&deletions, Side::Crm),
+            linked: self.in_step().await?,
         };
         let tripped = guard::check(count, self.ctx.policy.safety.limit(self.module), doubt);
         if let Some(tripped) = &tripped {
@@ -296,17 +314,19 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             return Ok(());
         }
         let (mut items, mut held) = (Vec::new(), Commit::default());
+        let mut series = Lost::default();
         for slice in deletions.chunks(SLICE) {
             let (pairs, sides): (Vec<PairRow>, Vec<Side>) = slice.iter().cloned().unzip();
             let mut works = Vec::new();
             let mut commit = Commit::default();
             for ((pair, reading), side) in self.read_pairs(pairs).await?.into_iter().zip(sides) {
                 // Planned once more: something may have changed since.
-                let plan = plan_pair(&self.hasher, &pair, &reading.mail, &reading.crm, self.caps, self.rules);
+                let plan = self.plan(&pair, &reading);
                 let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
                 if plan.deed != Deed::Delete(side) {
                     continue;
                 }
+                series.add(&work.pair, side, &work.title);
                 if let Some(tripped) = &tripped {
                     self.held_by_guard(&mut work, tripped, &mut commit);
                     let (pair, title) = (work.pair.id, work.title);
@@ -323,6 +343,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 held.items.append(&mut commit.items);
                 held.journal.append(&mut commit.journal);
             }
+        }
+        for text in series.lines(tripped.is_some()) {
+            self.line(Level::Info, text);
         }
         if let Some(tripped) = tripped {
             // All of them, or none: a hold that names but a part of what waits could be approved unseen.

@@ -28,6 +28,8 @@ impl ModuleCycle<'_, '_> {
         let mut gone: Vec<&mut PairRow> = pairs
             .iter_mut()
             .filter(|p| !matches!(p.state, PairState::Tombstoned | PairState::Detached))
+            // An occurrence carries no marker; a series that was moved is known by its UID.
+            .filter(|p| p.mail.as_ref().is_some_and(|at| at.id.as_occurrence().is_none()))
             .filter(|p| p.mail.as_ref().is_some_and(|at| fetched.get(&at.id) == Some(&Fetched::Gone)))
             .collect();
         for chunk in gone.chunks_mut(caps.batch.max(1)) {

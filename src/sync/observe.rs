@@ -208,7 +208,9 @@ async fn compare(ctx: &CycleContext<'_>, module: Module, side: Side) -> Result<(
     })
     .await?;
     each_page_of_rows(ctx, module, side, |row| {
-        let missing = row.presence == Presence::Present && row.pair.is_some() && !listed.contains(&row.id);
+        // No listing has occurrences: what becomes of them follows from their series.
+        let listable = row.pair.is_some() && row.id.as_occurrence().is_none();
+        let missing = row.presence == Presence::Present && listable && !listed.contains(&row.id);
         missing.then_some(Presence::Missing)
     })
     .await

@@ -3,8 +3,9 @@
 
 use crate::hash::FieldHasher;
 use crate::loops;
-use crate::merge::{Conflicts, Merged, Shown, merge, overwrite};
+use crate::merge::{Conflicts, Merged, Shown, merge, overwrite, undo};
 use crate::relink::DUPLICATE_AFTER_MERGE;
+use crate::series::{self, Kept};
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
 use riva_core::documents::{BecamePrivate, ConflictWinner, Direction, Policy, PrivateItems};
@@ -30,6 +31,19 @@ pub struct ModuleRules {
     /// Of a conflict that an administrator has decided: the side that is right in everything. Its value is written even
     /// where that cuts the other side's longer text.
     pub decided: Option<Side>,
+    /// What is special about this pair, if one side of it is an occurrence of a series.
+    pub occurrence: Option<OfSeries>,
+}
+
+/// An occurrence of a series on one side, a single item on the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfSeries {
+    /// The side with the series.
+    pub side: Side,
+    /// Somebody else organises it: it is not for this user to change.
+    pub foreign: bool,
+    /// It lies before the time that is synced.
+    pub past: bool,
 }
 
 impl ModuleRules {
@@ -48,6 +62,7 @@ impl ModuleRules {
                 became_private: p.became_private,
                 leads: p.leads,
                 decided: None,
+                occurrence: None,
             }),
             Module::Calendar => policy.modules.calendar.as_ref().map(|p| Self {
                 rules: Rules {
@@ -61,6 +76,7 @@ impl ModuleRules {
                 became_private: p.became_private,
                 leads: false,
                 decided: None,
+                occurrence: None,
             }),
             Module::Tasks => policy.modules.tasks.as_ref().map(|p| Self {
                 rules: Rules {
@@ -74,6 +90,7 @@ impl ModuleRules {
                 became_private: p.became_private,
                 leads: false,
                 decided: None,
+                occurrence: None,
             }),
             Module::Email => None,
         }
@@ -127,6 +144,8 @@ pub enum Deed {
     Become(PairState, String),
     /// An administrator decides; why, and nothing is written until then.
     Hold(HoldKind, String),
+    /// This side's item is a series that the other side cannot hold: its occurrences become pairs of their own.
+    Unroll(Side),
     /// Nothing, and the base stays.
     Ignore,
 }
@@ -159,10 +178,6 @@ impl<'a> BothCaps<'a> {
     }
 }
 
-/// Why a recurring series is held.
-pub const SERIES_HELD: &str =
-    "Recurring series are not synced yet (single appointments are); this one is left as it is on its side.";
-
 /// Why an item that became private is not kept in step. Once it is private no more, it goes on.
 pub const LEFT_PRIVATE: &str =
     "Marked private in the mailbox: not synced until it is private no more; the CRM keeps what it had.";
@@ -189,7 +204,16 @@ pub fn plan_pair(
             return plan(21, Deed::Ignore);
         }
         // Each side keeps its own; what was deleted is not made again.
-        PairState::Detached | PairState::Tombstoned => return plan(0, Deed::Ignore),
+        PairState::Detached | PairState::Unrolled => return plan(0, Deed::Ignore),
+        PairState::Tombstoned => match rules.occurrence.filter(|o| is_back(o.side, mail, crm, rules)) {
+            None => return plan(0, Deed::Ignore),
+            Some(o) => match now(o.side.other(), mail, crm) {
+                Now::Gone | Now::None => return plan(0, Deed::Match(o.side.other())),
+                Now::OutOfScope | Now::Unreadable(_) => return plan(0, Deed::Ignore),
+                // Its twin is back as well, or was never gone.
+                Now::Present { .. } => {}
+            },
+        },
         PairState::Linked | PairState::Held | PairState::Quarantined => {}
     }
     for (side, now) in [(Side::Mail, mail), (Side::Crm, crm)] {
@@ -198,9 +222,11 @@ pub fn plan_pair(
                 let why = format!("The {}'s item cannot be read: {why}", side.title());
                 return plan(0, Deed::Become(PairState::Quarantined, why));
             }
-            Now::Present { item, .. } if item.is_recurring() => {
-                return plan(0, Deed::Hold(HoldKind::NotExpressible, SERIES_HELD.into()));
-            }
+            Now::Present { item, .. } => match series::kept(item, caps.side(side), caps.side(side.other())) {
+                Kept::Whole => {}
+                Kept::Unrolled => return plan(0, Deed::Unroll(side)),
+                Kept::Held(why) => return plan(0, Deed::Hold(HoldKind::NotExpressible, why)),
+            },
             _ => {}
         }
     }
@@ -208,6 +234,11 @@ pub fn plan_pair(
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);
     let (row, decision) = decide(mail_state, crm_state, rules.rules);
+    if let Some(of_series) = rules.occurrence
+        && let Some(deed) = of_occurrence(of_series, decision, hasher, pair, (mail, crm), caps, rules)
+    {
+        return plan(row, deed);
+    }
     let deed = match decision {
         Decision::Refresh => Deed::Refresh,
         Decision::Merge => merged(hasher, pair, mail, crm, caps, rules),
@@ -238,6 +269,69 @@ pub fn plan_pair(
     plan(row, deed)
 }
 
+fn now<'a>(side: Side, mail: &'a Now, crm: &'a Now) -> &'a Now {
+    match side {
+        Side::Mail => mail,
+        Side::Crm => crm,
+    }
+}
+
+/// Whether an occurrence that was cancelled takes place again, and is for the other side.
+fn is_back(side: Side, mail: &Now, crm: &Now, rules: ModuleRules) -> bool {
+    let private = rules.private == PrivateItems::Skip && mail.item().is_some_and(Item::is_private);
+    let forward = match rules.rules.direction {
+        Direction::TwoWay => true,
+        Direction::MailToCrm => side == Side::Mail,
+        Direction::CrmToMail => side == Side::Crm,
+    };
+    forward && !private && matches!(now(side, mail, crm), Now::Present { .. })
+}
+
+/// What is done otherwise where one side is an occurrence of a series.
+fn of_occurrence(
+    of_series: OfSeries,
+    decision: Decision,
+    hasher: &FieldHasher,
+    pair: &PairRow,
+    (mail, crm): (&Now, &Now),
+    caps: BothCaps<'_>,
+    rules: ModuleRules,
+) -> Option<Deed> {
+    let OfSeries { side, foreign, past } = of_series;
+    let other = side.other();
+    let veiled = mail.item().is_some_and(|item| is_veiled(item, rules.private));
+    let over = past && matches!(now(side, mail, crm), Now::Gone);
+    match decision {
+        Decision::Delete(_) | Decision::Create(_) if over => {
+            let why = format!(
+                "It lies before the time that is synced, and its series is over or changed: the {} keeps it.",
+                other.title()
+            );
+            Some(Deed::Become(PairState::Detached, why))
+        }
+        Decision::Delete(on) if on == side && foreign => {
+            let why = format!(
+                "Deleted in the {}; its organizer is somebody else, so that it stays in the {}.",
+                other.title(),
+                side.title()
+            );
+            Some(Deed::Become(PairState::Detached, why))
+        }
+        Decision::Merge if foreign && !veiled && rules.rules.direction != one_way(other) => {
+            Some(with_items(pair, mail, crm, caps, |mail, crm| undo(hasher, mail, crm, side)))
+        }
+        _ => None,
+    }
+}
+
+/// The direction in which changes of one side go to the other alone.
+fn one_way(from: Side) -> Direction {
+    match from {
+        Side::Mail => Direction::MailToCrm,
+        Side::Crm => Direction::CrmToMail,
+    }
+}
+
 fn merged(
     hasher: &FieldHasher,
     pair: &PairRow,
@@ -246,20 +340,33 @@ fn merged(
     caps: BothCaps<'_>,
     rules: ModuleRules,
 ) -> Deed {
+    with_items(pair, mail, crm, caps, |mail, crm| {
+        if is_veiled(mail.item, rules.private) {
+            overwrite(hasher, mail, crm, rules.rules.direction)
+        } else {
+            let conflicts = Conflicts { winner: rules.winner, decided: rules.decided };
+            merge(hasher, mail, crm, rules.rules.direction, conflicts)
+        }
+    })
+}
+
+fn with_items(
+    pair: &PairRow,
+    mail: &Now,
+    crm: &Now,
+    caps: BothCaps<'_>,
+    merge: impl FnOnce(Shown<'_>, Shown<'_>) -> Merged,
+) -> Deed {
     let (Some(mail_item), Some(crm_item)) = (mail.item(), crm.item()) else { return Deed::Ignore };
     let empty = Hashes::default();
     let seen = |side: &Option<PairSide>| side.as_ref().map_or_else(|| empty.clone(), |s| s.seen.clone());
     let sent = |side: &Option<PairSide>| side.as_ref().map_or_else(|| empty.clone(), |s| s.sent.clone());
     let (mail_seen, crm_seen, mail_sent, crm_sent) =
         (seen(&pair.mail), seen(&pair.crm), sent(&pair.mail), sent(&pair.crm));
-    let mail_shown = Shown { item: mail_item, caps: caps.mail, seen: &mail_seen, sent: &mail_sent };
-    let crm_shown = Shown { item: crm_item, caps: caps.crm, seen: &crm_seen, sent: &crm_sent };
-    let conflicts = Conflicts { winner: rules.winner, decided: rules.decided };
-    let merged = if is_veiled(mail_item, rules.private) {
-        overwrite(hasher, mail_shown, crm_shown, rules.rules.direction)
-    } else {
-        merge(hasher, mail_shown, crm_shown, rules.rules.direction, conflicts)
-    };
+    let merged = merge(
+        Shown { item: mail_item, caps: caps.mail, seen: &mail_seen, sent: &mail_sent },
+        Shown { item: crm_item, caps: caps.crm, seen: &crm_seen, sent: &crm_sent },
+    );
     if !merged.held.is_empty() {
         let fields: Vec<String> = merged.held.iter().map(|(f, why)| format!("{f} {why}")).collect();
         return Deed::Hold(HoldKind::Conflict, format!("Conflict: {}.", fields.join("; ")));

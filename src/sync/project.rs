@@ -1,10 +1,11 @@
 //! What one side can hold of the other side's values.
 
 use riva_core::item::{
-    Address, Body, Completion, Field, FieldClass, Item, Name, Organization, TaskStatus, Value, When,
+    Address, Body, Completion, Field, FieldClass, Item, Name, Organization, Override, RecurrenceId,
+    TaskStatus, Value, When,
 };
 use riva_core::ports::ModuleCapabilities;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value of the other side, as `target` would hold it. `None` if it cannot hold the field at all.
 ///
@@ -35,8 +36,41 @@ pub fn map(
             None => Value::Set(elements),
         },
         Value::When(when) => Value::When(map_when(when, source, target, current)),
+        Value::Overrides(overrides) => {
+            let kept = overrides.iter().filter_map(|(id, change)| {
+                Some((*id, map_override(change, source, target, override_of(current, *id))?))
+            });
+            let kept: BTreeMap<RecurrenceId, Override> = kept.collect();
+            if kept.is_empty() { Value::Blank } else { Value::Overrides(kept) }
+        }
         other => other,
     })
+}
+
+/// What one occurrence does otherwise, as `target` would hold it; `None` if it has no field for it.
+pub fn map_override(
+    change: &Override,
+    source: &ModuleCapabilities,
+    target: &ModuleCapabilities,
+    current: Option<&Override>,
+) -> Option<Override> {
+    let Override::Changed(fields) = change else { return Some(Override::Cancelled) };
+    let now = |field: &Field| match current {
+        Some(Override::Changed(fields)) => fields.get(field),
+        _ => None,
+    };
+    let kept: BTreeMap<Field, Value> = fields
+        .iter()
+        .filter_map(|(field, value)| Some((*field, map(*field, value, source, target, now(field))?)))
+        .collect();
+    (!kept.is_empty()).then_some(Override::Changed(kept))
+}
+
+fn override_of(value: Option<&Value>, id: RecurrenceId) -> Option<&Override> {
+    match value {
+        Some(Value::Overrides(overrides)) => overrides.get(&id),
+        _ => None,
+    }
 }
 
 /// A whole item as `target` would hold it: for creating it there.
@@ -229,7 +263,6 @@ pub fn is_set(field: Field) -> bool {
 mod tests {
     use super::*;
     use riva_core::ports::{Precision, SeriesSupport};
-    use std::collections::BTreeMap;
 
     fn caps(parts: &[(Field, &[&str])]) -> ModuleCapabilities {
         ModuleCapabilities {

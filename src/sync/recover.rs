@@ -265,7 +265,7 @@ impl Recovery<'_, '_> {
                     if contains(&shown, &intent.sends) {
                         self.outcome.adopted += 1;
                         if let Some(side) = pair.side_mut(self.side) {
-                            adopt_fields(&mut side.seen, &intent.sends, &intent.sends);
+                            adopt_sent(&mut side.seen, &intent.sends, &intent.origin);
                             adopt_fields(&mut side.sent, &intent.sends, &intent.sends);
                         }
                         // An undo writes one side alone: of the other nothing was read.
@@ -392,6 +392,23 @@ fn same_key(module: Module, shown: &Hashes, sent: &Hashes) -> bool {
     };
     let (shown_emails, sent_emails) = (emails(shown), emails(sent));
     if sent_emails.is_empty() { same(Field::Name) } else { !shown_emails.is_disjoint(&sent_emails) }
+}
+
+/// Takes over what was sent as what the side showed. Of a set, which is sent as a whole, an element that the other side did
+/// not have was the side's own, and one that only the other side had was taken away here: neither has gone across yet.
+fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes) {
+    let elements = sends.0.keys().chain(seen.0.keys()).filter(|key| key.contains('/'));
+    let own: BTreeMap<String, Option<u64>> = elements
+        .filter(|key| sends.0.contains_key(*key) != origin.0.contains_key(*key))
+        .map(|key| (key.clone(), seen.0.get(key).copied()))
+        .collect();
+    adopt_fields(seen, sends, sends);
+    for (key, then) in own {
+        match then {
+            Some(hash) => seen.0.insert(key, hash),
+            None => seen.0.remove(&key),
+        };
+    }
 }
 
 /// Whether an item shows all that was sent. Elements that were taken away must be gone.

@@ -13,6 +13,7 @@ use crate::journal;
 use crate::module_cycle::{ModuleCycle, SLICE};
 use crate::plan::{BothCaps, ModuleRules, Now, differs};
 use crate::read::now_of;
+use crate::series;
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Utc};
 use riva_core::documents::PrivateItems;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A side does not work, or the store.
 pub async fn preview_undo(ctx: &CycleContext<'_>, span: UndoSpan) -> Result<Vec<UndoLine>, CycleFault> {
     let hasher = FieldHasher::new(ctx.store.hash_key().await?);
+    let ctx = &series::unrolled(ctx, hasher);
     let mut lines = Vec::new();
     for (module, stories) in stories(ctx, span, None).await? {
         match Undo::of(ctx, hasher, module) {

@@ -89,9 +89,11 @@ impl Merge<'_> {
         let unless = |stands: bool, side| if stands { Outcome::Stays } else { Outcome::Write(side) };
         match (moved, slot.mail, slot.crm) {
             (Moved::Neither, _, _) | (Moved::Both | Moved::NoBase, None, None) => Outcome::Stays,
+            (Moved::Mail, _, _) => Outcome::Write(self.undo.unwrap_or(Side::Crm)),
+            (Moved::Crm, _, _) => Outcome::Write(self.undo.unwrap_or(Side::Mail)),
             // Taken away on one side, changed on the other: the change stays.
-            (Moved::Mail, _, _) | (Moved::Both, Some(_), None) => Outcome::Write(Side::Crm),
-            (Moved::Crm, _, _) | (Moved::Both, None, Some(_)) => Outcome::Write(Side::Mail),
+            (Moved::Both, Some(_), None) => Outcome::Write(Side::Crm),
+            (Moved::Both, None, Some(_)) => Outcome::Write(Side::Mail),
             // The same address in another slot is the same address: putting it here too would only push out what
             // stands here.
             (Moved::NoBase, Some(mine), None) => unless(has_value(field, c, mine), Side::Crm),

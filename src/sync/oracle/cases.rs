@@ -297,5 +297,6 @@ fn rules(random: &mut Random) -> ModuleRules {
         became_private: BecamePrivate::Leave,
         leads: random.percent(50),
         decided: None,
+        occurrence: None,
     }
 }

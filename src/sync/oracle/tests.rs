@@ -125,9 +125,10 @@ fn planned(deed: plan::Deed) -> Expected {
         plan::Deed::Become(PairState::Detached, _) => Expected::Detach,
         plan::Deed::Become(PairState::Tombstoned, _) => Expected::Tombstone,
         plan::Deed::Become(PairState::Quarantined, _) => Expected::Refused,
-        plan::Deed::Become(PairState::Linked | PairState::Held, _) => {
+        plan::Deed::Become(PairState::Linked | PairState::Held | PairState::Unrolled, _) => {
             panic!("a planner that links or holds by a reason alone")
         }
+        plan::Deed::Unroll(_) => panic!("a series where there was none"),
     }
 }
 

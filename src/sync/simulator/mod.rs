@@ -12,6 +12,8 @@ mod random;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod series;
+#[cfg(test)]
 mod stubborn;
 #[cfg(test)]
 mod tests;

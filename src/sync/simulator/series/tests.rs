@@ -1,0 +1,118 @@
+//! Seeds.
+
+use super::check::{check_unrolled, check_whole};
+use super::fake::Faults;
+use super::world::World;
+use chrono::Duration;
+use riva_core::ports::SeriesSupport;
+use riva_core::rows::Side;
+
+const FAULTS: Faults = Faults { lost_answer: 6, unavailable: 4, not_now: 5, churn: 12, cursor_lost: 3 };
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("RIVA_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+}
+
+fn failed(seed: u64, world: &World, why: &str) -> String {
+    let log = world.log();
+    let tail = log.len().saturating_sub(40);
+    let journal: Vec<String> = world
+        .store
+        .all_journal()
+        .iter()
+        .map(|j| format!("{} {} {} {}", j.pair, j.deed, j.rule, j.text))
+        .collect();
+    let pairs: Vec<String> = world
+        .store
+        .all_pairs()
+        .iter()
+        .map(|p| {
+            let id = |side: Side| p.side(side).map(|s| s.id.to_string());
+            format!("{} {:?} {:?} {:?} {:?}", p.id, p.state, id(Side::Mail), id(Side::Crm), p.reason)
+        })
+        .collect();
+    format!(
+        "seed {seed}: {why}\n{}\n--- journal\n{}\n--- pairs\n{}\n--- mail {:#?}",
+        log.get(tail..).unwrap_or_default().join("\n"),
+        journal.join("\n"),
+        pairs.join("\n"),
+        world.mail.live().iter().map(|(id, i)| format!("{id} {i:?}")).collect::<Vec<_>>()
+    )
+}
+
+/// Users work and cycles run; from time to time the process dies.
+fn chaos(world: &mut World, faults: bool, mut work: impl FnMut(&mut World)) {
+    if faults {
+        world.set_faults(FAULTS);
+    }
+    for _ in 0..10 {
+        for _ in 0..world.random.below(4) {
+            work(world);
+        }
+        let kill = (faults && world.random.percent(50)).then(|| world.random.below(80));
+        world.cycle(kill);
+        world.pass(Duration::minutes(15));
+        if world.random.percent(10) {
+            world.pass(Duration::days(1));
+        }
+    }
+    world.set_faults(Faults::default());
+}
+
+fn unrolled(seed: u64, faults: bool) -> Result<(), String> {
+    let mut world = World::new(seed, SeriesSupport::None);
+    for _ in 0..2 {
+        world.user_makes_series();
+    }
+    world.user_makes_single();
+    chaos(&mut world, faults, |world| match world.random.below(10) {
+        0 => drop(world.user_makes_series()),
+        1 => drop(world.user_makes_single()),
+        2..=4 => world.user_works_on(Side::Mail),
+        5..=6 => world.user_reshapes(),
+        _ => world.user_works_in_crm(),
+    });
+    check_unrolled(&world).map_err(|why| failed(seed, &world, &why))
+}
+
+fn whole(seed: u64, faults: bool) -> Result<(), String> {
+    let mut world = World::new(seed, SeriesSupport::Full);
+    for _ in 0..3 {
+        world.user_makes_series();
+    }
+    world.user_makes_single();
+    chaos(&mut world, faults, |world| match world.random.below(8) {
+        0 => drop(world.user_makes_series()),
+        1..=4 => world.user_works_on(Side::Mail),
+        _ => world.user_works_on(Side::Crm),
+    });
+    check_whole(&world).map_err(|why| failed(seed, &world, &why))
+}
+
+#[test]
+fn series_and_single_records_come_into_step() {
+    for seed in 0..seeds(150) {
+        unrolled(seed, false).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn chaos_among_occurrences_loses_doubles_and_resurrects_nothing() {
+    for seed in 0..seeds(400) {
+        unrolled(seed, true).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn series_on_both_sides_come_into_step() {
+    for seed in 0..seeds(150) {
+        whole(seed, false).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn chaos_among_whole_series_loses_and_doubles_nothing() {
+    for seed in 0..seeds(400) {
+        whole(seed, true).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
