@@ -5,6 +5,7 @@ use crate::base::{Connection, Row, broken};
 use crate::codes::{Code as _, millis, pair_id, time};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use crate::packed::pack;
 use riva_core::history::{Order, OrderRow};
 use riva_core::holds::{Decided, HoldId, HoldRow, Undecidable};
 use riva_core::ids::{MemberId, PairId};
@@ -210,7 +211,7 @@ impl DecisionStore for SqlStore {
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let by_id = "SELECT id FROM pair WHERE member = $1 AND (mail_id = $2 OR crm_id = $2) LIMIT $3";
-        let by_id = sqlx::query_scalar::<_, Vec<u8>>(by_id).bind(member.0).bind(wanted).bind(limit);
+        let by_id = sqlx::query_scalar::<_, Vec<u8>>(by_id).bind(member.0).bind(pack(wanted)).bind(limit);
         let mut ids = by_id.fetch_all(&self.reads).await.map_err(broken)?;
         if ids.is_empty() {
             // The journal's lines name items by their titles.

@@ -116,12 +116,16 @@ impl ModuleCycle<'_, '_> {
 
     /// Reads both sides of pairs.
     pub async fn read_pairs(&self, mut pairs: Vec<PairRow>) -> Result<Vec<(PairRow, Reading)>, CycleFault> {
-        let ids = |side| pairs.iter().filter_map(|p| p.side(side).map(|s| s.id.clone())).collect::<Vec<_>>();
+        let ids = |pairs: &[PairRow], side| {
+            pairs.iter().filter_map(|p| p.side(side).map(|s| s.id.clone())).collect::<Vec<_>>()
+        };
         // Tombstoned and detached pairs are left as they are: there is no need to read them.
-        let mut mail = self.fetch(Side::Mail, &ids(Side::Mail)).await?;
-        let mut crm = self.fetch(Side::Crm, &ids(Side::Crm)).await?;
+        let mut mail = self.fetch(Side::Mail, &ids(&pairs, Side::Mail)).await?;
+        let mut crm = self.fetch(Side::Crm, &ids(&pairs, Side::Crm)).await?;
         self.follow_moved(&mut pairs, &mut mail).await?;
         self.follow(&mut pairs, &mut crm).await?;
+        let mail_rows = self.rows(Side::Mail, &ids(&pairs, Side::Mail)).await?;
+        let crm_rows = self.rows(Side::Crm, &ids(&pairs, Side::Crm)).await?;
         let mut readings = Vec::with_capacity(pairs.len());
         let at = self.ctx.clock.now();
         for mut pair in pairs {
@@ -132,21 +136,21 @@ impl ModuleCycle<'_, '_> {
                 let id = &pair.side(side)?.id;
                 fetched.remove(id).map(|f| now_of(f).0)
             };
+            let row =
+                |side: Side, rows: &BTreeMap<RemoteId, ItemRow>| rows.get(&pair.side(side)?.id).cloned();
             let reading = Reading {
                 mail: now(Side::Mail, &mut mail).unwrap_or(Now::None),
                 crm: now(Side::Crm, &mut crm).unwrap_or(Now::None),
-                mail_row: self.row(&pair, Side::Mail).await?,
-                crm_row: self.row(&pair, Side::Crm).await?,
+                mail_row: row(Side::Mail, &mail_rows),
+                crm_row: row(Side::Crm, &crm_rows),
             };
             readings.push((pair, reading));
         }
         Ok(readings)
     }
 
-    async fn row(&self, pair: &PairRow, side: Side) -> Result<Option<ItemRow>, CycleFault> {
-        match pair.side(side) {
-            Some(at) => Ok(self.ctx.store.item(pair.member, self.module, side, &at.id).await?),
-            None => Ok(None),
-        }
+    async fn rows(&self, side: Side, ids: &[RemoteId]) -> Result<BTreeMap<RemoteId, ItemRow>, CycleFault> {
+        let rows = self.ctx.store.items_by_id(self.ctx.member.id, self.module, side, ids).await?;
+        Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
     }
 }

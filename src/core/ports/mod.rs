@@ -14,7 +14,7 @@ pub use side::{
     ModuleCapabilities, Patch, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter,
     Window, Written,
 };
-pub use store::{ActivityStore, Claim, Claimed, DecisionStore, QueueStore, StoreError, SyncStore};
+pub use store::{ActivityStore, Claim, ClaimFor, Claimed, DecisionStore, QueueStore, StoreError, SyncStore};
 pub use systems::{
     CrmSystem, CrmUser, Directory, Endpoint, MailSystem, ResolvedName, StepOutcome, StepReport, StepSink,
     Systems, TestStep,

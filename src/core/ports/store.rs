@@ -49,6 +49,17 @@ pub enum Claim {
     },
 }
 
+/// What a pair wants to make the one record of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimFor {
+    /// What kind of key it is: `event`, `contact`.
+    pub kind: &'static str,
+    /// The key.
+    pub key: u64,
+    /// The asking pair.
+    pub pair: PairId,
+}
+
 /// The queue of members: one row per syncing user, claimed for a while.
 #[async_trait]
 pub trait QueueStore: Send + Sync {
@@ -125,7 +136,7 @@ pub trait SyncStore: Send + Sync {
     /// T1 and T2: stores changes that belong together. All of them must be of one member.
     async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError>;
 
-    /// Items on one side, ordered by id, after an id.
+    /// Items on one side, in an order of the store's own, after an id.
     async fn items(
         &self,
         member: MemberId,
@@ -144,6 +155,21 @@ pub trait SyncStore: Send + Sync {
         id: &RemoteId,
     ) -> Result<Option<ItemRow>, StoreError>;
 
+    /// Items by id, in any order; those that do not exist are left out.
+    async fn items_by_id(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        ids: &[RemoteId],
+    ) -> Result<Vec<ItemRow>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(self.item(member, module, side, id).await?);
+        }
+        Ok(found)
+    }
+
     /// Present, unpaired, dirty items that were not read for matching yet (no match keys).
     async fn unread_items(
         &self,
@@ -153,7 +179,8 @@ pub trait SyncStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ItemRow>, StoreError>;
 
-    /// Present, unpaired, dirty items that were read for matching, ordered by id, after an id.
+    /// Present, unpaired, dirty items that were read for matching, in an order of the store's own, after
+    /// an id.
     async fn unpaired_items(
         &self,
         member: MemberId,
@@ -253,6 +280,20 @@ pub trait SyncStore: Send + Sync {
         kind: &str,
         key: u64,
     ) -> Result<Option<(PairId, MemberId)>, StoreError>;
+
+    /// Claims for many pairs of one member at once, in order: one answer for each.
+    async fn claim_all(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        member: MemberId,
+        claims: &[ClaimFor],
+    ) -> Result<Vec<Claim>, StoreError> {
+        let mut answers = Vec::with_capacity(claims.len());
+        for wanted in claims {
+            answers.push(self.claim(connection, wanted.kind, wanted.key, wanted.pair, member).await?);
+        }
+        Ok(answers)
+    }
 
     /// Gives a claim back, if it is this pair's: what it stood for is gone.
     async fn unclaim(&self, connection: &crate::ids::ConnectionName, pair: PairId) -> Result<(), StoreError>;
