@@ -210,21 +210,26 @@ impl Scheduler {
     }
 }
 
-/// Forgets old activity, and what old writes replaced, once in an hour.
+/// Forgets old activity, the old journal, and what old writes replaced, once in an hour.
 async fn prune(service: &Service, pruned: &mut Option<DateTime<Utc>>) {
     let now = service.clock.now();
     if pruned.is_some_and(|at| now - at < TimeDelta::hours(1)) {
         return;
     }
     *pruned = Some(now);
-    let keep = TimeDelta::days(i64::from(service.documents().settings.agent.keep_activity_days));
-    match service.store.prune(now - keep).await {
+    let settings = &service.documents().settings.agent;
+    let before = |days: u32| now - TimeDelta::days(i64::from(days));
+    match service.store.prune(before(settings.keep_activity_days)).await {
         Ok(0) => {}
         Ok(lines) => tracing::info!("{lines} old lines of activity were forgotten"),
         Err(e) => tracing::error!("old activity cannot be forgotten: {e}"),
     }
-    let keep = TimeDelta::days(i64::from(service.documents().settings.agent.keep_undo_days));
-    match service.store.prune_images(now - keep).await {
+    match service.store.prune_journal(before(settings.keep_journal_days)).await {
+        Ok(0) => {}
+        Ok(lines) => tracing::info!("{lines} old lines of the journal were forgotten"),
+        Err(e) => tracing::error!("the old journal cannot be forgotten: {e}"),
+    }
+    match service.store.prune_images(before(settings.keep_undo_days)).await {
         Ok(0) => {}
         Ok(images) => tracing::info!("{images} old writes can no longer be undone"),
         Err(e) => tracing::error!("what old writes replaced cannot be forgotten: {e}"),

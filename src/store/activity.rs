@@ -64,6 +64,23 @@ impl ActivityStore for SqlStore {
     }
 }
 
+impl SqlStore {
+    /// Forgets what was done before: lines of the journal are numbered as time goes on, so the first that is young
+    /// enough ends the search. Answers how many lines went.
+    pub async fn prune_journal(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let old = "DELETE FROM journal WHERE id < COALESCE(\
+                           (SELECT id FROM journal WHERE at >= $1 ORDER BY id LIMIT 1), \
+                           (SELECT MAX(id) + 1 FROM journal))";
+                let old = sqlx::query(old).bind(millis(before)).execute(connection).await;
+                Ok(old.map_err(broken)?.rows_affected())
+            })
+        })
+        .await
+    }
+}
+
 fn line(row: &Row) -> Result<ActivityLine, StoreError> {
     let module: Option<i64> = row.try_get("module").map_err(broken)?;
     let cycle: i64 = row.try_get("cycle").map_err(broken)?;

@@ -15,7 +15,7 @@ pub(crate) type Builder = sqlx::QueryBuilder<Db>;
 
 /// Rows written by one statement: long enough to save round trips, short enough for every database's limit of bound
 /// values.
-pub(crate) const ROWS_A_STATEMENT: usize = 64;
+pub(crate) const ROWS_A_STATEMENT: usize = 256;
 
 /// An error of the database in the store's words.
 #[allow(clippy::needless_pass_by_value)] // so that `map_err(broken)` reads well

@@ -7,8 +7,6 @@ use riva_core::ids::{MemberId, PairId};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
 use riva_core::rows::{FeedScope, IntentKind, MatchKey, PairState, Presence, Side};
-use siphasher::sip::SipHasher13;
-use std::hash::Hasher as _;
 use uuid::Uuid;
 
 /// A word that is a number in the database.
@@ -105,14 +103,6 @@ pub(crate) fn small(number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(broken)
 }
 
-/// A remote id's key: finds rows by ids that may be hundreds of characters long. Unkeyed on purpose: it must be the
-/// same for ever. Who looks by it compares the whole id afterwards.
-pub(crate) fn id_key(id: &str) -> i64 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(id.as_bytes());
-    bits(hasher.finish())
-}
-
 /// Match keys as bytes: nine for each.
 pub(crate) fn match_bytes(keys: &[MatchKey]) -> Vec<u8> {
     keys.iter().flat_map(|k| std::iter::once(k.rule).chain(k.hash.to_le_bytes())).collect()
@@ -161,12 +151,4 @@ mod tests {
         assert_eq!(match_keys(&match_bytes(&keys)), Ok(keys));
         assert!(match_keys(&[1, 2]).is_err());
     }
-
-    #[test]
-    fn the_key_of_an_id_never_changes() {
-        assert_eq!(id_key("AAMkAGI2"), ID_KEY_OF_AAMKAGI2);
-    }
-
-    /// As computed by the first version: rows in customers' databases are found by it.
-    const ID_KEY_OF_AAMKAGI2: i64 = -2_299_797_888_560_788_965;
 }

@@ -1,15 +1,16 @@
 //! T1 and T2: rows that belong together.
 
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
-use crate::codes::{Code as _, id_key, match_bytes, millis, pair_bytes};
+use crate::codes::{Code as _, match_bytes, millis, pair_bytes};
 use crate::images::Sealed;
 use crate::lists;
+use crate::packed::pack;
 use crate::queue::still_held;
 use crate::{decisions, hashes, images};
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
-use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, JournalRow, PairRow, PairSide, Side};
+use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Stores changes of one member under its fence.
@@ -30,8 +31,7 @@ pub(crate) async fn commit(
     let mut items = changes.items.as_slice();
     while !items.is_empty() {
         let (now, later) = items.split_at(distinct(items));
-        let stored = put_items(connection, now).await?;
-        put_match_keys(connection, &stored).await?;
+        put_items_with_keys(connection, now).await?;
         items = later;
     }
     let pairs: BTreeMap<PairId, &PairRow> = changes.pairs.iter().map(|p| (p.id, p)).collect();
@@ -93,7 +93,7 @@ async fn forget(
         delete.push(" AND side = ").push_bind(side.code()).push(" AND id IN (");
         let mut list = delete.separated(", ");
         for id in ids {
-            list.push_bind(id.as_str().to_owned());
+            list.push_bind(pack(id.as_str()));
         }
         delete.push(")");
         delete.build().execute(&mut *connection).await.map_err(broken)?;
@@ -108,8 +108,32 @@ fn distinct(items: &[ItemRow]) -> usize {
     items.iter().take(ROWS_A_STATEMENT).take_while(|i| first(i)).count()
 }
 
-/// Stores items and answers how they are stored now.
-async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<Vec<ItemRow>, StoreError> {
+/// Stores items and their match keys.
+async fn put_items_with_keys(connection: &mut Connection, items: &[ItemRow]) -> Result<(), StoreError> {
+    // Which keys an unpaired item has in the end only the stored row tells; a paired one has those of the commit.
+    let (paired, unpaired): (Vec<&ItemRow>, Vec<&ItemRow>) = items.iter().partition(|i| i.pair.is_some());
+    let mut keys: Vec<(&ItemRow, Vec<MatchKey>)> =
+        paired.iter().map(|item| (*item, item.match_keys.clone().unwrap_or_default())).collect();
+    if !paired.is_empty() {
+        put_items(&paired).build().execute(&mut *connection).await.map_err(broken)?;
+    }
+    if !unpaired.is_empty() {
+        let mut upsert = put_items(&unpaired);
+        upsert.push(" RETURNING module, side, id, match_keys");
+        let mut stored = BTreeMap::new();
+        for row in upsert.build().fetch_all(&mut *connection).await.map_err(broken)? {
+            let (place, keys) = lists::keys_of_item(&row)?;
+            stored.insert(place, keys);
+        }
+        keys.extend(unpaired.iter().map(|item| {
+            let place = (item.module, item.side, item.id.clone());
+            (*item, stored.remove(&place).unwrap_or_default())
+        }));
+    }
+    put_match_keys(connection, &keys).await
+}
+
+fn put_items(items: &[&ItemRow]) -> Builder {
     let mut upsert = Builder::new(
         "INSERT INTO item (member, module, side, id, version, presence, dirty, seen, pair, match_keys) ",
     );
@@ -117,8 +141,8 @@ async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<Vec
         row.push_bind(item.member.0)
             .push_bind(item.module.code())
             .push_bind(item.side.code())
-            .push_bind(item.id.as_str().to_owned())
-            .push_bind(item.version.as_str().to_owned())
+            .push_bind(pack(item.id.as_str()))
+            .push_bind(pack(item.version.as_str()))
             .push_bind(item.presence.code())
             .push_bind(i64::from(item.dirty))
             .push_bind(item.seen)
@@ -134,19 +158,20 @@ async fn put_items(connection: &mut Connection, items: &[ItemRow]) -> Result<Vec
          seen = CASE WHEN item.seen > excluded.seen THEN item.seen ELSE excluded.seen END, \
          pair = excluded.pair, \
          match_keys = CASE WHEN item.seen > excluded.seen AND excluded.pair IS NULL THEN item.match_keys \
-                      ELSE excluded.match_keys END \
-         RETURNING member, module, side, id, version, presence, dirty, seen, pair, match_keys",
+                      ELSE excluded.match_keys END",
     );
-    let stored = upsert.build().fetch_all(connection).await.map_err(broken)?;
-    stored.iter().map(lists::item).collect()
+    upsert
 }
 
 /// Items without a twin are found by their keys; with one they have none.
-async fn put_match_keys(connection: &mut Connection, items: &[ItemRow]) -> Result<(), StoreError> {
-    let ids: Vec<_> = items.iter().map(|i| (i.member, i.module, i.side, i.id.clone())).collect();
+async fn put_match_keys(
+    connection: &mut Connection,
+    items: &[(&ItemRow, Vec<MatchKey>)],
+) -> Result<(), StoreError> {
+    let ids: Vec<_> = items.iter().map(|(i, _)| (i.member, i.module, i.side, i.id.clone())).collect();
     forget(connection, "match_key", &ids).await?;
     let keys: Vec<_> =
-        items.iter().flat_map(|i| i.match_keys.iter().flatten().map(move |key| (i, key))).collect();
+        items.iter().flat_map(|(item, keys)| keys.iter().map(move |key| (item, key))).collect();
     for keys in keys.chunks(ROWS_A_STATEMENT) {
         let mut insert = Builder::new("INSERT INTO match_key (member, module, side, rule, hash, id) ");
         insert.push_values(keys, |mut row, (item, key)| {
@@ -155,7 +180,7 @@ async fn put_match_keys(connection: &mut Connection, items: &[ItemRow]) -> Resul
                 .push_bind(item.side.code())
                 .push_bind(i64::from(key.rule))
                 .push_bind(key.hash.cast_signed())
-                .push_bind(item.id.as_str().to_owned());
+                .push_bind(pack(item.id.as_str()));
         });
         insert.push(" ON CONFLICT DO NOTHING");
         insert.build().execute(&mut *connection).await.map_err(broken)?;
@@ -166,7 +191,7 @@ async fn put_match_keys(connection: &mut Connection, items: &[ItemRow]) -> Resul
 async fn put_pairs(connection: &mut Connection, pairs: &[&PairRow]) -> Result<(), StoreError> {
     let mut upsert = Builder::new(
         "INSERT INTO pair (member, id, module, state, reason, generation, attempts, next_try, \
-         mail_id, mail_version, mail_key, crm_id, crm_version, crm_key, hashes) ",
+         mail_id, mail_version, crm_id, crm_version, hashes) ",
     );
     upsert.push_values(pairs, |mut row, pair| {
         row.push_bind(pair.member.0)
@@ -179,9 +204,8 @@ async fn put_pairs(connection: &mut Connection, pairs: &[&PairRow]) -> Result<()
             .push_bind(pair.next_try.map(millis));
         for side in [&pair.mail, &pair.crm] {
             let side = side.as_ref();
-            row.push_bind(side.map(|s| s.id.as_str().to_owned()))
-                .push_bind(side.map(|s| s.version.as_str().to_owned()))
-                .push_bind(side.map(|s| id_key(s.id.as_str())));
+            row.push_bind(side.map(|s| pack(s.id.as_str())))
+                .push_bind(side.map(|s| pack(s.version.as_str())));
         }
         row.push_bind(pair_hashes(pair));
     });
@@ -189,8 +213,7 @@ async fn put_pairs(connection: &mut Connection, pairs: &[&PairRow]) -> Result<()
         " ON CONFLICT (member, id) DO UPDATE SET module = excluded.module, state = excluded.state, \
          reason = excluded.reason, generation = excluded.generation, attempts = excluded.attempts, \
          next_try = excluded.next_try, mail_id = excluded.mail_id, mail_version = excluded.mail_version, \
-         mail_key = excluded.mail_key, crm_id = excluded.crm_id, crm_version = excluded.crm_version, \
-         crm_key = excluded.crm_key, hashes = excluded.hashes",
+         crm_id = excluded.crm_id, crm_version = excluded.crm_version, hashes = excluded.hashes",
     );
     upsert.build().execute(connection).await.map(drop).map_err(broken)
 }

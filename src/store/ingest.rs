@@ -2,8 +2,9 @@
 
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
 use crate::codes::{Code as _, scope};
+use crate::packed::pack;
 use crate::queue::still_held;
-use riva_core::ids::MemberId;
+use riva_core::ids::{MemberId, Version};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
 use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
@@ -69,8 +70,8 @@ async fn observe(
         row.push_bind(o.member.0)
             .push_bind(module.code())
             .push_bind(side.code())
-            .push_bind(o.id.as_str().to_owned())
-            .push_bind(o.version.as_ref().map(|v| v.as_str().to_owned()).unwrap_or_default())
+            .push_bind(pack(o.id.as_str()))
+            .push_bind(pack(o.version.as_ref().map_or("", Version::as_str)))
             .push_bind(o.presence.code())
             .push("1")
             .push("1");

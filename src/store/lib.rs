@@ -20,7 +20,9 @@ mod hashes;
 mod images;
 mod ingest;
 mod lists;
+mod packed;
 mod queue;
+mod steps;
 mod sync;
 mod writer;
 
@@ -36,8 +38,6 @@ mod tests;
 use base::{Connection, Pool, broken};
 use riva_core::ports::StoreError;
 use riva_core::secrets::DataKey;
-use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::future::Future;
@@ -67,11 +67,13 @@ impl SqlStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(false)
+            // What is kept to take a statement back is small, and gone a moment later: not worth a file.
+            .pragma("temp_store", "MEMORY")
             .busy_timeout(Duration::from_secs(10))
             .disable_statement_logging();
         let at = |e: sqlx::Error| StoreError::Broken(format!("{} cannot be opened: {e}", path.display()));
         let mut connection = options.connect().await.map_err(at)?;
-        migrate(&mut connection).await.map_err(|e| {
+        steps::run(&mut connection).await.map_err(|e| {
             StoreError::Broken(format!("{} cannot be brought up to date: {e}", path.display()))
         })?;
         // A connection reads the planner's statistics once, when it is made.
@@ -108,20 +110,6 @@ impl SqlStore {
     {
         self.writer.run(work).await
     }
-}
-
-/// Runs the steps of the schema that this database has not seen yet.
-async fn migrate(connection: &mut Connection) -> Result<(), sqlx::migrate::MigrateError> {
-    let step = |version, name: &'static str, sql: &'static str| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    let steps = vec![
-        step(1, "start", include_str!("schema/0001_start.sql")),
-        step(2, "statistics", include_str!("schema/0002_statistics.sql")),
-        step(3, "decisions", include_str!("schema/0003_decisions.sql")),
-    ];
-    // `run` says the same for any kind of connection, and makes a future that cannot go from thread to thread.
-    Migrator::with_migrations(steps).run_direct(None, connection, false).await
 }
 
 /// Titles of items and addresses of users are in the file: its owner alone reads it.

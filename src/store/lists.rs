@@ -3,11 +3,12 @@
 use crate::base::{Row, broken};
 use crate::codes::{Code as _, match_keys, pair_id, small, time};
 use crate::hashes;
+use crate::packed::unpack;
 use riva_core::ids::{MemberId, RemoteId, Version};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
 use riva_core::rows::{
-    IntentKind, IntentRow, ItemRow, JournalRow, PairRow, PairSide, PairState, Presence, Side,
+    IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide, PairState, Presence, Side,
 };
 use sqlx::Row as _;
 
@@ -27,8 +28,8 @@ pub(crate) fn item(row: &Row) -> Result<ItemRow, StoreError> {
         member: MemberId(get(row, "member")?),
         module: Module::from_code(get(row, "module")?)?,
         side: Side::from_code(get(row, "side")?)?,
-        id: RemoteId::new(get::<String>(row, "id")?),
-        version: Version::new(get::<String>(row, "version")?),
+        id: unpack(get(row, "id")?)?.into(),
+        version: unpack(get(row, "version")?)?.into(),
         presence: Presence::from_code(get(row, "presence")?)?,
         dirty: get::<i64>(row, "dirty")? != 0,
         seen: get(row, "seen")?,
@@ -37,19 +38,30 @@ pub(crate) fn item(row: &Row) -> Result<ItemRow, StoreError> {
     })
 }
 
+/// Where an item is, and its match keys.
+pub(crate) fn keys_of_item(row: &Row) -> Result<((Module, Side, RemoteId), Vec<MatchKey>), StoreError> {
+    let place = (Module::from_code(get(row, "module")?)?, Side::from_code(get(row, "side")?)?);
+    let keys: Option<&[u8]> = get(row, "match_keys")?;
+    let keys = keys.map(match_keys).transpose()?.unwrap_or_default();
+    Ok(((place.0, place.1, unpack(get(row, "id")?)?.into()), keys))
+}
+
 /// A row of `pair`.
 pub(crate) fn pair(row: &Row) -> Result<PairRow, StoreError> {
     let [mail_seen, mail_sent, crm_seen, crm_sent] = hashes::decode(get(row, "hashes")?)?;
-    let side = |id: Option<String>, version: Option<String>, seen, sent| {
-        id.map(|id| PairSide { id: id.into(), version: version.unwrap_or_default().into(), seen, sent })
-    };
+    let side =
+        |id: &'static str, version: &'static str, seen, sent| -> Result<Option<PairSide>, StoreError> {
+            let Some(id) = get::<Option<&[u8]>>(row, id)? else { return Ok(None) };
+            let version = get::<Option<&[u8]>>(row, version)?.map(unpack).transpose()?.unwrap_or_default();
+            Ok(Some(PairSide { id: unpack(id)?.into(), version: version.into(), seen, sent }))
+        };
     let next_try: Option<i64> = get(row, "next_try")?;
     Ok(PairRow {
         id: pair_id(get(row, "id")?)?,
         member: MemberId(get(row, "member")?),
         module: Module::from_code(get(row, "module")?)?,
-        mail: side(get(row, "mail_id")?, get(row, "mail_version")?, mail_seen, mail_sent),
-        crm: side(get(row, "crm_id")?, get(row, "crm_version")?, crm_seen, crm_sent),
+        mail: side("mail_id", "mail_version", mail_seen, mail_sent)?,
+        crm: side("crm_id", "crm_version", crm_seen, crm_sent)?,
         state: PairState::from_code(get(row, "state")?)?,
         reason: get(row, "reason")?,
         generation: small(get(row, "generation")?)?,

@@ -1,10 +1,11 @@
 //! The store as a few maps: what `SqlStore` must agree with.
 
+use crate::packed::pack;
 use chrono::{DateTime, Utc};
 use riva_core::ids::{Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::rows::{
-    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
+    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, Presence, Side,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +84,10 @@ impl Model {
     }
 
     pub fn items(&self, module: Module, side: Side) -> Vec<ItemRow> {
-        self.items.values().filter(|i| i.module == module && i.side == side).cloned().collect()
+        let mut items: Vec<_> =
+            self.items.values().filter(|i| i.module == module && i.side == side).cloned().collect();
+        items.sort_by_key(|i| pack(i.id.as_str()));
+        items
     }
 
     fn unpaired(&self, module: Module, side: Side) -> impl Iterator<Item = ItemRow> {
@@ -118,10 +122,9 @@ impl Model {
     }
 
     pub fn pair_of(&self, module: Module, side: Side, id: &RemoteId) -> Option<PairRow> {
-        let mut all: Vec<_> = self.pairs.values().filter(|p| p.module == module).collect();
-        all.retain(|p| p.side(side).is_some_and(|s| s.id == *id));
-        all.sort_by_key(|p| (p.state == PairState::Tombstoned, p.id));
-        all.first().map(|p| (*p).clone())
+        let items = self.items.values().filter(|i| i.module == module && i.side == side);
+        let pair = items.clone().find(|i| i.id == *id)?.pair?;
+        self.pairs.get(&pair).cloned()
     }
 }
 

@@ -1,7 +1,8 @@
 //! The engine's questions and writes.
 
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, Row, broken};
-use crate::codes::{Code as _, after_pair, bits, id_key, millis, pair_bytes, pair_id, scope};
+use crate::codes::{Code as _, after_pair, bits, millis, pair_bytes, pair_id, scope};
+use crate::packed::{pack, unpack};
 use crate::{SqlStore, commit, images, ingest, lists};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use riva_core::history::{ImageRow, OrderRow, UndoSpan};
 use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Claim, StoreError, SyncStore};
+use riva_core::ports::{Claim, ClaimFor, StoreError, SyncStore};
 use riva_core::rows::{
     Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
 };
@@ -54,28 +55,22 @@ const DIRTY_PAIRS: &str = pairs_where!(
        AND next_try <= $4 AND id > $3) \
      AND NOT EXISTS (SELECT 1 FROM intent WHERE intent.pair = pair.id) ORDER BY id LIMIT $5"
 );
-// A living pair rather than the tombstone of an earlier one (5); and the id whole, not its key alone.
-const PAIR_BY_MAIL: &str = pairs_where!(
-    "member = $1 AND mail_key = $2 AND mail_id = $3 AND module = $4 \
-     ORDER BY CASE WHEN state = 5 THEN 1 ELSE 0 END, id LIMIT 1"
-);
-const PAIR_BY_CRM: &str = pairs_where!(
-    "member = $1 AND crm_key = $2 AND crm_id = $3 AND module = $4 \
-     ORDER BY CASE WHEN state = 5 THEN 1 ELSE 0 END, id LIMIT 1"
+const PAIR_OF: &str = pairs_where!(
+    "member = $1 AND id = (\
+       SELECT pair FROM item WHERE member = $1 AND module = $2 AND side = $3 AND id = $4)"
 );
 const PAIRS_IN: &str =
     pairs_where!("member = $1 AND module = $2 AND state = $3 AND id > $4 ORDER BY id LIMIT $5");
 
 /// The statements that must not read what is in step, each with what its plan has to name.
 #[cfg(test)]
-pub(crate) const PLANNED: [(&str, &str); 8] = [
+pub(crate) const PLANNED: [(&str, &str); 7] = [
     (UNREAD, "INDEX item_unread"),
     (UNPAIRED, "INDEX item_unpaired"),
     (DIRTY_PAIRS, "INDEX item_of_dirty_pair"),
     (DIRTY_PAIRS, "INDEX pair_retry"),
     (DIRTY_PAIRS, "(member=? AND id=?)"),
-    (PAIR_BY_MAIL, "INDEX pair_by_mail"),
-    (PAIR_BY_CRM, "INDEX pair_by_crm"),
+    (PAIR_OF, "(member=? AND id=?)"),
     (PAIRS_IN, "INDEX pair_by_state"),
 ];
 
@@ -151,8 +146,35 @@ impl SyncStore for SqlStore {
     ) -> Result<Option<ItemRow>, StoreError> {
         let one = "SELECT member, module, side, id, version, presence, dirty, seen, pair, match_keys FROM item \
                    WHERE member = $1 AND module = $2 AND side = $3 AND id = $4";
-        let one = sqlx::query(one).bind(member.0).bind(module.code()).bind(side.code()).bind(id.as_str());
+        let one =
+            sqlx::query(one).bind(member.0).bind(module.code()).bind(side.code()).bind(pack(id.as_str()));
         one.fetch_optional(&self.reads).await.map_err(broken)?.as_ref().map(lists::item).transpose()
+    }
+
+    async fn items_by_id(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        ids: &[RemoteId],
+    ) -> Result<Vec<ItemRow>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(ROWS_A_STATEMENT) {
+            let mut select = Builder::new(
+                "SELECT member, module, side, id, version, presence, dirty, seen, pair, match_keys FROM item \
+                 WHERE member = ",
+            );
+            select.push_bind(member.0).push(" AND module = ").push_bind(module.code());
+            select.push(" AND side = ").push_bind(side.code()).push(" AND id IN (");
+            let mut list = select.separated(", ");
+            for id in ids {
+                list.push_bind(pack(id.as_str()));
+            }
+            select.push(")");
+            let rows = select.build().fetch_all(&self.reads).await.map_err(broken)?;
+            found.extend(rows.iter().map(lists::item).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(found)
     }
 
     async fn unread_items(
@@ -205,7 +227,7 @@ impl SyncStore for SqlStore {
                 select.push(")");
                 for row in select.build().fetch_all(&self.reads).await.map_err(broken)? {
                     let hash: i64 = row.try_get(0).map_err(broken)?;
-                    let id: String = row.try_get(1).map_err(broken)?;
+                    let id = unpack(row.try_get(1).map_err(broken)?)?;
                     found.entry(MatchKey { rule, hash: hash.cast_unsigned() }).or_default().push(id.into());
                 }
             }
@@ -252,12 +274,8 @@ impl SyncStore for SqlStore {
         side: Side,
         id: &RemoteId,
     ) -> Result<Option<PairRow>, StoreError> {
-        let select = match side {
-            Side::Mail => PAIR_BY_MAIL,
-            Side::Crm => PAIR_BY_CRM,
-        };
-        let pair = sqlx::query(select).bind(member.0).bind(id_key(id.as_str())).bind(id.as_str());
-        let pair = pair.bind(module.code()).fetch_optional(&self.reads).await.map_err(broken)?;
+        let pair = sqlx::query(PAIR_OF).bind(member.0).bind(module.code()).bind(side.code());
+        let pair = pair.bind(pack(id.as_str())).fetch_optional(&self.reads).await.map_err(broken)?;
         pair.as_ref().map(lists::pair).transpose()
     }
 
@@ -339,7 +357,7 @@ impl SyncStore for SqlStore {
                 select.push(") AND id IN (");
                 let mut list = select.separated(", ");
                 for id in ids {
-                    list.push_bind(id.as_str().to_owned());
+                    list.push_bind(pack(id.as_str()));
                 }
                 select.push(") ORDER BY member, id");
                 for row in select.build().fetch_all(&self.reads).await.map_err(broken)? {
@@ -373,6 +391,29 @@ impl SyncStore for SqlStore {
         let Some(row) = holder.fetch_optional(&self.reads).await.map_err(broken)? else { return Ok(None) };
         let pair = pair_id(row.try_get(0).map_err(broken)?)?;
         Ok(Some((pair, MemberId(row.try_get(1).map_err(broken)?))))
+    }
+
+    async fn claim_all(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        claims: &[ClaimFor],
+    ) -> Result<Vec<Claim>, StoreError> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (name, claims) = (connection.as_str().to_owned(), claims.to_vec());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let mut answers = Vec::with_capacity(claims.len());
+                for wanted in claims {
+                    let (name, kind) = (name.clone(), wanted.kind.to_owned());
+                    answers.push(claim_key(connection, name, kind, wanted.key, wanted.pair, member).await?);
+                }
+                Ok(answers)
+            })
+        })
+        .await
     }
 
     async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
@@ -435,7 +476,10 @@ impl SqlStore {
         limit: usize,
     ) -> Result<Vec<ItemRow>, StoreError> {
         let rows = sqlx::query(select).bind(member.0).bind(module.code()).bind(side.code());
-        let rows = rows.bind(after.map_or("", RemoteId::as_str)).bind(most(limit)).fetch_all(&self.reads);
+        let rows = rows
+            .bind(after.map(|id| pack(id.as_str())).unwrap_or_default())
+            .bind(most(limit))
+            .fetch_all(&self.reads);
         rows.await.map_err(broken)?.iter().map(lists::item).collect()
     }
 }
@@ -446,7 +490,7 @@ fn most(limit: usize) -> i64 {
 
 fn holder(row: &Row) -> Result<(MemberId, RemoteId), StoreError> {
     let member: i64 = row.try_get(0).map_err(broken)?;
-    let id: String = row.try_get(1).map_err(broken)?;
+    let id = unpack(row.try_get(1).map_err(broken)?)?;
     Ok((MemberId(member), id.into()))
 }
 
@@ -484,7 +528,7 @@ async fn claim_key(
     if theirs == pair {
         return Ok(Claim::Ours);
     }
-    let made: Option<String> = holder.try_get(2).map_err(broken)?;
+    let made = holder.try_get::<Option<&[u8]>, _>(2).map_err(broken)?.map(unpack).transpose()?;
     Ok(Claim::Theirs {
         pair: theirs,
         member: MemberId(holder.try_get(1).map_err(broken)?),

@@ -456,6 +456,31 @@ async fn activity_is_read_from_its_end_and_onwards() {
 }
 
 #[tokio::test]
+async fn the_journal_is_forgotten_by_age() {
+    let (_folder, store, member, fence) = held().await;
+    let line = |n: i64| JournalRow {
+        member,
+        module: MODULE,
+        pair: pair_id(1),
+        at: at(n),
+        deed: "update crm".into(),
+        rule: "table row 2".into(),
+        text: n.to_string(),
+    };
+    let left = async || {
+        let lines = store.journal(pair_id(1)).await.unwrap();
+        lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
+    };
+    assert_eq!(store.prune_journal(at(3)).await, Ok(0));
+    let journal = (1..=5).map(line).collect();
+    store.commit(member, fence, &Commit { journal, ..Commit::default() }).await.unwrap();
+    assert_eq!(store.prune_journal(at(3)).await, Ok(2));
+    assert_eq!(left().await, ["3", "4", "5"]);
+    assert_eq!(store.prune_journal(at(99)).await, Ok(3));
+    assert_eq!(left().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn key_and_facts_outlive_the_process() {
     let (folder, store) = store().await;
     let key = store.hash_key().await.unwrap();

@@ -1,7 +1,7 @@
 //! The one connection that writes, and group commit.
 //!
-//! Jobs that wait while a transaction is being written go into the next one together, each in a savepoint of its own:
-//! one that fails takes none of the others with it. Answers are given after the commit.
+//! Jobs that wait while a transaction is being written go into the next one together, several of them each in a savepoint
+//! of its own: one that fails takes none of the others with it. Answers are given after the commit.
 
 use crate::Work;
 use crate::base::{Connection, broken};
@@ -105,10 +105,25 @@ async fn write_all(mut connection: Connection, mut waiting: mpsc::Receiver<Job>)
 
 async fn write_batch(
     connection: &mut Connection,
-    batch: impl Iterator<Item = Job>,
+    mut batch: impl ExactSizeIterator<Item = Job>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // A job that is alone needs no savepoint: SQLite would copy every page that it changes.
+    if batch.len() == 1
+        && let Some(job) = batch.next()
+    {
+        return match job(&mut transaction).await {
+            Left::Keep(answer) => {
+                answers.push(answer);
+                transaction.commit().await
+            }
+            Left::TakeBack(answer) => {
+                answers.push(answer);
+                transaction.rollback().await
+            }
+        };
+    }
     for job in batch {
         execute(&mut transaction, "SAVEPOINT job").await?;
         match job(&mut transaction).await {

@@ -81,6 +81,7 @@ pub(crate) fn settings(document: &Document<Settings>, found: &mut Vec<Finding>) 
     let mut notes = Notes { file: &document.file, text: &document.text, found };
     notes.range(&[Key("agent"), Key("max_threads")], s.agent.max_threads, 1, 1000);
     notes.range(&[Key("agent"), Key("keep_activity_days")], s.agent.keep_activity_days, 1, 3650);
+    notes.range(&[Key("agent"), Key("keep_journal_days")], s.agent.keep_journal_days, 1, 3650);
     notes.range(&[Key("agent"), Key("keep_undo_days")], s.agent.keep_undo_days, 0, 90);
     notes.range(&[Key("log"), Key("keep_files")], s.log.keep_files, 1, 3650);
     let listen = s.api.listen.parse::<SocketAddr>();

@@ -127,7 +127,8 @@ pub struct Connection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
     /// What the system needs besides: Odoo `database`; CalDAV `calendar`, `addressbook` (paths below the user's home,
-    /// default the first found) and `home` (pattern with `{user}` or `{address}`); Salesforce `sync_key_field` (the
+    /// default the first found), `home` (pattern with `{user}` or `{address}`) and `writers` (writes at once in one
+    /// collection, default 1: Radicale and Xandikos lock it); Salesforce `sync_key_field` (the
     /// external id field, if the org has one) and `api_version`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,

@@ -26,13 +26,15 @@ pub struct AgentSettings {
     pub max_threads: u32,
     /// Days for which activity lines are kept.
     pub keep_activity_days: u32,
+    /// Days for which it is kept what was done to each item, as `explain` tells it.
+    pub keep_journal_days: u32,
     /// Days for which a write can be undone: for so long what stood there before is kept, encrypted. 0: not at all.
     pub keep_undo_days: u32,
 }
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { max_threads: 100, keep_activity_days: 14, keep_undo_days: 7 }
+        Self { max_threads: 100, keep_activity_days: 14, keep_journal_days: 30, keep_undo_days: 7 }
     }
 }
 
