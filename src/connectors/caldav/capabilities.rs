@@ -62,8 +62,11 @@ const CONTACT: &[Field] = &[
     Field::Sensitivity,
 ];
 
-/// The capabilities of a mailbox with these collections.
-pub fn of(collections: &Collections) -> Capabilities {
+/// Most items in one call where several are written at once: the writers must not wait for each other too often.
+const LARGE_BATCH: usize = 200;
+
+/// The capabilities of a mailbox with these collections, and so many writes at once in each.
+pub fn of(collections: &Collections, writers: usize) -> Capabilities {
     let mut modules = BTreeMap::new();
     if let Some(calendar) = &collections.calendar {
         let mut events = module(EVENT, calendar.sync);
@@ -87,6 +90,9 @@ pub fn of(collections: &Collections) -> Capabilities {
         ]
         .into();
         modules.insert(Module::Contacts, contacts);
+    }
+    if writers > 1 {
+        modules.values_mut().for_each(|module| module.batch = LARGE_BATCH);
     }
     Capabilities { modules }
 }

@@ -3,13 +3,15 @@
 use super::capabilities::{self, BATCH};
 use super::cursor::Position;
 use super::dav::{Depth, Refusal};
-use super::discovery::{Collection, Collections, Home, never_opened};
+use super::discovery::{Collection, never_opened};
 use super::resource::{NotOurs, Resource};
 use super::xml::{Answer, document, element, escaped, prop};
-use super::{Shared, path, write};
+use super::{Found, READERS, Shared, path, write};
 use crate::http::{Request, Scope};
 use crate::icalendar::{Scheduling, utc_text};
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::Module;
@@ -20,7 +22,6 @@ use riva_core::ports::{
 use std::collections::BTreeMap;
 use std::hash::Hasher as _;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
 
 /// One user's calendar and address book.
 pub struct Mailbox {
@@ -28,9 +29,8 @@ pub struct Mailbox {
     pub(super) scope: Scope,
     user: EmailAddress,
     own_addresses: Vec<String>,
-    collections: Collections,
+    found: Arc<Found>,
     capabilities: Capabilities,
-    scheduling: OnceCell<Scheduling>,
 }
 
 /// A resource with its text.
@@ -45,33 +45,25 @@ impl Mailbox {
         shared: Arc<Shared>,
         user: EmailAddress,
         scope: Scope,
-        home: &Home,
-        collections: Collections,
+        found: Arc<Found>,
     ) -> Result<Self, Fault> {
+        let collections = &found.collections;
         if collections.calendar.is_none() && collections.address_book.is_none() {
-            return Err(never_opened(user.as_str(), "calendar or address book", None, home));
+            return Err(never_opened(user.as_str(), "calendar or address book", None, &found.home));
         }
-        let mut own_addresses = home.addresses.clone();
+        let mut own_addresses = found.home.addresses.clone();
         if !own_addresses.iter().any(|a| a == user.as_str()) {
             own_addresses.push(user.as_str().to_owned());
         }
-        let capabilities = capabilities::of(&collections);
-        Ok(Self {
-            shared,
-            scope,
-            user,
-            own_addresses,
-            collections,
-            capabilities,
-            scheduling: OnceCell::new(),
-        })
+        let capabilities = capabilities::of(collections, shared.writers);
+        Ok(Self { shared, scope, user, own_addresses, found, capabilities })
     }
 
     pub(super) fn collection(&self, module: Module) -> Result<&Collection, CallError> {
         let found = match module {
-            Module::Calendar => self.collections.calendar.as_ref(),
-            Module::Contacts => self.collections.address_book.as_ref(),
-            Module::Tasks => self.collections.tasks.as_ref(),
+            Module::Calendar => self.found.collections.calendar.as_ref(),
+            Module::Contacts => self.found.collections.address_book.as_ref(),
+            Module::Tasks => self.found.collections.tasks.as_ref(),
             Module::Email => None,
         };
         found.ok_or_else(|| {
@@ -85,7 +77,8 @@ impl Mailbox {
 
     /// Whether the server mails people by itself. Asked once.
     pub(super) async fn scheduling(&self, calendar: &str) -> Result<&Scheduling, CallError> {
-        self.scheduling
+        self.found
+            .scheduling
             .get_or_try_init(|| async {
                 let features = self.shared.dav.features(&self.scope, calendar).await?;
                 Ok(Scheduling {
@@ -107,6 +100,52 @@ impl Mailbox {
             })),
             404 | 410 => Ok(None),
             _ => Err(super::dav::refusal("GET", &url, &response).into()),
+        }
+    }
+
+    /// One page of changes since a cursor.
+    async fn changes_since(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
+        let collection = self.collection(module)?;
+        let position = match cursor.map(Position::read) {
+            None => None,
+            Some(Some(position)) if position.path() == collection.path => Some(position),
+            Some(Some(position)) => {
+                return Err(CallError::CursorLost(format!(
+                    "it was for {}, now {} is synced",
+                    position.path(),
+                    collection.path
+                )));
+            }
+            Some(None) => return Err(CallError::CursorLost("it is not one of this connector's".to_owned())),
+        };
+        let token = match position {
+            Some(Position::Etags { digest, .. }) if !collection.sync => {
+                return self.etags(module, collection, Some(&digest)).await;
+            }
+            Some(Position::Etags { .. }) => {
+                return Err(CallError::CursorLost("the server has sync-tokens now".to_owned()));
+            }
+            Some(Position::Sync { .. }) if !collection.sync => {
+                return Err(CallError::CursorLost("the server has no sync-tokens any more".to_owned()));
+            }
+            Some(Position::Sync { token, .. }) => token,
+            None if !collection.sync => return self.etags(module, collection, None).await,
+            None => String::new(),
+        };
+        match self.sync(module, collection, &token).await {
+            Ok(page) => Ok(page),
+            // RFC 6578, section 3.2: a token that is not known any more is refused.
+            Err(refusal)
+                if !token.is_empty()
+                    && (refusal.says("d:valid-sync-token")
+                        || matches!(refusal.status(), Some(400 | 403 | 409 | 410 | 412))) =>
+            {
+                Err(CallError::CursorLost(format!(
+                    "the sync-token was refused ({})",
+                    refusal.status().unwrap_or_default()
+                )))
+            }
+            Err(refusal) => Err(refusal.into()),
         }
     }
 
@@ -213,21 +252,38 @@ impl Mailbox {
         Ok(found)
     }
 
+    /// Writes resources, as many at once as the collection takes; what the server made of them is read while others are
+    /// still being written.
+    async fn write_all<'a>(
+        &'a self,
+        module: Module,
+        collection: &'a Collection,
+        number: usize,
+        write: impl Fn(usize) -> BoxFuture<'a, Result<Written, write::Failed>> + Send + Sync,
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        let batch = write::Batch::default();
+        let writes = stream::iter(0..number).map(|n| batch.one(write(n)));
+        let written = writes.buffered(self.shared.writers).chunks(BATCH);
+        let read = written.map(|answers| self.read_back(module, collection, answers)).buffered(READERS);
+        let answers: Vec<Vec<_>> = read.collect().await;
+        batch.done(answers.into_iter().flatten().collect())
+    }
+
     /// Tells of each resource that was written what the server keeps of it. Where that cannot be read, or is another
     /// version by now, nothing is told: the next poll will.
     async fn read_back(
         &self,
         module: Module,
         collection: &Collection,
-        mut answers: Vec<Result<Written, ItemError>>,
-    ) -> Vec<Result<Written, ItemError>> {
+        mut answers: Vec<Result<Written, write::Failed>>,
+    ) -> Vec<Result<Written, write::Failed>> {
         let ids: Vec<RemoteId> =
             answers.iter().flatten().filter(|w| w.item.is_none()).map(|w| w.at.id.clone()).collect();
-        let mut kept = BTreeMap::new();
-        for batch in ids.chunks(BATCH) {
-            let paths: Vec<&str> = batch.iter().map(RemoteId::as_str).collect();
-            kept.extend(self.multiget(module, collection, &paths).await.unwrap_or_default());
+        if ids.is_empty() {
+            return answers;
         }
+        let paths: Vec<&str> = ids.iter().map(RemoteId::as_str).collect();
+        let mut kept = self.multiget(module, collection, &paths).await.unwrap_or_default();
         for written in answers.iter_mut().flatten() {
             if let Some(Fetched::Present { version, item, .. }) = kept.remove(written.at.id.as_str())
                 && version == written.at.version
@@ -326,48 +382,11 @@ impl Reader for Mailbox {
     }
 
     async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
-        let collection = self.collection(module)?;
-        let position = match cursor.map(Position::read) {
-            None => None,
-            Some(Some(position)) if position.path() == collection.path => Some(position),
-            Some(Some(position)) => {
-                return Err(CallError::CursorLost(format!(
-                    "it was for {}, now {} is synced",
-                    position.path(),
-                    collection.path
-                )));
-            }
-            Some(None) => return Err(CallError::CursorLost("it is not one of this connector's".to_owned())),
-        };
-        let token = match position {
-            Some(Position::Etags { digest, .. }) if !collection.sync => {
-                return self.etags(module, collection, Some(&digest)).await;
-            }
-            Some(Position::Etags { .. }) => {
-                return Err(CallError::CursorLost("the server has sync-tokens now".to_owned()));
-            }
-            Some(Position::Sync { .. }) if !collection.sync => {
-                return Err(CallError::CursorLost("the server has no sync-tokens any more".to_owned()));
-            }
-            Some(Position::Sync { token, .. }) => token,
-            None if !collection.sync => return self.etags(module, collection, None).await,
-            None => String::new(),
-        };
-        match self.sync(module, collection, &token).await {
-            Ok(page) => Ok(page),
-            // RFC 6578, section 3.2: a token that is not known any more is refused.
-            Err(refusal)
-                if !token.is_empty()
-                    && (refusal.says("d:valid-sync-token")
-                        || matches!(refusal.status(), Some(400 | 403 | 409 | 410 | 412))) =>
-            {
-                Err(CallError::CursorLost(format!(
-                    "the sync-token was refused ({})",
-                    refusal.status().unwrap_or_default()
-                )))
-            }
-            Err(refusal) => Err(refusal.into()),
+        let changes = self.changes_since(module, cursor).await;
+        if changes.is_err() {
+            self.shared.forget(&self.user);
         }
+        changes
     }
 
     async fn list(
@@ -402,11 +421,12 @@ impl Reader for Mailbox {
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         let collection = self.collection(module)?;
         let inside = |id: &&RemoteId| id.as_str().starts_with(&collection.path);
-        let mut found = BTreeMap::new();
         let paths: Vec<&str> = ids.iter().filter(inside).map(RemoteId::as_str).collect();
-        for batch in paths.chunks(BATCH) {
-            found.extend(self.multiget(module, collection, batch).await?);
-        }
+        let batches: Vec<&[&str]> = paths.chunks(BATCH).collect();
+        let read = |n: usize| self.multiget(module, collection, batches[n]);
+        let batches: Vec<BTreeMap<String, Fetched>> =
+            stream::iter(0..batches.len()).map(read).buffered(READERS).try_collect().await?;
+        let mut found: BTreeMap<String, Fetched> = batches.into_iter().flatten().collect();
         let mut all = Vec::with_capacity(ids.len());
         for id in ids {
             all.push(match found.remove(id.as_str()) {
@@ -453,13 +473,8 @@ impl SilentWriter for Mailbox {
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
         let collection = self.collection(module)?;
-        let mut all = write::Batch::new(drafts.len());
-        for draft in drafts {
-            if all.goes_on() {
-                all.add(self.create_one(module, collection, draft).await)?;
-            }
-        }
-        Ok(self.read_back(module, collection, all.done()).await)
+        let write = |n: usize| self.create_one(module, collection, &drafts[n]).boxed();
+        self.write_all(module, collection, drafts.len(), write).await
     }
 
     async fn update(
@@ -468,13 +483,8 @@ impl SilentWriter for Mailbox {
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
         let collection = self.collection(module)?;
-        let mut all = write::Batch::new(patches.len());
-        for patch in patches {
-            if all.goes_on() {
-                all.add(self.update_one(module, collection, patch).await)?;
-            }
-        }
-        Ok(self.read_back(module, collection, all.done()).await)
+        let write = |n: usize| self.update_one(module, collection, &patches[n]).boxed();
+        self.write_all(module, collection, patches.len(), write).await
     }
 
     async fn delete(
@@ -483,13 +493,10 @@ impl SilentWriter for Mailbox {
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
         let collection = self.collection(module)?;
-        let mut all = write::Batch::new(removals.len());
-        for removal in removals {
-            if all.goes_on() {
-                all.add(self.delete_one(module, collection, removal).await)?;
-            }
-        }
-        Ok(all.done())
+        let batch = write::Batch::default();
+        let one = |n: usize| batch.one(self.delete_one(module, collection, &removals[n]));
+        let all = stream::iter(0..removals.len()).map(one).buffered(self.shared.writers);
+        batch.done(all.collect().await)
     }
 
     async fn tag(

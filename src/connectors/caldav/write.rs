@@ -1,4 +1,4 @@
-//! Writes resources one by one, each with its precondition, and one at a time in a collection.
+//! Writes resources, each with its precondition, and only so many at a time in a collection as its server takes.
 
 use super::dav::refusal;
 use super::discovery::Collection;
@@ -14,6 +14,9 @@ use riva_core::fault::{CallError, Fault, ItemError};
 use riva_core::ids::{Marker, RemoteId, Version};
 use riva_core::item::Module;
 use riva_core::ports::{Draft, Patch, RemoteRef, Removal, Written};
+use std::future::Future;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often a locked resource (423) is tried.
@@ -25,11 +28,11 @@ pub fn path_of(collection: &Collection, module: Module, marker: &Marker) -> Stri
     format!("{}riva-{}-{}.{extension}", collection.path, marker.pair, marker.generation)
 }
 
-/// The answers of a batch. A fault in its middle ends it: what was written is told, the rest is left for later.
-pub struct Batch<T> {
-    size: usize,
-    answers: Vec<Result<T, ItemError>>,
-    ended: Option<String>,
+/// A batch of writes. A fault in its middle ends it: nothing more is begun; what was written is told, the rest is left
+/// for later.
+#[derive(Default)]
+pub struct Batch {
+    ended: OnceLock<CallError>,
 }
 
 /// Why one item was not written: its own fault, or one of the call.
@@ -61,34 +64,39 @@ impl From<WouldMail> for Failed {
     }
 }
 
-impl<T> Batch<T> {
-    /// For so many items.
-    pub fn new(size: usize) -> Self {
-        Self { size, answers: Vec::with_capacity(size), ended: None }
-    }
-
-    /// Whether the next item is to be tried.
-    pub fn goes_on(&self) -> bool {
-        self.ended.is_none()
-    }
-
-    /// The answer for the next item. A fault with nothing written before it is one of the whole call.
-    pub fn add(&mut self, answer: Result<T, Failed>) -> Result<(), CallError> {
-        match answer {
-            Ok(done) => self.answers.push(Ok(done)),
-            Err(Failed::Item(error)) => self.answers.push(Err(error)),
-            Err(Failed::Call(error)) if self.answers.is_empty() => return Err(error),
-            Err(Failed::Call(error)) => self.ended = Some(error.to_string()),
+impl Batch {
+    /// One write of the batch.
+    pub async fn one<R>(&self, write: impl Future<Output = Result<R, Failed>>) -> Result<R, Failed> {
+        if let Some(error) = self.ended.get() {
+            return Err(Failed::Call(error.clone()));
         }
-        Ok(())
+        let answer = write.await;
+        if let Err(Failed::Call(error)) = &answer {
+            // The first fault is the one that is told.
+            let _ = self.ended.set(error.clone());
+        }
+        answer
     }
 
-    /// One answer for each item.
-    pub fn done(mut self) -> Vec<Result<T, ItemError>> {
-        while let (true, Some(why)) = (self.answers.len() < self.size, &self.ended) {
-            self.answers.push(Err(ItemError::NotNow(why.clone())));
+    /// One answer for each item. A fault with nothing answered is one of the whole call.
+    pub fn done<R>(&self, answers: Vec<Result<R, Failed>>) -> Result<Vec<Result<R, ItemError>>, CallError> {
+        let Some(error) = self.ended.get() else {
+            return Ok(answers.into_iter().map(|a| a.map_err(|failed| failed.of_item(""))).collect());
+        };
+        if answers.iter().all(|a| matches!(a, Err(Failed::Call(_)))) {
+            return Err(error.clone());
         }
-        self.answers
+        let why = error.to_string();
+        Ok(answers.into_iter().map(|a| a.map_err(|failed| failed.of_item(&why))).collect())
+    }
+}
+
+impl Failed {
+    fn of_item(self, why: &str) -> ItemError {
+        match self {
+            Self::Item(error) => error,
+            Self::Call(_) => ItemError::NotNow(why.to_owned()),
+        }
     }
 }
 
@@ -132,11 +140,17 @@ impl Mailbox {
         self.send(collection, request).await
     }
 
-    /// Sends a write when no other is under way in the collection; waits a little for a lock to go.
+    /// Sends a write when the collection takes one more. A server that says that the collection is locked (423) gets one
+    /// at a time from then on; a lock is waited for a little.
     async fn send(&self, collection: &Collection, request: Request) -> Result<Response, Failed> {
-        let lock = self.shared.lock(&collection.path);
-        let _alone = lock.lock().await;
+        let lane = self.shared.lane(&collection.path);
+        let closed = |_| Failed::from(ItemError::NotNow("the connection is being closed".to_owned()));
+        let _slot = lane.slots.acquire().await.map_err(closed)?;
         for tried in 1.. {
+            let alone = match lane.narrow.load(Ordering::Relaxed) {
+                true => Some(lane.alone.lock().await),
+                false => None,
+            };
             let response = self.shared.dav.plain(&self.scope, request.clone()).await?;
             if response.status.as_u16() != 423 {
                 return Ok(response);
@@ -144,7 +158,9 @@ impl Mailbox {
             if tried == LOCKED_TRIES {
                 break;
             }
+            lane.narrow.store(true, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(250 << tried)).await;
+            drop(alone);
         }
         Err(ItemError::NotNow("somebody has locked it on the server (423)".to_owned()).into())
     }
@@ -295,18 +311,30 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::stream::{self, StreamExt as _};
     use riva_core::fault::FaultKind;
+    use std::sync::atomic::AtomicUsize;
 
-    #[test]
-    fn a_fault_in_the_middle_leaves_the_rest_for_later() {
+    #[tokio::test]
+    async fn a_fault_in_the_middle_leaves_the_rest_for_later() {
         let down = || Failed::Call(Fault::new(FaultKind::SystemNotAvailable, "down").into());
-        let mut batch: Batch<u8> = Batch::new(3);
-        assert!(batch.add(Err(down())).is_err());
-        batch.add(Ok(1)).unwrap();
-        batch.add(Err(down())).unwrap();
-        assert!(!batch.goes_on());
-        let answers = batch.done();
-        assert_eq!(answers.len(), 3);
-        assert!(matches!((&answers[0], &answers[2]), (Ok(1), Err(ItemError::NotNow(_)))));
+        for at_once in [1, 2] {
+            let begun = AtomicUsize::new(0);
+            let batch = Batch::default();
+            let write = async |works| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                if works { Ok(1) } else { Err(down()) }
+            };
+            let each = [true, false, true, true, true].map(|works| batch.one(write(works)));
+            let answers = stream::iter(each).buffered(at_once).collect().await;
+            let answers = batch.done(answers).unwrap();
+            assert_eq!(answers.len(), 5);
+            assert!(matches!((&answers[0], &answers[1]), (Ok(1), Err(ItemError::NotNow(_)))));
+            assert!(matches!(&answers[4], Err(ItemError::NotNow(_))));
+            assert!(begun.into_inner() <= 1 + at_once, "nothing more is begun");
+            let batch = Batch::default();
+            let answers = vec![batch.one(async { Err::<(), _>(down()) }).await];
+            assert!(batch.done(answers).is_err(), "a fault of the whole call");
+        }
     }
 }

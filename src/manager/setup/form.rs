@@ -45,6 +45,7 @@ pub fn options_of(system: SystemKind) -> &'static [OptionField] {
         option("calendar", "Calendar", "the first found", false),
         option("tasks", "List of tasks", "the first found", false),
         option("addressbook", "Address book", "the first found", false),
+        option("writers", "Writes at once", "1; more if the server does not lock a calendar", false),
     ];
     const SALESFORCE: &[OptionField] = &[
         option("sync_key_field", "External id field", "Riva_Key__c, if the org has it", false),
