@@ -3,9 +3,9 @@
 use crate::SqlStore;
 use crate::base::{Connection, Row, broken};
 use crate::codes::{Code as _, millis, pair_id, time};
+use crate::packed::pack;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use crate::packed::pack;
 use riva_core::history::{Order, OrderRow};
 use riva_core::holds::{Decided, HoldId, HoldRow, Undecidable};
 use riva_core::ids::{MemberId, PairId};

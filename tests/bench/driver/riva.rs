@@ -11,9 +11,9 @@ use riva_core::ports::{
     SystemClock,
 };
 use riva_core::queue::MemberSpec;
-use riva_core::secrets::MemorySecrets;
+use riva_core::secrets::{DataKey, MemorySecrets};
 use riva_store::SqlStore;
-use riva_sync::{CycleContext, FeedContext, RandomIds, StopSignal, run_cycle, run_feed};
+use riva_sync::{CycleContext, FeedContext, RandomIds, Record, StopSignal, run_cycle, run_feed};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -149,9 +149,11 @@ impl Duelist {
         let secrets = MemorySecrets::default();
         let key = SecretKey { connection: "mail".into(), kind: SecretKind::Password };
         secrets.set(&key, &"p".to_owned().into()).map_err(|e| e.what)?;
+        let sealed = DataKey::of(&secrets).map_err(|e| e.what)?;
         let systems = riva_connectors::registry(Arc::new(secrets), start.state);
         let mail = systems.mail(&connection).map_err(|e| e.to_string())?;
-        let store = SqlStore::open(&start.state.join("riva.db")).await.map_err(|e| e.to_string())?;
+        let store =
+            SqlStore::open(&start.state.join("riva.db")).await.map_err(|e| e.to_string())?.with_key(sealed);
         let spec = MemberSpec {
             policy: "duel".into(),
             address: "u@example.org".into(),
@@ -235,6 +237,8 @@ impl Duelist {
             ids: &RandomIds,
             events: &Nobody,
             stop: &Nobody,
+            // As the agent's defaults have it: what stood there before a write is kept, sealed, so that it can be undone.
+            record: Record { before: true, ..Record::default() },
         };
         let outcome = run_cycle(&context).await;
         let ended = SystemClock.now();
