@@ -64,7 +64,7 @@ async fn an_order_waits_until_it_is_carried_out() {
     let undo = Order::Undo { span: UndoSpan::Cycle(7) };
     let given = DecisionStore::order(&store, member, &undo, "bob@desk", at(1)).await.unwrap();
     assert_eq!((given.number, given.order, given.done), (1, undo, None));
-    assert_eq!(store.open_orders(member).await.unwrap(), [given.clone()]);
+    assert_eq!(store.open_orders(member).await.unwrap(), std::slice::from_ref(&given));
     let done = OrderRow { done: Some(at(2)), outcome: vec!["3 writes".into()], ..given };
     let commit = Commit { orders: vec![done.clone()], ..Commit::default() };
     store.commit(member, fence, &commit).await.unwrap();

@@ -38,8 +38,11 @@ pub(crate) fn item(row: &Row) -> Result<ItemRow, StoreError> {
     })
 }
 
+/// Where an item is.
+pub(crate) type Place = (Module, Side, RemoteId);
+
 /// Where an item is, and its match keys.
-pub(crate) fn keys_of_item(row: &Row) -> Result<((Module, Side, RemoteId), Vec<MatchKey>), StoreError> {
+pub(crate) fn keys_of_item(row: &Row) -> Result<(Place, Vec<MatchKey>), StoreError> {
     let place = (Module::from_code(get(row, "module")?)?, Side::from_code(get(row, "side")?)?);
     let keys: Option<&[u8]> = get(row, "match_keys")?;
     let keys = keys.map(match_keys).transpose()?.unwrap_or_default();

@@ -466,6 +466,7 @@ async fn the_journal_is_forgotten_by_age() {
         deed: "update crm".into(),
         rule: "table row 2".into(),
         text: n.to_string(),
+        seen: String::new(),
     };
     let left = async || {
         let lines = store.journal(pair_id(1)).await.unwrap();

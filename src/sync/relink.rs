@@ -109,7 +109,7 @@ impl ModuleCycle<'_, '_> {
             ("relink", format!("The CRM's record {old} has become {new}: linked to that one."))
         };
         commit.pairs.push(pair.clone());
-        commit.journal.push(journal::line(pair, at, deed, &journal::row(21), text.clone()));
+        commit.journal.push(journal::line(pair, at, deed, journal::row(21), text.clone()));
         self.line(if deed == "held" { Level::Warning } else { Level::Info }, text);
         self.store(&commit).await
     }

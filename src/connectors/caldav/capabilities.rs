@@ -92,7 +92,9 @@ pub fn of(collections: &Collections, writers: usize) -> Capabilities {
         modules.insert(Module::Contacts, contacts);
     }
     if writers > 1 {
-        modules.values_mut().for_each(|module| module.batch = LARGE_BATCH);
+        for module in modules.values_mut() {
+            module.batch = LARGE_BATCH;
+        }
     }
     Capabilities { modules }
 }

@@ -147,10 +147,8 @@ impl Mailbox {
         let closed = |_| Failed::from(ItemError::NotNow("the connection is being closed".to_owned()));
         let _slot = lane.slots.acquire().await.map_err(closed)?;
         for tried in 1.. {
-            let alone = match lane.narrow.load(Ordering::Relaxed) {
-                true => Some(lane.alone.lock().await),
-                false => None,
-            };
+            let alone =
+                if lane.narrow.load(Ordering::Relaxed) { Some(lane.alone.lock().await) } else { None };
             let response = self.shared.dav.plain(&self.scope, request.clone()).await?;
             if response.status.as_u16() != 423 {
                 return Ok(response);

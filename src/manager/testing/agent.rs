@@ -193,7 +193,7 @@ const TEXTS: [(Level, Option<Module>, &str); 9] = [
     (
         Level::Warning,
         Some(Module::Calendar),
-        "\u{201c}Board meeting\u{201d} is a series and is held: series are not synced yet",
+        "\u{201c}Board meeting\u{201d} is a series that cannot be told in full, and is held",
     ),
     (
         Level::Info,

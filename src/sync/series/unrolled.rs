@@ -160,7 +160,8 @@ impl Unrolled {
                     edit.asked.push((change.position, of));
                     continue;
                 }
-                (Fetched::Present { .. }, _) => ItemError::VersionMoved,
+                // What a record has become is looked for when it is read again.
+                (Fetched::Present { .. } | Fetched::Became { .. }, _) => ItemError::VersionMoved,
                 (Fetched::Gone, _) => ItemError::Gone,
                 (Fetched::OutOfScope, _) => {
                     ItemError::Forbidden { reason: "the series is out of this user's reach".into() }

@@ -86,18 +86,18 @@ impl Crm {
 
     /// A user edits the subjects of every `every`th event, from the `first` on.
     pub fn edit(&self, first: usize, every: usize, prefix: &str) {
-        let mut shelf = self.shelf();
-        let by_uid: BTreeMap<String, RemoteId> = shelf
+        let mut held = self.shelf();
+        let by_uid: BTreeMap<String, RemoteId> = held
             .events
             .iter()
             .map(|(id, kept)| (kept.item.uid.clone().unwrap_or_default(), id.clone()))
             .collect();
         for id in by_uid.into_values().skip(first).step_by(every) {
-            let Some(kept) = shelf.events.get(&id) else { continue };
+            let Some(kept) = held.events.get(&id) else { continue };
             let (marker, mut item) = (kept.marker, kept.item.clone());
             let subject = format!("{prefix} {}", item.text(Field::Summary).unwrap_or_default());
             item.set_text(Field::Summary, subject);
-            shelf.put(Some(id), marker, item);
+            held.put(Some(id), marker, item);
         }
     }
 
@@ -130,16 +130,16 @@ impl CrmSystem for Crm {
     }
 
     async fn feed(&self, _: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {
-        let shelf = self.shelf();
+        let held = self.shelf();
         let mut changes = Vec::new();
         if let Some(since) = cursor.and_then(|c| c.as_str().parse::<u64>().ok()) {
-            for id in shelf.changed.range(since + 1..).map(|(_, id)| id) {
-                let Some(kept) = shelf.events.get(id) else { continue };
+            for id in held.changed.range(since + 1..).map(|(_, id)| id) {
+                let Some(kept) = held.events.get(id) else { continue };
                 let change = Change::Seen { id: id.clone(), version: version(kept) };
                 changes.push(FeedChange { change, concerns: [CrmUserId::new(USER)].into() });
             }
         }
-        Ok(FeedPage { changes, cursor: shelf.clock.to_string().into(), more: false })
+        Ok(FeedPage { changes, cursor: held.clock.to_string().into(), more: false })
     }
 
     async fn open(&self, _: &CrmUser) -> Result<Arc<dyn SilentWriter>, Fault> {
@@ -171,9 +171,9 @@ impl Reader for Crm {
         _: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
-        let shelf = self.shelf();
+        let held = self.shelf();
         let after = after.map(|a| RemoteId::new(a.as_str()));
-        let rest = shelf.events.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
+        let rest = held.events.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
         let items: Vec<Listed> =
             rest.take(PAGE).map(|(id, kept)| Listed { id: id.clone(), version: version(kept) }).collect();
         let next = items.last().filter(|_| items.len() == PAGE).map(|last| Cursor::new(last.id.as_str()));
@@ -181,8 +181,8 @@ impl Reader for Crm {
     }
 
     async fn fetch(&self, _: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        let shelf = self.shelf();
-        let fetch = |id| match shelf.events.get(id) {
+        let held = self.shelf();
+        let fetch = |id| match held.events.get(id) {
             None => Fetched::Gone,
             Some(kept) => Fetched::Present {
                 version: version(kept),
@@ -194,9 +194,9 @@ impl Reader for Crm {
     }
 
     async fn probe(&self, _: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        let shelf = self.shelf();
+        let held = self.shelf();
         let probe = |marker: &Marker| {
-            let carry = shelf.events.iter().filter(|(_, kept)| kept.marker == Some(*marker));
+            let carry = held.events.iter().filter(|(_, kept)| kept.marker == Some(*marker));
             carry.map(|(id, kept)| RemoteRef { id: id.clone(), version: version(kept) }).collect()
         };
         Ok(markers.iter().map(probe).collect())
@@ -214,9 +214,9 @@ impl SilentWriter for Crm {
         _: Module,
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let mut shelf = self.shelf();
+        let mut held = self.shelf();
         let create = |draft: &Draft| {
-            let at = shelf.put(None, Some(draft.marker), draft.item.clone());
+            let at = held.put(None, Some(draft.marker), draft.item.clone());
             Ok(Written { at, item: Some(Box::new(draft.item.clone())) })
         };
         Ok(drafts.iter().map(create).collect())
@@ -227,23 +227,23 @@ impl SilentWriter for Crm {
         _: Module,
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let mut shelf = self.shelf();
+        let mut held = self.shelf();
         let update = |patch: &Patch| {
-            let kept = shelf.events.get(&patch.id).ok_or(ItemError::Gone)?;
+            let kept = held.events.get(&patch.id).ok_or(ItemError::Gone)?;
             if version(kept) != patch.version {
                 return Err(ItemError::VersionMoved);
             }
             let mut item = kept.item.clone();
             item.fields.extend(patch.set.clone());
-            let at = shelf.put(Some(patch.id.clone()), Some(patch.marker), item.clone());
+            let at = held.put(Some(patch.id.clone()), Some(patch.marker), item.clone());
             Ok(Written { at, item: Some(Box::new(item)) })
         };
         Ok(patches.iter().map(update).collect())
     }
 
     async fn delete(&self, _: Module, removals: &[Removal]) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        let mut shelf = self.shelf();
-        let delete = |removal: &Removal| shelf.events.remove(&removal.id).map(drop).ok_or(ItemError::Gone);
+        let mut held = self.shelf();
+        let delete = |removal: &Removal| held.events.remove(&removal.id).map(drop).ok_or(ItemError::Gone);
         Ok(removals.iter().map(delete).collect())
     }
 

@@ -64,10 +64,10 @@ fn event(i: usize, series: bool, random: &mut Random) -> Event {
         let piece: String = piece.iter().collect();
         let _ = write!(ics, "{}{piece}\r\n", if n == 0 { "" } else { " " });
     }
-    if series && i % 10 == 0 {
+    if series && i.is_multiple_of(10) {
         ics.push_str("RRULE:FREQ=WEEKLY;COUNT=10\r\n");
     }
-    if i % 5 == 0 {
+    if i.is_multiple_of(5) {
         ics.push_str("ORGANIZER:mailto:boss@example.org\r\n");
         for k in 0..4 {
             let _ = write!(ics, "ATTENDEE;CN=P{k};PARTSTAT=ACCEPTED:mailto:p{k}@example.org\r\n");

@@ -80,7 +80,7 @@ async fn bare_loop(url: &str, n: usize, series: bool) -> Result<(), String> {
     }
     println!(
         "{}",
-        serde_json::json!({ "wall": begun.elapsed().as_secs_f64(), "cpu": (riva::cpu() - cpu).as_secs_f64() })
+        serde_json::json!({ "wall": begun.elapsed().as_secs_f64(), "cpu": riva::cpu().saturating_sub(cpu).as_secs_f64() })
     );
     Ok(())
 }

@@ -198,7 +198,7 @@ impl Duelist {
                 break;
             }
         }
-        let (wall, cpu) = (begun.elapsed().as_secs_f64(), (cpu() - before).as_secs_f64());
+        let (wall, cpu) = (begun.elapsed().as_secs_f64(), cpu().saturating_sub(before).as_secs_f64());
         Ok(serde_json::json!({ "wall": wall, "cpu": cpu, "writes": writes, "cycles": cycles }))
     }
 
