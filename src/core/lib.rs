@@ -8,6 +8,8 @@ pub mod activity;
 pub mod admin;
 pub mod documents;
 pub mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod history;
 pub mod holds;
 pub mod ids;

@@ -6,6 +6,8 @@ mod check;
 mod cursor;
 mod dav;
 mod discovery;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod mailbox;
 mod path;
 mod resource;

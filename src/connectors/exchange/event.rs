@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::{
-    Attendee, Element, Field, Item, Module, Participation, Recurrence, ShowAs, Value, When,
+    Attendee, Element, Field, Item, Module, Participation, Recurrence, ShowAs, Value, When, is_in_calendar,
 };
 use std::collections::BTreeMap;
 
@@ -141,7 +141,9 @@ fn read_when(node: roxmltree::Node<'_, '_>) -> Result<When, String> {
         text.parse::<DateTime<Utc>>()
             // Without an offset it is meant in UTC, since we ask for no other zone.
             .or_else(|_| text.parse::<NaiveDateTime>().map(|t| t.and_utc()))
-            .map_err(|_| format!("its {element} cannot be read: \"{text}\""))
+            .ok()
+            .filter(is_in_calendar)
+            .ok_or_else(|| format!("its {element} cannot be read: \"{text}\""))
     };
     let (start, end) = (instant("Start")?, instant("End")?);
     if end < start {

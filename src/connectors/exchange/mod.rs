@@ -11,6 +11,8 @@ mod code;
 mod contact;
 mod custom_zone;
 mod event;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod kind;
 mod mailbox;
 mod pattern;

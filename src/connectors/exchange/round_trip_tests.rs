@@ -333,6 +333,18 @@ fn case_25_the_days_of_a_task_are_days() {
 }
 
 #[test]
+fn times_out_of_the_calendar_are_none() {
+    for written in ["+262142-12-31T23:59:59Z", "-0001-01-01T00:00:00Z", "+262142-12"] {
+        let xml = format!(
+            "<Contact><Birthday>{written}</Birthday><Start>2026-12-01T08:00:00Z</Start><End>{written}</End></Contact>"
+        );
+        let doc = roxmltree::Document::parse(&xml).unwrap();
+        assert_eq!(contact::read(doc.root_element()).get(Field::Birthday), Some(&Value::Blank), "{written}");
+        assert!(event::read(doc.root_element()).is_err(), "{written}");
+    }
+}
+
+#[test]
 fn a_label_without_a_place_is_refused_rather_than_lost() {
     let phones = Value::set(BTreeMap::from([("satellite".to_owned(), Element::plain("1"))]));
     assert_eq!(contact::changes(Field::Phones, &phones, None), None);

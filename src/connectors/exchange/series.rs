@@ -9,7 +9,7 @@ use super::{event, zone};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use riva_core::ids::{RemoteId, Version};
-use riva_core::item::{Field, Item, Override, Recurrence, RecurrenceId, Value, When};
+use riva_core::item::{Field, Item, Override, Recurrence, RecurrenceId, Value, When, is_in_calendar};
 use std::collections::BTreeMap;
 
 /// What single occurrences do otherwise.
@@ -57,7 +57,8 @@ impl Occurrence {
     pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Result<Self, String> {
         let (id, version) = read_id(node).ok_or("an occurrence has no id")?;
         let original = [child_text(node, "OriginalStart"), child_text(node, "Start")];
-        let original = original.iter().find_map(|text| text.parse::<DateTime<Utc>>().ok());
+        let original =
+            original.iter().find_map(|text| text.parse::<DateTime<Utc>>().ok().filter(is_in_calendar));
         let original = original.ok_or("an occurrence does not say when it starts")?;
         Ok(Self {
             id: RemoteId::new(id),

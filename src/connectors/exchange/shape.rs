@@ -6,7 +6,7 @@ use super::xml::Node;
 use chrono::{DateTime, Duration, Timelike as _, Utc};
 use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
-use riva_core::item::{Body, Element, Field, Item, Sensitivity, Value};
+use riva_core::item::{Body, Element, Field, Item, Sensitivity, Value, is_in_calendar};
 use std::collections::BTreeMap;
 
 /// The property set of Riva's own extended properties.
@@ -249,8 +249,12 @@ pub(super) fn read_importance(item: &mut Item, node: roxmltree::Node<'_, '_>) {
 pub(super) fn read_day(text: &str) -> Value {
     let Ok(at) = text.parse::<DateTime<Utc>>() else {
         // Exchange 2010 may leave the zone out.
-        return text.get(..10).and_then(|d| d.parse().ok()).map_or(Value::Blank, Value::Date);
+        let day = text.get(..10).and_then(|d| d.parse().ok()).filter(is_in_calendar);
+        return day.map_or(Value::Blank, Value::Date);
     };
+    if !is_in_calendar(&at) {
+        return Value::Blank;
+    }
     let day = at.date_naive();
     Value::Date(if at.hour() >= 12 { day + Duration::days(1) } else { day })
 }

@@ -11,7 +11,7 @@ use super::xml::Node;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
-use riva_core::item::{Completion, Field, Item, Module, TaskStatus, Value};
+use riva_core::item::{Completion, Field, Item, Module, TaskStatus, Value, is_in_calendar};
 
 /// Fields that are read and written.
 pub(super) const FIELDS: [Field; 9] = [
@@ -74,7 +74,7 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Item {
     item.set(Field::DueDate, read_day(&child_text(node, "DueDate")));
     item.set(Field::Completion, Value::Completion(completion(node)));
     // A task reminds at an instant, told in minutes.
-    let due = child_text(node, "ReminderDueBy").parse::<DateTime<Utc>>().ok();
+    let due = child_text(node, "ReminderDueBy").parse::<DateTime<Utc>>().ok().filter(is_in_calendar);
     let reminder = due.filter(|_| child_is_true(node, "ReminderIsSet"));
     let minutes = |at: DateTime<Utc>| Value::Number(at.timestamp().div_euclid(60));
     item.set(Field::Reminder, reminder.map_or(Value::Blank, minutes));

@@ -7,6 +7,7 @@ use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, Time
 use chrono_tz::Tz;
 use riva_core::item::{
     Attendee, Body, Element, Field, Item, Module, Participation, Sensitivity, ShowAs, Value, When,
+    is_in_calendar,
 };
 use std::collections::BTreeMap;
 
@@ -72,7 +73,7 @@ impl EventResource {
 /// Reads a resource into an item.
 pub fn read_event(resource: &EventResource) -> Result<Item, NotAnEvent> {
     let event = resource.event();
-    let when = when(&resource.calendar, event).map_err(NotAnEvent::Unreadable)?;
+    let when = when(&resource.calendar, event).and_then(in_range).map_err(NotAnEvent::Unreadable)?;
     let mut item = Item::new(Module::Calendar);
     item.uid = resource.uid().map(|uid| plain_uid(&uid));
     item.set_text(Field::Summary, one_line(event, "SUMMARY", " "));
@@ -340,6 +341,14 @@ fn when(calendar: &Component, event: &Component) -> Result<When, String> {
     }
 }
 
+fn in_range(when: When) -> Result<When, String> {
+    let fits = match &when {
+        When::AllDay { start, end } => is_in_calendar(start) && is_in_calendar(end),
+        When::Timed { start, end, .. } => is_in_calendar(start) && is_in_calendar(end),
+    };
+    if fits { Ok(when) } else { Err("its time is out of range".to_owned()) }
+}
+
 fn timed(
     event: &Component,
     start: NaiveDateTime,
@@ -420,6 +429,15 @@ mod tests {
             when_of("DTSTART;VALUE=DATE:20260105\nDURATION:P2D"),
             When::AllDay { start: day(5), end: day(7) }
         );
+    }
+
+    #[test]
+    fn a_length_that_leads_out_of_the_calendar_is_refused() {
+        for lines in
+            ["DTSTART;VALUE=DATE:20260105\nDURATION:P9999999D", "DTSTART:99991231T235959Z\nDURATION:PT1S"]
+        {
+            assert!(read(lines).unwrap_err().to_string().contains("out of range"), "{lines}");
+        }
     }
 
     #[test]

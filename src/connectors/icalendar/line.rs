@@ -204,7 +204,13 @@ pub enum Malformed {
     /// An `END:` is missing, or of another component.
     #[error("component {0} is not closed")]
     NotClosed(String),
+    /// Components in components in components: no program writes that, and reading it would overflow the stack.
+    #[error("components are nested more than {DEEPEST} deep")]
+    TooDeep,
 }
+
+/// How deep components may be nested. A calendar has three levels.
+const DEEPEST: usize = 32;
 
 impl Component {
     /// An empty one.
@@ -301,6 +307,9 @@ impl Component {
             match (line.name.as_str(), open.is_empty()) {
                 ("BEGIN", top) => {
                     let begun = line.value.trim().to_ascii_uppercase();
+                    if open.len() >= DEEPEST {
+                        return Err(Malformed::TooDeep);
+                    }
                     if !top || begun == name {
                         open.push(Self::new(&begun));
                     }
@@ -353,9 +362,12 @@ impl Component {
 /// Unfolds a text into lines. Empty lines are not content.
 fn physical(text: &str) -> Vec<Line> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Some programs break lines at a lone CR, at VT or FF too: what is one line for us must be one for them, or somebody
+    // could be invited by a line that we do not see.
+    let forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let text = if text.contains(forbidden) { Cow::Owned(text.replace(forbidden, "")) } else { text.into() };
     let mut lines = Vec::new();
-    let mut rows =
-        text.split('\n').map(|row| row.trim_end_matches('\r')).filter(|row| !row.is_empty()).peekable();
+    let mut rows = text.split(['\n', '\r']).filter(|row| !row.is_empty()).peekable();
     while let Some(row) = rows.next() {
         let (mut unfolded, mut raw) = (row.to_owned(), row.to_owned());
         loop {
@@ -537,6 +549,27 @@ mod tests {
     use super::*;
 
     const CARD: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\nitem1.TEL;type=CELL;x-a=\"a;b:c\":+1 (2)\r\nX-ODD;;P=1:a;b,c\\x\r\nbroken line\r\nNOTE:long\r\n  text\r\nEND:VCARD\r\n";
+
+    #[test]
+    fn a_line_is_a_line_for_every_program() {
+        let text = "BEGIN:VEVENT\r\nSUMMARY:a\rATTENDEE:mailto:b@x.test\u{b}c\r\nEND:VEVENT\r\n";
+        let event = Component::read_all(text, "VEVENT").unwrap().remove(0);
+        assert_eq!(event.text_of("SUMMARY").as_deref(), Some("a"));
+        assert_eq!(event.first("ATTENDEE").unwrap().value(), "mailto:b@x.testc");
+        let written = event.write();
+        assert!(written.lines().all(|line| !line.contains(|c: char| c.is_control())), "{written:?}");
+    }
+
+    #[test]
+    fn components_in_components_do_not_overflow_the_stack() {
+        let nested = |deep: usize| {
+            let (begin, end) = ("BEGIN:VCALENDAR\r\n".repeat(deep), "END:VCALENDAR\r\n".repeat(deep));
+            Component::read_all(&format!("{begin}{end}"), "VCALENDAR").map(|found| found.len())
+        };
+        assert_eq!(nested(DEEPEST), Ok(1));
+        assert_eq!(nested(DEEPEST + 1), Err(Malformed::TooDeep));
+        assert_eq!(nested(5_000), Err(Malformed::TooDeep));
+    }
 
     #[test]
     fn what_is_not_changed_is_written_as_it_was() {

@@ -41,6 +41,13 @@ pub fn quieten(
         }
     }
     for event in after.components_mut() {
+        // A server may understand more of a broken line than we do.
+        event.remove_lines(|line| {
+            line.name.is_empty() && {
+                let text = line.value().to_ascii_uppercase();
+                text.contains("ATTENDEE") || text.contains("ORGANIZER")
+            }
+        });
         for line in event.lines_mut().filter(|l| l.name == "ATTENDEE" || l.name == "ORGANIZER") {
             line.set_param("SCHEDULE-AGENT", "NONE");
             line.drop_param("SCHEDULE-FORCE-SEND");
@@ -120,6 +127,23 @@ mod tests {
         let before = new.clone();
         assert_eq!(quieten(&automatic(), Some(&before), &mut new), Ok(()));
         assert_eq!(mailed_by_deletion(&automatic(), &new), 0);
+    }
+
+    #[test]
+    fn a_broken_line_invites_nobody() {
+        let mut new = meeting("a@x.test", "");
+        let mut broken = Component::read_all(
+            "BEGIN:VEVENT\nATTENDEE;mailto\nATTEN DEE:a\nATTENDEE b:c\nEND:VEVENT\n",
+            "VEVENT",
+        )
+        .unwrap()
+        .remove(0);
+        broken.parts.extend(new.components().next().unwrap().parts.clone());
+        *new.components_mut().next().unwrap() = broken;
+        quieten(&automatic(), None, &mut new).unwrap();
+        let text = new.write();
+        assert!(!text.contains("ATTENDEE;mailto") && !text.contains("ATTENDEE b"), "{text}");
+        assert!(text.contains("ATTEN DEE:a"), "what means nothing stays: {text}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::moment::{Span, date_text, naive, utc_text};
 use super::write::{self, MARKER, PRODUCT, Refused, marker_line};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use riva_core::ids::Marker;
-use riva_core::item::{Body, Completion, Field, Item, Module, TaskStatus, Value};
+use riva_core::item::{Body, Completion, Field, Item, Module, TaskStatus, Value, is_in_calendar};
 use std::collections::BTreeMap;
 
 /// A calendar object resource with its to-do: the VTODO without RECURRENCE-ID, or the first if there is no such.
@@ -101,7 +101,7 @@ fn due(task: &Component) -> Option<NaiveDate> {
     day_of(task, "DUE").or_else(|| {
         let span = Span::read(&task.first("DURATION")?.value())?;
         let end = at(task, "DTSTART")?.checked_add_signed(Duration::try_seconds(span.seconds_exact())?)?;
-        Some(end.date())
+        Some(end.date()).filter(is_in_calendar)
     })
 }
 

@@ -14,7 +14,9 @@
 use super::places::Places;
 use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::Value as Rpc;
-use riva_core::item::{Address, Body, Element, Field, Item, Module, Name, Organization, Value};
+use riva_core::item::{
+    Address, Body, Element, Field, Item, Module, Name, Organization, Value, is_in_calendar,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Phones by our label and their column.
@@ -125,7 +127,7 @@ pub fn project(row: &Rpc, columns: &Columns, places: &Places) -> Item {
             "" => item.set(Field::Birthday, Value::Blank),
             // Anything else than a date stands there as a person typed it: not ours to understand.
             written => {
-                if let Ok(day) = written.parse() {
+                if let Some(day) = written.parse().ok().filter(is_in_calendar) {
                     item.set(Field::Birthday, Value::Date(day));
                 }
             }

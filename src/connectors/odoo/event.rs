@@ -19,7 +19,7 @@ use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::Value as Rpc;
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
-use riva_core::item::{Body, Field, Item, Module, Sensitivity, ShowAs, Value, When};
+use riva_core::item::{Body, Field, Item, Module, Sensitivity, ShowAs, Value, When, is_in_calendar};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the server's event model is built.
@@ -85,7 +85,7 @@ impl Shape {
 /// A time as the server writes it (UTC, to the second; fractions are cut off).
 pub fn read_time(text: &str) -> Option<NaiveDateTime> {
     let text = text.get(..19).unwrap_or(text);
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok().filter(is_in_calendar)
 }
 
 /// A time as the server reads it.
@@ -147,7 +147,8 @@ fn when(row: &Rpc, shape: &Shape, zone: Tz) -> Result<When, String> {
     if all_day && !shape.seven {
         let day = |column: &str| -> Result<NaiveDate, String> {
             // Odoo 8 leaves the days blank on rows that other programs made.
-            text(column).parse().or_else(|_| time(column.trim_end_matches("_date")).map(|t| t.date()))
+            let written = text(column).parse().ok().filter(is_in_calendar);
+            written.map_or_else(|| time(column.trim_end_matches("_date")).map(|t| t.date()), Ok)
         };
         let (start, last) = (day("start_date")?, day("stop_date")?);
         return Ok(When::AllDay { start, end: last.max(start) + Duration::days(1) });
@@ -289,6 +290,17 @@ mod tests {
         let series = row(&[("recurrency", Rpc::Bool(true)), ("rrule", Rpc::from("FREQ=DAILY;COUNT=3"))]);
         assert!(project(&series, &SEVEN, Tz::UTC).expect("readable").is_recurring());
         assert!(!project(&row(&[]), &SEVEN, Tz::UTC).expect("readable").is_recurring());
+    }
+
+    #[test]
+    fn days_out_of_the_calendar_are_none() {
+        let days = |first: &str, last: &str| {
+            let row =
+                row(&[("allday", Rpc::Bool(true)), ("start_date", first.into()), ("stop_date", last.into())]);
+            project(&row, &EIGHTEEN, Tz::UTC)
+        };
+        assert!(days("2026-12-01", "2026-12-02").is_ok());
+        assert!(days("2026-12-01", "+262142-12-31").is_err());
     }
 
     fn any_row() -> impl Strategy<Value = Rpc> {

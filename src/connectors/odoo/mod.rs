@@ -12,6 +12,8 @@ mod contact;
 mod event;
 mod external_id;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod places;
 mod refusal;
 mod rows;

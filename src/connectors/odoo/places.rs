@@ -72,7 +72,7 @@ impl Places {
     }
 
     /// Two countries and three states.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn for_tests() -> Self {
         let country = |name: &str, code: &str| Country { name: name.into(), code: code.into() };
         let state = |name: &str, code: &str, country| State {

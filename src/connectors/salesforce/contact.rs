@@ -12,6 +12,7 @@
 //! The account's name is shown as the company, but never written: `organization` lists the parts that are ours.
 
 use super::layout::Layout;
+use super::soql::read_day;
 use riva_core::item::{Address, Body, Element, Field, Item, Module, Name, Organization, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,7 +165,7 @@ fn value(field: Field, record: &Json, text: &dyn Fn(&str) -> String) -> Value {
         Field::WorkAddress => address("Mailing", text),
         Field::HomeAddress => address("Other", text),
         Field::Notes => Value::body(Body::plain(text("Description"))),
-        Field::Birthday => text("Birthdate").parse().map_or(Value::Blank, Value::Date),
+        Field::Birthday => read_day(&text("Birthdate")).map_or(Value::Blank, Value::Date),
         _ => Value::text(text("AssistantName")),
     }
 }

@@ -11,12 +11,13 @@
 //! An all-day event lies between midnights of UTC, and its end is its **last** day. Lengths are whole minutes.
 
 use super::layout::Layout;
-use super::soql::{instant, read_instant};
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Timelike as _, Utc};
+use super::soql::{instant, read_day, read_instant};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Timelike as _, Utc};
 use chrono_tz::Tz;
-use riva_core::item::{Body, Field, Item, Module, Sensitivity, ShowAs, Value, When};
+use riva_core::item::{Body, Field, Item, Module, Sensitivity, ShowAs, Value, When, is_in_calendar};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Add;
 
 const COLUMNS: [&str; 17] = [
     "Subject",
@@ -102,18 +103,23 @@ fn when(record: &Json) -> Result<When, String> {
     let start = read_instant(text("StartDateTime"));
     let end = read_instant(text("EndDateTime"));
     if record.get("IsAllDayEvent").and_then(Json::as_bool).unwrap_or(false) {
-        let start = text("ActivityDate")
-            .parse::<NaiveDate>()
-            .ok()
+        let start = read_day(text("ActivityDate"))
             .or_else(|| start.map(|s| s.date_naive()))
             .ok_or("an all-day event without a day (ActivityDate)")?;
         let last =
-            end.map_or_else(|| start + Duration::days((minutes - 1).max(0) / 1440), |end| end.date_naive());
+            end.map_or_else(|| after(start, (minutes - 1).max(0) / 1440 * 1440), |end| end.date_naive());
         return Ok(When::AllDay { start, end: last.max(start) + Duration::days(1) });
     }
     let start = start.ok_or("an event without a start (StartDateTime)")?;
-    let end = end.unwrap_or(start + Duration::minutes(minutes));
+    let end = end.unwrap_or_else(|| after(start, minutes));
     Ok(When::timed(start, end.max(start), Tz::UTC))
+}
+
+/// So many minutes later; a length that leads out of the calendar is none.
+fn after<T: Datelike + Copy + Add<Duration, Output = T>>(start: T, minutes: i64) -> T {
+    // No event of Salesforce lasts longer than 14 days; a year is more than enough, and overflows nothing.
+    let length = Duration::minutes(minutes.clamp(0, 366 * 1440));
+    Some(start + length).filter(is_in_calendar).unwrap_or(start)
 }
 
 /// What to write for fields; `null` clears a column. Texts are cut to what a column holds.
@@ -212,6 +218,21 @@ mod tests {
             record[column] = value;
             assert!(project(&record, &layout()).expect("readable").is_recurring(), "{column}");
         }
+    }
+
+    #[test]
+    fn times_out_of_the_calendar_are_none() {
+        let read = |start: &str, minutes: i64, day: &str| {
+            let record = json!({"StartDateTime": start, "DurationInMinutes": minutes, "ActivityDate": day,
+                "IsAllDayEvent": !day.is_empty()});
+            project(&record, &layout()).map(|item| item.when().cloned())
+        };
+        let start = "2026-12-01T08:00:00.000+0000";
+        assert_eq!(read(start, i64::MAX, ""), read(start, 366 * 1440, ""));
+        assert_eq!(read(start, i64::MIN, ""), read(start, 0, ""));
+        assert!(read("-026-11-01T08:00:00.0000+0000", 0, "").is_err());
+        assert!(read("", i64::MAX, "2026-12-01").is_ok());
+        assert!(read("", 0, "+262142-12-31").is_err());
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Layout {
     }
 
     /// With these fields, all writable, of these lengths.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn for_tests(fields: &[(&str, usize)]) -> Self {
         let info = |length| FieldInfo { length, createable: true, updateable: true, picks: Vec::new() };
         Self {

@@ -13,6 +13,8 @@ mod api;
 mod contact;
 mod event;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod layout;
 mod lead;
 mod soql;

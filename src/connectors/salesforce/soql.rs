@@ -1,6 +1,7 @@
 //! Pieces of SOQL: values as literals, so that nothing a user typed can become part of a query.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use riva_core::item::is_in_calendar;
 
 /// A text as a literal.
 pub fn text(value: &str) -> String {
@@ -40,7 +41,12 @@ pub fn day(day: NaiveDate) -> String {
 pub fn read_instant(text: &str) -> Option<DateTime<Utc>> {
     let read = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z")
         .or_else(|_| DateTime::parse_from_rfc3339(text));
-    read.ok().map(|t| t.with_timezone(&Utc))
+    read.ok().map(|t| t.with_timezone(&Utc)).filter(is_in_calendar)
+}
+
+/// A day as Salesforce writes it.
+pub fn read_day(text: &str) -> Option<NaiveDate> {
+    text.parse().ok().filter(is_in_calendar)
 }
 
 /// Whether a text has the form of a record id: 15 or 18 letters and digits.

@@ -13,8 +13,8 @@
 //! this object too (`TaskSubtype`), and are no tasks.
 
 use super::layout::Layout;
-use super::soql::{instant, read_instant};
-use chrono::{NaiveDate, TimeZone as _, Utc};
+use super::soql::{instant, read_day, read_instant};
+use chrono::{TimeZone as _, Utc};
 use riva_core::item::{Body, Completion, Field, Item, Module, TaskStatus, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,9 +104,7 @@ pub fn project(record: &Json, layout: &Layout) -> Result<Item, String> {
             Field::Body => Value::body(Body::plain(text("Description"))),
             Field::DueDate => match text("ActivityDate") {
                 "" => Value::Blank,
-                day => Value::Date(
-                    day.parse::<NaiveDate>().map_err(|_| format!("ActivityDate is no day: {day}"))?,
-                ),
+                day => Value::Date(read_day(day).ok_or_else(|| format!("ActivityDate is no day: {day}"))?),
             },
             Field::Completion => {
                 let known = WORDS.iter().find(|(_, word)| same(word, text("Status"))).map(|(s, _)| *s);
@@ -182,6 +180,7 @@ fn word(status: TaskStatus, layout: &Layout) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::NaiveDate;
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -11,7 +11,7 @@ pub use field::{Field, FieldClass};
 pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
     Address, Attendee, Body, Completion, Element, Name, Organization, Participation, Sensitivity, ShowAs,
-    TaskStatus, Value, When,
+    TaskStatus, Value, When, is_in_calendar,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The values that fields hold.
 
 use super::{Override, Recurrence, RecurrenceId};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +98,12 @@ pub struct Organization {
     pub department: String,
     /// Job title.
     pub title: String,
+}
+
+/// Whether a date of outside has a year that systems keep dates of. Beyond, texts with four digits for the year cannot
+/// hold it, and there is no day after the last one.
+pub fn is_in_calendar(date: &impl Datelike) -> bool {
+    (1..=9998).contains(&date.year())
 }
 
 /// A postal address. Empty parts are empty strings.

@@ -65,11 +65,7 @@ impl FileSecrets {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(trouble("read", &path, &error)),
         };
-        match serde_json::from_str::<Sealed>(&text) {
-            Ok(sealed) if sealed.version == 1 => Ok(Some(sealed)),
-            Ok(sealed) => Err(damaged(&path, &format!("its version is {}", sealed.version))),
-            Err(error) => Err(damaged(&path, &error.to_string())),
-        }
+        parse(&path, &text).map(Some)
     }
 
     fn cipher(&self, salt: &str, make: bool) -> Result<LessSafeKey, SecretError> {
@@ -163,6 +159,22 @@ impl SecretStore for FileSecrets {
     fn place(&self) -> String {
         format!("{} (AES-256-GCM, key from {})", self.path().display(), self.keys.source().words())
     }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Sealed, SecretError> {
+    match serde_json::from_str::<Sealed>(text) {
+        Ok(sealed) if sealed.version == 1 => Ok(sealed),
+        Ok(sealed) => Err(damaged(path, &format!("its version is {}", sealed.version))),
+        Err(error) => Err(damaged(path, &error.to_string())),
+    }
+}
+
+/// Whether a file that nobody sealed has a record that opens.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn forged(text: &str) -> bool {
+    let Ok(sealed) = parse(Path::new("secrets.enc"), text) else { return false };
+    let Ok(cipher) = UnboundKey::new(&AES_256_GCM, &[7; 32]).map(LessSafeKey::new) else { return false };
+    sealed.records.iter().any(|(name, record)| unseal(&cipher, name, record).is_some())
 }
 
 fn random<const N: usize>() -> Result<[u8; N], SecretError> {

@@ -8,6 +8,8 @@ mod memory;
 
 pub use data_key::DataKey;
 pub use file::FileSecrets;
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::forged;
 pub use keyring::KeyringSecrets;
 pub use memory::MemorySecrets;
 

@@ -1,0 +1,50 @@
+//! What Exchange answers, for the fuzz target.
+
+use super::client::messages;
+use super::event::EventStyle;
+use super::kind::Kind;
+use super::series::Occurrence;
+use super::shape::read_marker;
+use super::soap::ServerVersion;
+use super::xml::{Node, Read, readable};
+use riva_core::ids::{Marker, PairId};
+use riva_core::item::Module;
+
+/// Reads a reply and its items.
+///
+/// # Panics
+/// If an item that was read and can be written is not readable then.
+pub fn reply(body: &[u8]) {
+    let text = readable(body);
+    let Ok(doc) = roxmltree::Document::parse(&text) else { return };
+    let marker = Marker { pair: PairId(uuid::Uuid::nil()), generation: 1 };
+    let style = EventStyle { version: ServerVersion::Exchange2013, all_day_zone: chrono_tz::Europe::Berlin };
+    for message in messages(&doc).into_iter().flatten() {
+        for node in message.one("Items").iter().flat_map(Read::elements) {
+            let _ = (read_marker(node), Occurrence::read(node));
+            for module in [Module::Contacts, Module::Calendar, Module::Tasks] {
+                let Ok(kind) = Kind::of(module) else { continue };
+                let Ok(mut item) = kind.read(node) else { continue };
+                item.fields.retain(|field, value| kind.changes(*field, value, None, style).is_some());
+                let Ok(written) = kind.new_item(&item, marker, style) else { continue };
+                shown(&written, |node| {
+                    assert_eq!(read_marker(node), Some(marker));
+                    let again = kind.read(node);
+                    assert!(again.is_ok(), "{again:?} of {item:?}");
+                });
+            }
+        }
+    }
+}
+
+/// As a server would show it: what is written, in its namespaces.
+fn shown(node: &Node, look: impl FnOnce(roxmltree::Node<'_, '_>)) {
+    let wrapped = Node::new("t:Items")
+        .with("xmlns:t", "http://schemas.microsoft.com/exchange/services/2006/types")
+        .child(node.clone());
+    let text = readable(&wrapped.write());
+    match roxmltree::Document::parse(&text) {
+        Ok(doc) => look(doc.root_element().first_element_child().unwrap_or(doc.root_element())),
+        Err(error) => panic!("what is written is no XML: {error}\n{text}"),
+    }
+}

@@ -1,0 +1,49 @@
+//! What Odoo answers, for the fuzz target.
+
+use super::contact::{self, Columns};
+use super::event::{self, Shape};
+use super::places::Places;
+use super::text::{html_to_text, text_to_html};
+use super::xmlrpc::{Answer, Value, read_answer};
+use std::collections::BTreeMap;
+
+/// Reads an answer and its rows as partners and events.
+///
+/// # Panics
+/// If what is written of them is not readable.
+pub fn answer(body: &str) {
+    let _ = text_to_html(&html_to_text(body));
+    let Ok(Answer::Result(value)) = read_answer(body) else { return };
+    let rows = match value {
+        Value::List(rows) => rows,
+        one => vec![one],
+    };
+    let places = Places::for_tests();
+    for row in rows {
+        for html in [false, true] {
+            let present = Columns::WANTED.iter().map(|c| (*c).to_owned()).collect();
+            let columns = Columns { present, html_notes: html };
+            let item = contact::project(&row, &columns, &places);
+            let again = contact::project(
+                &over(&row, contact::map(&item.fields, &columns, &places)),
+                &columns,
+                &places,
+            );
+            assert_eq!(item.fields.len(), again.fields.len());
+            let shape = Shape { seven: !html, html_body: html, privacy: "class" };
+            let zone = chrono_tz::Europe::Berlin;
+            let Ok(item) = event::project(&row, &shape, zone) else { continue };
+            let again = event::project(&over(&row, event::map(&item.fields, &shape, zone)), &shape, zone);
+            assert!(again.is_ok(), "{again:?} of {item:?}");
+        }
+    }
+}
+
+fn over(row: &Value, written: BTreeMap<String, Value>) -> Value {
+    let mut members = match row {
+        Value::Map(members) => members.clone(),
+        _ => BTreeMap::new(),
+    };
+    members.extend(written);
+    Value::Map(members)
+}

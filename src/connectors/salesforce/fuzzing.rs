@@ -1,0 +1,49 @@
+//! What Salesforce answers, for the fuzz target.
+
+use super::api::Refusal;
+use super::layout::Layout;
+use super::{contact, event, soql, task};
+use riva_core::item::Item;
+use serde_json::{Map, Value as Json};
+
+/// Reads an answer as description, refusal, and records of each kind.
+///
+/// # Panics
+/// If what is written of a record is not readable.
+pub fn answer(body: &[u8]) {
+    let Ok(json) = serde_json::from_slice::<Json>(body) else { return };
+    let described = Layout::read(&json);
+    if let Some(refusal) = Refusal::read(&json) {
+        let _ = refusal.item();
+    }
+    let names: Vec<(String, usize)> = match &json {
+        Json::Object(members) => members.keys().map(|name| (name.clone(), 40)).collect(),
+        _ => Vec::new(),
+    };
+    let names: Vec<(&str, usize)> = names.iter().map(|(name, length)| (name.as_str(), *length)).collect();
+    for layout in [described, Layout::for_tests(&names)] {
+        check(
+            &json,
+            |record| Ok(contact::project(record, &layout)),
+            |item| contact::map(&item.fields, &layout),
+        );
+        check(&json, |record| event::project(record, &layout), |item| event::map(&item.fields, &layout));
+        check(&json, |record| task::project(record, &layout), |item| task::map(&item.fields, &layout));
+        let _ = (task::is_task(&json), task::wanted(&layout), contact::parts(&layout));
+    }
+    if let Some(text) = json.as_str() {
+        let _ = soql::read_instant(text);
+    }
+}
+
+fn check(
+    record: &Json,
+    project: impl Fn(&Json) -> Result<Item, String>,
+    map: impl Fn(&Item) -> Map<String, Json>,
+) {
+    let Ok(item) = project(record) else { return };
+    let mut written = record.as_object().cloned().unwrap_or_default();
+    written.extend(map(&item));
+    let again = project(&Json::Object(written));
+    assert!(again.is_ok(), "{again:?} of {item:?}");
+}
