@@ -23,14 +23,15 @@ pub type Items = Vec<(String, Shown)>;
 /// What is in a user's mailbox: its contacts and its calendar.
 pub fn mailbox(sandbox: &RunningSandbox, user: &str) -> Items {
     let items = sandbox.control().items(user).unwrap();
-    let shown = items.iter().filter_map(|item| {
+    let shown = items.iter().flat_map(|item| {
         let fields = &item["fields"];
         let shown = match (item["folder"].as_str(), item["class"].as_str()) {
-            (Some("contacts"), Some("Contact")) => mail_contact(fields),
-            (Some("calendar"), Some("CalendarItem")) => mail_event(fields),
-            _ => return None,
+            (Some("contacts"), Some("Contact")) => vec![mail_contact(fields)],
+            (Some("calendar"), Some("CalendarItem")) => mail_events(fields),
+            _ => Vec::new(),
         };
-        Some((item["id"].as_str().unwrap().to_owned(), shown))
+        let id = item["id"].as_str().unwrap();
+        shown.into_iter().map(|shown| (id.to_owned(), shown)).collect::<Vec<_>>()
     });
     shown.collect()
 }
@@ -129,8 +130,21 @@ fn event(subject: String, when: String, rest: [(&'static str, String); 3]) -> Sh
     shown("event", key, [("subject", subject), ("when", when), a, b, c])
 }
 
-fn mail_event(f: &Value) -> Shown {
-    let at = |name: &str| instant(f[name].as_str().unwrap());
+/// A single event, or the occurrences of a series: the company's are weekly, so often, and no clock changes meanwhile.
+fn mail_events(f: &Value) -> Vec<Shown> {
+    let rule = &f["Recurrence"];
+    if rule.is_null() {
+        return vec![mail_event(f, Duration::zero())];
+    }
+    let count = &rule["NumberedRecurrence"]["NumberOfOccurrences"];
+    let count: i64 =
+        count.as_str().and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no count: {rule}"));
+    assert!(rule["WeeklyRecurrence"].is_object(), "{rule}");
+    (0..count).map(|week| mail_event(f, Duration::weeks(week))).collect()
+}
+
+fn mail_event(f: &Value, later: Duration) -> Shown {
+    let at = |name: &str| instant(f[name].as_str().unwrap()) + later;
     let (start, end) = (at("Start"), at("End"));
     let when = if f["IsAllDayEvent"] == "true" {
         // Midnights of the mailbox's zone, all of which are less than half a day from UTC here.
