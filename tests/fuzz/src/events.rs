@@ -85,14 +85,19 @@ fn all_quiet(calendar: &Component) {
     }
 }
 
-/// What stands before the value: up to the first colon outside of quotes.
-fn params(line: &str) -> &str {
+/// What stands before the value, up to the first colon outside of quotes, without what is quoted.
+fn params(line: &str) -> String {
     let mut quoted = false;
-    let colon = line.find(|c| {
-        quoted ^= c == '"';
-        c == ':' && !quoted
-    });
-    &line[..colon.unwrap_or(line.len())]
+    let mut bare = String::new();
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ':' if !quoted => break,
+            c if !quoted => bare.push(c),
+            _ => {}
+        }
+    }
+    bare
 }
 
 /// Reads a task, writes it into itself, and reads that.
