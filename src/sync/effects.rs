@@ -7,20 +7,23 @@ use crate::context::{CycleContext, CycleFault};
 use crate::deeds;
 use crate::hash::FieldHasher;
 use crate::holds;
+use crate::in_step::{adopt_fields, adopt_written, after_write, clean, finish, in_step_but_for, origin_of};
 use crate::journal;
 use crate::loops;
-use crate::plan::{BothCaps, differs};
+use crate::plan::{BothCaps, untouched};
+use crate::read_back::asks_to_wait;
+use crate::retry::{changed, historic, retry_at};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::fault::{CallError, ItemError};
 use riva_core::history::ImageRow;
 use riva_core::holds::HoldKind;
-use riva_core::ids::{PairId, RemoteId, Version};
+use riva_core::ids::PairId;
 use riva_core::item::{Item, Module};
-use riva_core::ports::{Draft, Fetched, Patch, RemoteRef, Removal, Written};
+use riva_core::ports::{Draft, Patch, RemoteRef, Removal, Written};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairSide, PairState, Presence, Side};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Writes for one module of one member.
 pub(crate) struct Effects<'a, 'c> {
@@ -118,6 +121,7 @@ impl Effects<'_, '_> {
             }
             work.image = self.ctx.record.before.then(|| self.image(side, kind, work, now)).flatten();
             commit.images.extend(work.image.clone());
+            in_step_but_for(work);
             // A create needs its pair to be known before it is sent; the origin's row already points at it.
             commit.pairs.push(work.pair.clone());
             if kind == IntentKind::Create {
@@ -215,15 +219,24 @@ impl Effects<'_, '_> {
         side: Side,
         kind: IntentKind,
         chunk: &mut [&mut Work],
-        results: Vec<Result<Option<Written>, ItemError>>,
+        mut results: Vec<Result<Option<Written>, ItemError>>,
     ) -> Result<(), CycleFault> {
-        let left_behind = self.read_back(side, &results).await;
+        let busy = self.written_before(side, chunk, &mut results).await;
+        let (left_behind, asked_to_wait) = match busy {
+            None => self.read_back(side, &results).await,
+            busy => (BTreeMap::new(), busy),
+        };
         let now = self.ctx.clock.now();
         let mut commit = Commit::default();
         let mut tags = Vec::new();
         for (work, result) in chunk.iter_mut().zip(results) {
             match result {
                 Ok(written) => {
+                    // Read back in another version, or nobody knows in which: somebody may have been at it.
+                    let exact = written.as_ref().is_none_or(|w| {
+                        w.item.is_some()
+                            || left_behind.get(&w.at.id).is_some_and(|(version, _)| *version == w.at.version)
+                    });
                     let item = written.as_ref().and_then(|w| {
                         w.item
                             .as_deref()
@@ -234,7 +247,7 @@ impl Effects<'_, '_> {
                         Some((version, _)) => RemoteRef { id: w.at.id, version: version.clone() },
                         None => w.at,
                     });
-                    self.succeeded(side, kind, work, at, item.as_ref(), now, &mut commit);
+                    self.succeeded(side, kind, work, at, item.as_ref().map(|i| (i, exact)), now, &mut commit);
                     if kind == IntentKind::Create && self.caps.side(side.other()).can_tag {
                         tags.push(work.pair.id);
                     }
@@ -261,32 +274,10 @@ impl Effects<'_, '_> {
             }
         }
         self.ctx.commit(&commit).await?;
-        self.tag_origins(side.other(), chunk, &tags).await
-    }
-
-    /// Reads what was written where the answer did not say what the system made of it. Best effort: if it fails, the
-    /// item shows up in the next poll.
-    async fn read_back(
-        &self,
-        side: Side,
-        results: &[Result<Option<Written>, ItemError>],
-    ) -> BTreeMap<RemoteId, (Version, Item)> {
-        let ids: Vec<RemoteId> = results
-            .iter()
-            .filter_map(|r| r.as_ref().ok()?.as_ref())
-            .filter(|w| w.item.is_none())
-            .map(|w| w.at.id.clone())
-            .collect();
-        let mut found = BTreeMap::new();
-        for ids in ids.chunks(self.caps.side(side).batch.max(1)) {
-            let Ok(fetched) = self.ctx.side(side).fetch(self.module, ids).await else { break };
-            for (id, fetched) in ids.iter().zip(fetched) {
-                if let Fetched::Present { version, item, .. } = fetched {
-                    found.insert(id.clone(), (version, *item));
-                }
-            }
+        if let Some(error) = asked_to_wait {
+            return Err(CycleFault::of(side, error));
         }
-        found
+        self.tag_origins(side.other(), chunk, &tags).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "one write's answer has this many parts, used here alone")]
@@ -296,7 +287,7 @@ impl Effects<'_, '_> {
         kind: IntentKind,
         work: &mut Work,
         at: Option<RemoteRef>,
-        item: Option<&Item>,
+        item: Option<(&Item, bool)>,
         now: DateTime<Utc>,
         commit: &mut Commit,
     ) {
@@ -318,43 +309,15 @@ impl Effects<'_, '_> {
         commit.settled.push(work.pair.id);
         let image = work.image.take();
         if kind == IntentKind::Delete {
-            let frees_origin = matches!(write, Write::Delete { frees_origin: true, .. });
             commit.images.extend(image.map(|image| ImageRow { left: Some(Hashes::default()), ..image }));
-            work.pair.state = PairState::Tombstoned;
-            work.pair.reason = Some(if frees_origin {
-                format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
-            } else {
-                format!("Deleted in the {}, and here after it.", side.other().title())
-            });
-            for (of, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
-                let Some(row) = read.as_ref().and_then(|r| r.row.clone()) else { continue };
-                let origin = frees_origin && of != side;
-                let (presence, pair) =
-                    if origin { (row.presence, None) } else { (Presence::Deleted, row.pair) };
-                let match_keys = row.match_keys.clone().filter(|_| !origin);
-                commit.items.push(ItemRow { presence, pair, dirty: false, match_keys, ..row });
-            }
-            if frees_origin {
-                work.pair.set_free();
-            }
-            commit.pairs.push(work.pair.clone());
-            work.fate = Fate::Done;
+            deleted(side, work, matches!(write, Write::Delete { frees_origin: true, .. }), commit);
             return;
         }
         let Some(at) = at else { return };
-        // What the plan was made of, with what was sent as the side shows it now. Whatever else it shows by now was not
-        // planned: taken for the base, a user's edit would never reach the other side.
         let before = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
-        let mut shown = before.clone();
-        let mut more_changed = false;
-        match item.map(|item| self.hasher.item(item)) {
-            None => shown.0.extend(sends.0.clone()),
-            Some(all) if kind == IntentKind::Create => shown = all,
-            Some(all) => {
-                adopt_written(&mut shown, &all, &sends, &before);
-                more_changed = differs(&shown, &all);
-            }
-        }
+        let shown = item
+            .map(|(item, exact)| (self.hasher.item(item), exact || untouched(&self.hasher, item, &sends)));
+        let (shown, more_changed) = after_write(kind, &before, &sends, shown);
         commit.images.extend(image.map(|image| {
             let mut left = Hashes::default();
             match kind {
@@ -363,6 +326,8 @@ impl Effects<'_, '_> {
             }
             ImageRow { left: Some(left), ..image }
         }));
+        let origin =
+            work.read(side.other()).map(|read| read.hashes.clone()).filter(|_| kind == IntentKind::Update);
         let (mut seen, mut sent) = match work.pair.side(side) {
             Some(old) if kind == IntentKind::Update => (old.seen.clone(), old.sent.clone()),
             _ => (Hashes::default(), Hashes::default()),
@@ -374,6 +339,14 @@ impl Effects<'_, '_> {
         }
         loops::note(&mut sent, work.read(side).map(|r| &r.hashes), &sends, now);
         adopt_fields(&mut sent, &sends, &sends);
+        if !work.writes.is_empty()
+            && let (Some(origin), Some(at)) = (origin, work.pair.side_mut(side.other()))
+        {
+            // The fields that were sent are in step now, whatever becomes of the second write.
+            let mut in_step = at.seen.clone();
+            adopt_fields(&mut in_step, &origin, &sends);
+            loops::follow(at, in_step);
+        }
         let old_row = work.read(side).and_then(|r| r.row.clone());
         if let Some(old) = old_row.as_ref().filter(|r| r.id != at.id) {
             commit.forget_items.push((member, self.module, side, old.id.clone()));
@@ -489,6 +462,7 @@ impl Effects<'_, '_> {
         }
         let answers = match self.ctx.side(side).tag(self.module, &wanted).await {
             Ok(answers) => answers,
+            Err(error) if asks_to_wait(&error) => return Err(CycleFault::of(side, error)),
             Err(error) => {
                 tracing::debug!(member = %self.ctx.member.id, %error, "origins were not tagged");
                 return Ok(());
@@ -508,6 +482,7 @@ impl Effects<'_, '_> {
                 // Where a system cannot make a write depend on a version, a user's edit may be in this one too.
                 dirty: true,
                 pair: Some(work.pair.id),
+                match_keys: None,
                 ..row
             }));
             commit.pairs.push(work.pair.clone());
@@ -528,126 +503,26 @@ impl Effects<'_, '_> {
     }
 }
 
-/// Both sides are in step: the base is what they show now, and their rows are clean.
-pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
-    for side in [Side::Mail, Side::Crm] {
-        let Some(read) = work.read(side).cloned() else { continue };
-        if let Some(pair_side) = work.pair.side_mut(side) {
-            // A field that is not shown now says nothing: what it was before still counts.
-            let mut seen = read.hashes;
-            let shown: BTreeSet<String> = seen.0.keys().filter(|k| !k.contains('/')).cloned().collect();
-            let of_shown = |key: &str| shown.contains(key.split('/').next().unwrap_or_default());
-            let before = pair_side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
-            seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
-            loops::follow(pair_side, seen);
-            pair_side.version = read.version;
-        }
-    }
-    work.pair.state = PairState::Linked;
-    work.pair.reason = None;
+/// An item was taken away on a side, after its twin, or because that became private.
+fn deleted(side: Side, work: &mut Work, frees_origin: bool, commit: &mut Commit) {
+    work.pair.state = PairState::Tombstoned;
     work.pair.attempts = 0;
     work.pair.next_try = None;
-    clean(work, commit);
+    work.pair.reason = Some(if frees_origin {
+        format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
+    } else {
+        format!("Deleted in the {}, and here after it.", side.other().title())
+    });
+    for (of, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
+        let Some(row) = read.as_ref().and_then(|r| r.row.clone()) else { continue };
+        let origin = frees_origin && of != side;
+        let (presence, pair) = if origin { (row.presence, None) } else { (Presence::Deleted, row.pair) };
+        let match_keys = row.match_keys.clone().filter(|_| !origin);
+        commit.items.push(ItemRow { presence, pair, dirty: false, match_keys, ..row });
+    }
+    if frees_origin {
+        work.pair.set_free();
+    }
     commit.pairs.push(work.pair.clone());
     work.fate = Fate::Done;
-}
-
-/// The rows that the plan was made of are taken into account.
-pub(crate) fn clean(work: &Work, commit: &mut Commit) {
-    for read in [&work.mail, &work.crm].into_iter().flatten() {
-        let row = read.row.clone();
-        // An item that is alone in its pair may still find its twin.
-        let alone = work.pair.mail.is_none() || work.pair.crm.is_none();
-        commit.items.extend(row.map(|row| ItemRow {
-            dirty: read.more_changed,
-            version: read.version.clone(),
-            pair: Some(work.pair.id),
-            match_keys: row.match_keys.clone().filter(|_| alone),
-            ..row
-        }));
-    }
-}
-
-/// What the other side showed of the fields that are written: of a create, all of them.
-fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHasher) -> Hashes {
-    match (write, origin) {
-        (Write::Update { .. }, Some(read)) => {
-            let mut shown = Hashes::default();
-            adopt_fields(&mut shown, &read.hashes, &write.sends(hasher));
-            shown
-        }
-        // Of a deletion that the origin outlives: that there is one.
-        (Write::Create { .. } | Write::Delete { frees_origin: true, .. }, Some(read)) => read.hashes.clone(),
-        (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. }, _) => Hashes::default(),
-    }
-}
-
-/// Takes over the entries of the fields that were sent: elements that are no longer there go.
-pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
-    let fields: Vec<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
-    let of_sent = |key: &String| fields.contains(&key.split('/').next().unwrap_or(key));
-    into.0.retain(|key, _| !of_sent(key));
-    into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
-}
-
-/// Takes over the entries of what a write has changed. Of a set, which is sent as a whole, these are the elements that were
-/// not there `before` as they were sent; the others may be the side's own, and not on the other side yet.
-fn adopt_written(into: &mut Hashes, from: &Hashes, sent: &Hashes, before: &Hashes) {
-    let fields: BTreeSet<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
-    let written = |key: &String| {
-        let of_sent = fields.contains(key.split('/').next().unwrap_or(key));
-        of_sent && (!key.contains('/') || sent.0.get(key) != before.0.get(key))
-    };
-    into.0.retain(|key, _| !written(key));
-    into.0.extend(from.0.iter().filter(|(key, _)| written(key)).map(|(k, v)| (k.clone(), *v)));
-}
-
-/// Tries in the cycles that follow at once.
-const AT_ONCE: u32 = 3;
-/// Tries in all after the first, of an item and of an appointment that is long over.
-const MOST: (u32, u32) = (50, 5);
-/// An appointment that ended so long ago is history.
-const HISTORIC: Duration = Duration::days(30);
-
-/// The retry ladder: the next three cycles, then every hour; `None`: not any more.
-pub(crate) fn retry_at(now: DateTime<Utc>, attempts: u32, historic: bool) -> Option<DateTime<Utc>> {
-    let most = if historic { MOST.1 } else { MOST.0 };
-    let wait = if attempts <= AT_ONCE { Duration::seconds(30) } else { Duration::hours(1) };
-    (attempts <= most).then(|| now + wait)
-}
-
-/// Whether something new was seen of either side before this write was planned.
-fn changed(work: &Work) -> bool {
-    let rows = [&work.mail, &work.crm].into_iter().flatten().filter_map(|read| read.row.as_ref());
-    rows.into_iter().any(|row| row.dirty)
-}
-
-/// Whether it is an appointment that is long over.
-fn historic(work: &Work, now: DateTime<Utc>) -> bool {
-    let item = work.writes.first().and_then(|write| match write {
-        Write::Create { item, .. } => Some(item),
-        Write::Update { base, .. } => Some(base),
-        Write::Delete { base, .. } => base.as_ref(),
-    });
-    // A series goes on after its first occurrence.
-    let when = item.filter(|item| !item.is_recurring()).and_then(Item::when);
-    when.is_some_and(|when| when.utc().1 < now - HISTORIC)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ladder_ends() {
-        let now = DateTime::UNIX_EPOCH;
-        let waits = |historic: bool| {
-            let tries = (1..100).map_while(move |n| Some((retry_at(now, n, historic)? - now).num_minutes()));
-            tries.collect::<Vec<i64>>()
-        };
-        let all = waits(false);
-        assert_eq!((all.len(), &all[..4]), (50, &[0, 0, 0, 60][..]));
-        assert!(all[3..].iter().all(|minutes| *minutes == 60));
-        assert_eq!(waits(true), [0, 0, 0, 60, 60]);
-    }
 }

@@ -21,28 +21,29 @@ use moved::Elsewhere;
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::holds::{HoldKind, LikelyTwin};
-use riva_core::ids::{Marker, PairId, RemoteId, Version};
+use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::Item;
 use riva_core::ports::Fetched;
-use riva_core::rows::{
-    Commit, Hashes, IntentRow, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side,
-};
+use riva_core::rows::{Commit, Hashes, ItemRow, MatchKey, PairRow, PairSide, PairState, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Items read and matched at once.
 const SLICE: usize = 100;
 
+/// How often what was seen anew is read before it is left to the next cycle.
+const UNREAD_TRIES: u32 = 3;
+
 /// An item without a twin.
 pub(crate) struct Candidate {
-    side: Side,
-    row: Option<ItemRow>,
-    id: RemoteId,
-    version: Version,
-    item: Item,
+    pub side: Side,
+    pub row: Option<ItemRow>,
+    pub id: RemoteId,
+    pub version: Version,
+    pub item: Item,
     /// The pair that it is alone in already (held or failed before).
-    pair: Option<PairRow>,
+    pub pair: Option<PairRow>,
     /// The id that its pair gets, where that follows from the item.
-    named: Option<PairId>,
+    pub named: Option<PairId>,
 }
 
 impl Candidate {
@@ -65,7 +66,7 @@ impl Candidate {
 }
 
 pub(crate) struct FirstSync<'m, 'a, 'c> {
-    cycle: &'m mut ModuleCycle<'a, 'c>,
+    pub cycle: &'m mut ModuleCycle<'a, 'c>,
 }
 
 impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
@@ -120,6 +121,10 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 let Some(fetched) = fetched.remove(&row.id) else { continue };
                 self.take_in(side, row, fetched, &mut commit).await?;
             }
+            if commit.is_empty() {
+                // An answer without an entry for any of them: they are asked for again in the next cycle.
+                return Ok(());
+            }
             self.cycle.store(&commit).await?;
         }
     }
@@ -143,10 +148,17 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             }
             Now::Present { version, item } => {
                 let row = ItemRow { version, ..row };
+                // Ours first: an item of ours that was moved is still ours if it is private now, or outside the window.
+                if self.ours(side, &row, marker, &item, commit).await? {
+                    return Ok(());
+                }
                 if self.outside(&item) {
                     commit.items.push(away(&row, Presence::OutOfScope));
                 } else if side == Side::Mail && self.cycle.skips(&item) {
-                    commit.items.push(ItemRow { dirty: false, ..row });
+                    // It is nobody's candidate, but still somebody's twin: its record in the CRM must not be made here
+                    // once more.
+                    let keys = matching::keys(&self.cycle.hasher, &item, marker);
+                    commit.items.push(ItemRow { dirty: false, match_keys: Some(keys), ..row });
                 } else if let Kept::Held(why) = self.kept(side, &item) {
                     self.cycle.line(Level::Warning, format!("{}: {why}", item.title()));
                     self.alone(side, row, PairState::Held, &why, Some(&item), commit);
@@ -154,7 +166,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                     let pair = self.cycle.series_pair(side, &row, &item).await?;
                     commit.items.push(ItemRow { pair: Some(pair.id), ..row });
                     commit.pairs.push(pair);
-                } else if !self.ours(side, &row, marker, &item, commit).await? {
+                } else {
                     let keys = matching::keys(&self.cycle.hasher, &item, marker);
                     commit.items.push(ItemRow { match_keys: Some(keys), ..row });
                 }
@@ -178,60 +190,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         series::kept(item, self.cycle.caps.side(side), self.cycle.caps.side(side.other()))
     }
 
-    /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
-    /// has a new id. Returns whether it was one.
-    async fn ours(
-        &mut self,
-        side: Side,
-        row: &ItemRow,
-        marker: Option<Marker>,
-        item: &Item,
-        commit: &mut Commit,
-    ) -> Result<bool, CycleFault> {
-        // The marker of an occurrence follows from its series: it says nothing of pairs that there are.
-        let Some(marker) = marker.filter(|_| row.id.as_occurrence().is_none()) else { return Ok(false) };
-        let known = self.cycle.ctx.store.pairs(row.member, &[marker.pair]).await?.pop();
-        let Some(mut pair) = known.filter(|p| p.module == row.module) else { return Ok(false) };
-        let now = self.cycle.ctx.clock.now();
-        let old = pair.side(side).cloned();
-        match &old {
-            Some(at) if at.id == row.id => {}
-            Some(at) => {
-                let there = self.cycle.fetch(side, std::slice::from_ref(&at.id)).await?.remove(&at.id);
-                if !matches!(there, Some(Fetched::Gone)) {
-                    // A copy that the user made of an item of ours: it stands alone, and is not synced.
-                    let why = format!(
-                        "A copy of a synced item ({}): the {} has both; the copy is left as it is.",
-                        item.title(),
-                        side.title()
-                    );
-                    self.cycle.line(Level::Warning, why.clone());
-                    self.alone(side, row.clone(), PairState::Detached, &why, Some(item), commit);
-                    return Ok(true);
-                }
-                if let Some(gone) = self.cycle.ctx.store.item(row.member, row.module, side, &at.id).await? {
-                    commit.forget_items.push((row.member, row.module, side, gone.id));
-                }
-            }
-            None => {}
-        }
-        let (mut seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
-        if pair.state == PairState::Tombstoned && pair.side(side).is_none() {
-            // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion.
-            pair.state = PairState::Linked;
-            pair.reason = None;
-            seen = self.cycle.hasher.item(item);
-        }
-        *pair.side_mut(side) =
-            Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
-        commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });
-        commit.journal.push(journal::line(&pair, now, "adopt", "marker", item.title()));
-        commit.pairs.push(pair);
-        Ok(true)
-    }
-
     /// A pair of one item: held, failed or detached.
-    fn alone(
+    pub fn alone(
         &mut self,
         side: Side,
         row: ItemRow,
@@ -336,8 +296,27 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let all: Vec<MatchKey> =
             keys.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
-        let there = self.cycle.ctx.store.matches(member, module, other, &all).await?;
-        let here = self.cycle.ctx.store.matches(member, module, side, &all).await?;
+        let mut tries = 0;
+        let (there, here) = loop {
+            let there = self.cycle.ctx.store.matches(member, module, other, &all).await?;
+            let here = self.cycle.ctx.store.matches(member, module, side, &all).await?;
+            // Another member's cycle may have read the connection's feed just now: what it saw anew has lost its keys.
+            let mut unread = false;
+            for side in [Side::Mail, Side::Crm] {
+                if !self.cycle.ctx.store.unread_items(member, module, side, 1).await?.is_empty() {
+                    unread = true;
+                    self.read(side).await?;
+                }
+            }
+            if !unread {
+                break (there, here);
+            }
+            tries += 1;
+            if tries > UNREAD_TRIES {
+                // The next cycle goes on.
+                return Ok(());
+            }
+        };
         let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
         let wanted: Vec<RemoteId> = wanted.into_iter().collect();
         let mut twins = self.cycle.fetch(other, &wanted).await?;
@@ -372,32 +351,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         }
         self.cycle.store(&commit).await?;
         self.cycle.write(&mut works).await
-    }
-
-    /// An item of ours whose creation was never confirmed: it becomes the other side of its pair, and is planned from what
-    /// both sides show now.
-    async fn found_again(
-        &self,
-        candidate: Candidate,
-        intent: IntentRow,
-        commit: &mut Commit,
-    ) -> Result<(), CycleFault> {
-        commit.settled.push(intent.pair);
-        let pair = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &[intent.pair]).await?.pop();
-        let Some(mut pair) = pair else { return Ok(()) };
-        *pair.side_mut(candidate.side) = Some(PairSide {
-            id: candidate.id,
-            version: candidate.version,
-            seen: Hashes::default(),
-            sent: intent.sends,
-        });
-        pair.state = PairState::Linked;
-        pair.reason = None;
-        let now = self.cycle.ctx.clock.now();
-        commit.items.extend(candidate.row.map(|row| ItemRow { pair: Some(pair.id), ..row }));
-        commit.journal.push(journal::line(&pair, now, "adopt", "as sent", candidate.item.title()));
-        commit.pairs.push(pair);
-        Ok(())
     }
 
     /// Makes a candidate and an item of the other side one pair.

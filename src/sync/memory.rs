@@ -16,6 +16,7 @@ use riva_core::rows::{
     Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
 };
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type ItemKey = (MemberId, Module, Side, RemoteId);
@@ -35,11 +36,45 @@ struct Rows {
     images: Vec<ImageRow>,
 }
 
+impl Rows {
+    /// The items of a member's module on a side, by id, after an id.
+    fn of(
+        &self,
+        member: MemberId,
+        module: Module,
+        side: Side,
+        after: Option<&RemoteId>,
+    ) -> impl Iterator<Item = &ItemRow> {
+        let from = match after {
+            Some(id) => Bound::Excluded((member, module, side, id.clone())),
+            None => Bound::Included((member, module, side, RemoteId::default())),
+        };
+        let all = self.items.range((from, Bound::Unbounded));
+        all.take_while(move |(key, _)| (key.0, key.1, key.2) == (member, module, side)).map(|(_, row)| row)
+    }
+}
+
 /// Stands before and after each write to the rows: the simulator kills the process there.
 #[async_trait]
 pub trait Gate: Send + Sync {
     /// May never come back.
     async fn step(&self);
+
+    /// Whether a member's changes are stored under this claim. After this nothing keeps them from being stored.
+    ///
+    /// # Errors
+    /// The claim is not the latest, or nobody knows whether they are stored.
+    fn admits(&self, _member: Option<MemberId>, _fence: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// What is told of changes that are stored.
+    ///
+    /// # Errors
+    /// Nobody knows whether they are.
+    fn stored(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Always open.
@@ -82,6 +117,24 @@ impl<G: Gate> Memory<G> {
 
 #[cfg(any(test, feature = "simulator"))]
 impl<G: Gate> Memory<G> {
+    /// What stands before and after each write.
+    pub fn gate(&self) -> &G {
+        &self.killer
+    }
+
+    /// The database is lost.
+    pub fn lose_everything(&self) {
+        *self.rows() = Rows::default();
+    }
+
+    /// The members (as bits, the first one from 0) for whom an item is part of a pair of two.
+    pub fn linked(&self, side: Side, id: &RemoteId) -> u32 {
+        let rows = self.rows();
+        let has =
+            |p: &&PairRow| p.side(side).is_some_and(|at| at.id == *id) && p.side(side.other()).is_some();
+        rows.pairs.values().filter(has).fold(0, |users, p| users | 1 << (p.member.0 - 1))
+    }
+
     /// All pairs.
     pub fn all_pairs(&self) -> Vec<PairRow> {
         self.rows().pairs.values().cloned().collect()
@@ -160,8 +213,13 @@ impl<G: Gate> SyncStore for Memory<G> {
         Ok(())
     }
 
-    async fn ingest(&self, _fence: i64, page: &Ingest) -> Result<(), StoreError> {
+    async fn ingest(&self, fence: i64, page: &Ingest) -> Result<(), StoreError> {
         self.killer.step().await;
+        let member = match page.scope {
+            FeedScope::Member(member) => Some(member),
+            FeedScope::Connection(_) => None,
+        };
+        self.killer.admits(member, fence)?;
         {
             let mut rows = self.rows();
             for seen in &page.observations {
@@ -205,11 +263,12 @@ impl<G: Gate> SyncStore for Memory<G> {
             }
         }
         self.killer.step().await;
-        Ok(())
+        self.killer.stored()
     }
 
-    async fn commit(&self, _member: MemberId, _fence: i64, changes: &Commit) -> Result<(), StoreError> {
+    async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError> {
         self.killer.step().await;
+        self.killer.admits(Some(member), fence)?;
         {
             let mut rows = self.rows();
             for pair in &changes.pairs {
@@ -253,7 +312,7 @@ impl<G: Gate> SyncStore for Memory<G> {
             }
         }
         self.killer.step().await;
-        Ok(())
+        self.killer.stored()
     }
 
     async fn items(
@@ -311,11 +370,7 @@ impl<G: Gate> SyncStore for Memory<G> {
     ) -> Result<BTreeMap<MatchKey, Vec<RemoteId>>, StoreError> {
         let rows = self.rows();
         let mut found: BTreeMap<MatchKey, Vec<RemoteId>> = BTreeMap::new();
-        for row in rows.items.values() {
-            let open = row.member == member && row.module == module && row.side == side;
-            if !open || row.presence != Presence::Present {
-                continue;
-            }
+        for row in rows.of(member, module, side, None).filter(|row| row.presence == Presence::Present) {
             for key in row.match_keys.iter().flatten().filter(|k| keys.contains(k)) {
                 found.entry(*key).or_default().push(row.id.clone());
             }
@@ -332,8 +387,12 @@ impl<G: Gate> SyncStore for Memory<G> {
         limit: usize,
     ) -> Result<Vec<PairRow>, StoreError> {
         let rows = self.rows();
-        let dirty: std::collections::BTreeSet<PairId> =
-            rows.items.values().filter(|row| row.dirty).filter_map(|row| row.pair).collect();
+        let sides = [Side::Mail, Side::Crm].into_iter();
+        let dirty: std::collections::BTreeSet<PairId> = sides
+            .flat_map(|side| rows.of(member, module, side, None))
+            .filter(|row| row.dirty)
+            .filter_map(|row| row.pair)
+            .collect();
         Ok(rows
             .pairs
             .values()
@@ -346,9 +405,9 @@ impl<G: Gate> SyncStore for Memory<G> {
             .collect())
     }
 
-    async fn pairs(&self, _member: MemberId, ids: &[PairId]) -> Result<Vec<PairRow>, StoreError> {
+    async fn pairs(&self, member: MemberId, ids: &[PairId]) -> Result<Vec<PairRow>, StoreError> {
         let rows = self.rows();
-        Ok(ids.iter().filter_map(|id| rows.pairs.get(id).cloned()).collect())
+        Ok(ids.iter().filter_map(|id| rows.pairs.get(id).filter(|p| p.member == member).cloned()).collect())
     }
 
     async fn pair_of(
@@ -420,12 +479,10 @@ impl<G: Gate> SyncStore for Memory<G> {
         ids: &[RemoteId],
     ) -> Result<Vec<(MemberId, RemoteId)>, StoreError> {
         let rows = self.rows();
-        Ok(rows
-            .items
-            .keys()
-            .filter(|(m, mo, s, id)| members.contains(m) && *mo == module && *s == side && ids.contains(id))
-            .map(|(member, _, _, id)| (*member, id.clone()))
-            .collect())
+        let held = |member: MemberId, id: &RemoteId| {
+            rows.items.contains_key(&(member, module, side, id.clone())).then(|| (member, id.clone()))
+        };
+        Ok(members.iter().flat_map(|member| ids.iter().filter_map(move |id| held(*member, id))).collect())
     }
 
     async fn claim(
@@ -504,14 +561,6 @@ impl<G: Gate> Memory<G> {
         limit: usize,
         wanted: impl Fn(&ItemRow) -> bool,
     ) -> Vec<ItemRow> {
-        self.rows()
-            .items
-            .values()
-            .filter(|row| row.member == member && row.module == module && row.side == side)
-            .filter(|row| after.is_none_or(|after| row.id > *after))
-            .filter(|row| wanted(row))
-            .take(limit)
-            .cloned()
-            .collect()
+        self.rows().of(member, module, side, after).filter(|row| wanted(row)).take(limit).cloned().collect()
     }
 }

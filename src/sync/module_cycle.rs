@@ -1,11 +1,12 @@
 //! One module's part of a cycle: what was observed is read, matched, planned and written, in slices.
 
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
-use crate::effects::{Effects, clean, finish};
+use crate::effects::Effects;
 use crate::first_sync::{Candidate, FirstSync};
 use crate::guard::{self, Deletions, Doubt};
 use crate::hash::FieldHasher;
 use crate::holds::{self, OpenHolds};
+use crate::in_step::{clean, finish};
 use crate::journal;
 use crate::merge::Merged;
 use crate::observe::{Accepted, observe};
@@ -227,7 +228,31 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             // Taken up before: it stays dirty.
             Deed::Unroll(_) => {}
             Deed::Refresh => finish(&mut work, commit),
-            Deed::Ignore => clean(&work, commit),
+            Deed::Ignore if plan.row == 11 && work.pair.crm.is_none() => {
+                // Marked private before it had a twin: as if it had never been a candidate.
+                let row = work.mail.take().and_then(|read| read.row);
+                commit.items.extend(row.map(|row| ItemRow {
+                    pair: None,
+                    dirty: false,
+                    match_keys: None,
+                    ..row
+                }));
+                let reason = Some("Marked private before it had a twin.".to_owned());
+                work.pair.set_free();
+                commit.pairs.push(PairRow {
+                    state: PairState::Tombstoned,
+                    reason,
+                    next_try: None,
+                    ..work.pair
+                });
+            }
+            Deed::Ignore => {
+                clean(&work, commit);
+                // There is nothing to be tried again.
+                if work.pair.next_try.take().is_some() {
+                    commit.pairs.push(work.pair);
+                }
+            }
             Deed::Merge(merged) => {
                 work.writes = reading.updates(&merged);
                 for (deed, text) in notable(&merged, &work.title) {

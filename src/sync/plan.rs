@@ -181,6 +181,26 @@ impl<'a> BothCaps<'a> {
 /// Why an item that became private is not kept in step. Once it is private no more, it goes on.
 pub const LEFT_PRIVATE: &str =
     "Marked private in the mailbox: not synced until it is private no more; the CRM keeps what it had.";
+/// Why an item stands alone that was gone on both sides, and is back on one.
+const TAKEN_BACK: &str =
+    "Was gone on both sides, and is back on this one alone: it is not made again on the other.";
+
+const OUT_OF_MAIL: &str = "Out of the mailbox's scope now: not synced any more.";
+const OUT_OF_CRM: &str =
+    "No longer this user's in the CRM (reassigned, or out of the user's sight): the mailbox keeps its copy.";
+const KEPT_IN_CRM: &str = "Deleted in the mailbox: the CRM keeps it, and it does not come back.";
+const KEPT_IN_MAIL: &str = "Deleted in the CRM: the mailbox keeps it.";
+
+/// Whether a pair that is not kept in step goes on by itself once both of its items are there again. What an administrator
+/// has decided, or an undo, stays as it is.
+fn may_go_on(pair: &PairRow) -> bool {
+    let by_itself = [LEFT_PRIVATE, TAKEN_BACK, OUT_OF_MAIL, OUT_OF_CRM, KEPT_IN_CRM, KEPT_IN_MAIL];
+    match pair.state {
+        PairState::Tombstoned => true,
+        PairState::Detached => pair.reason.as_deref().is_some_and(|why| by_itself.contains(&why)),
+        _ => false,
+    }
+}
 
 /// Plans a pair.
 pub fn plan_pair(
@@ -192,29 +212,32 @@ pub fn plan_pair(
     rules: ModuleRules,
 ) -> PairPlan {
     let plan = |row, deed| PairPlan { row, deed };
-    let is_private = mail.item().is_some_and(Item::is_private);
+    let private = mail.item().is_some_and(Item::is_private) && rules.private == PrivateItems::Skip;
     match pair.state {
-        // It was private, and is no more: it goes on where it was left.
-        PairState::Detached
-            if !is_private
-                && pair.reason.as_deref() == Some(LEFT_PRIVATE)
-                && mail.item().is_some()
-                && crm.item().is_some() => {}
         PairState::Held if pair.reason.as_deref() == Some(DUPLICATE_AFTER_MERGE) => {
             return plan(21, Deed::Ignore);
         }
-        // Each side keeps its own; what was deleted is not made again.
-        PairState::Detached | PairState::Unrolled => return plan(0, Deed::Ignore),
-        PairState::Tombstoned => match rules.occurrence.filter(|o| is_back(o.side, mail, crm, rules)) {
-            None => return plan(0, Deed::Ignore),
-            Some(o) => match now(o.side.other(), mail, crm) {
-                Now::Gone | Now::None => return plan(0, Deed::Match(o.side.other())),
-                Now::OutOfScope | Now::Unreadable(_) => return plan(0, Deed::Ignore),
-                // Its twin is back as well, or was never gone.
-                Now::Present { .. } => {}
-            },
-        },
         PairState::Linked | PairState::Held | PairState::Quarantined => {}
+        PairState::Tombstoned if rules.occurrence.is_some() => {
+            match rules.occurrence.filter(|o| is_back(o.side, mail, crm, rules)) {
+                None => return plan(0, Deed::Ignore),
+                Some(o) => match now(o.side.other(), mail, crm) {
+                    Now::Gone | Now::None => return plan(0, Deed::Match(o.side.other())),
+                    Now::OutOfScope | Now::Unreadable(_) => return plan(0, Deed::Ignore),
+                    // Its twin is back as well, or was never gone.
+                    Now::Present { .. } => {}
+                },
+            }
+        }
+        // Both are there again (taken back, in scope, not private any more): they go on where they were.
+        PairState::Detached | PairState::Tombstoned
+            if may_go_on(pair) && !private && mail.item().is_some() && crm.item().is_some() => {}
+        // Gone on both sides, and taken back on one: nothing that was deleted is made again (row 19).
+        PairState::Tombstoned if !private && (mail.item().is_some() || crm.item().is_some()) => {
+            return plan(19, Deed::Become(PairState::Detached, TAKEN_BACK.into()));
+        }
+        // Each side keeps its own; what was deleted is not made again.
+        PairState::Detached | PairState::Tombstoned | PairState::Unrolled => return plan(0, Deed::Ignore),
     }
     for (side, now) in [(Side::Mail, mail), (Side::Crm, crm)] {
         match now {
@@ -230,7 +253,6 @@ pub fn plan_pair(
             _ => {}
         }
     }
-    let private = is_private && rules.private == PrivateItems::Skip;
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);
     let (row, decision) = decide(mail_state, crm_state, rules.rules);
@@ -400,7 +422,7 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
 }
 
 /// Whether an item that we made shows what was sent and nothing else: nobody was at it since.
-fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
+pub(crate) fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
     !sent.0.is_empty()
         && item.fields.iter().filter(|(_, value)| **value != Value::Blank).all(|(field, value)| {
             let mut shown = Hashes::default();
@@ -425,12 +447,10 @@ pub(crate) fn differs(then: &Hashes, now: &Hashes) -> bool {
 fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
     match (mail, crm) {
         _ if private => LEFT_PRIVATE,
-        (SideState::LeftScope, _) => "Out of the mailbox's scope now: not synced any more.",
-        (_, SideState::LeftScope) => {
-            "No longer this user's in the CRM (reassigned, or out of the user's sight): the mailbox keeps its copy."
-        }
-        (SideState::Deleted, _) => "Deleted in the mailbox: the CRM keeps it, and it does not come back.",
-        (_, SideState::Deleted) => "Deleted in the CRM: the mailbox keeps it.",
+        (SideState::LeftScope, _) => OUT_OF_MAIL,
+        (_, SideState::LeftScope) => OUT_OF_CRM,
+        (SideState::Deleted, _) => KEPT_IN_CRM,
+        (_, SideState::Deleted) => KEPT_IN_MAIL,
         _ => "A user deleted it before: it is not made again.",
     }
     .to_owned()

@@ -4,10 +4,12 @@
 //! then is anything else written to that pair (engine design, section 2, points P1 to P6).
 
 use crate::context::{CycleContext, CycleFault};
-use crate::effects::{adopt_fields, retry_at};
 use crate::hash::FieldHasher;
 use crate::holds;
+use crate::in_step::adopt_fields;
 use crate::journal;
+use crate::retry::retry_at;
+use crate::twin::no_longer_alone;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
 use riva_core::holds::HoldKind;
@@ -135,18 +137,32 @@ impl Recovery<'_, '_> {
                 });
                 continue;
             };
-            // Made twice by a repeated request: the first stays, the other goes to Deleted Items.
-            for double in refs.get(1..).unwrap_or_default() {
-                self.remove_double(intent, pair, double, now, commit).await?;
+            let ids: Vec<RemoteId> = refs.iter().map(|at| at.id.clone()).collect();
+            let mut there = Vec::new();
+            for ids in ids.chunks(caps.map_or(1, |caps| caps.batch.max(1))) {
+                there.extend(self.fetch(ids).await?);
             }
-            let fetched = self.fetch(std::slice::from_ref(&first.id)).await?.pop();
-            let Some(Fetched::Present { version, item, .. }) = fetched else {
-                // Found by its marker, but not there to be read: look again in the next cycle.
+            if there.len() < refs.len() {
+                // Found by its marker, but there is no answer for it: look again in the next cycle.
                 self.outcome.wait_until(now + Duration::seconds(10));
                 continue;
-            };
+            }
             self.outcome.adopted += 1;
-            self.adopt_create(intent, pair, &first.id, &version, &item, now, commit);
+            let mut present = refs.iter().zip(there).filter_map(|(at, fetched)| match fetched {
+                Fetched::Present { version, item, .. } => Some((at, version, item.title())),
+                _ => None,
+            });
+            let Some((at, version, title)) = present.next() else {
+                // It was made, and somebody has taken it away since: planned as what it is.
+                self.adopt_create(intent, pair, &first, "(an item that is gone)", now, commit).await?;
+                continue;
+            };
+            let found = RemoteRef { id: at.id.clone(), version };
+            // Made twice by a repeated request: the first stays, the other goes to Deleted Items.
+            for (double, ..) in present {
+                self.remove_double(intent, pair, double, now, commit).await?;
+            }
+            self.adopt_create(intent, pair, &found, &title, now, commit).await?;
         }
         Ok(())
     }
@@ -182,38 +198,35 @@ impl Recovery<'_, '_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what was found, and what it was made for")]
-    fn adopt_create(
+    async fn adopt_create(
         &self,
         intent: &IntentRow,
         pair: &PairRow,
-        id: &RemoteId,
-        version: &Version,
-        item: &Item,
+        found: &RemoteRef,
+        title: &str,
         now: DateTime<Utc>,
         commit: &mut Commit,
-    ) {
+    ) -> Result<(), CycleFault> {
         let mut pair = pair.clone();
+        if let Some(old) = pair.side(self.side).filter(|old| old.id != found.id) {
+            commit.forget_items.push((pair.member, self.module, self.side, old.id.clone()));
+        }
         // What it showed when it was made is not known, a user may have edited it since: the merge goes by what was sent.
         let side = PairSide {
-            id: id.clone(),
-            version: version.clone(),
+            id: found.id.clone(),
+            version: found.version.clone(),
             seen: Hashes::default(),
             sent: intent.sends.clone(),
         };
         *pair.side_mut(self.side) = Some(side);
         pair.state = PairState::Linked;
         pair.reason = None;
-        commit.items.push(self.row(&pair, id, version));
-        commit.journal.push(journal::line(
-            &pair,
-            now,
-            "adopt",
-            "recovery",
-            format!("found again: {}", item.title()),
-        ));
+        commit.items.push(self.row(&pair, &found.id, &found.version));
+        commit.items.extend(no_longer_alone(self.ctx, &pair, self.side.other()).await?);
+        commit.journal.push(journal::line(&pair, now, "adopt", "recovery", format!("found again: {title}")));
         commit.settled.push(pair.id);
         commit.pairs.push(pair);
+        Ok(())
     }
 
     async fn others(
@@ -283,6 +296,8 @@ impl Recovery<'_, '_> {
                         ));
                     } else {
                         self.outcome.dropped += 1;
+                        let text = "the change is not there: it did not arrive, or somebody has changed it since; planned anew";
+                        commit.journal.push(journal::line(&pair, now, "drop", "recovery", text));
                     }
                     // Planned again from what is there now.
                     pair.next_try = Some(now);
@@ -316,7 +331,7 @@ impl Recovery<'_, '_> {
         let removal = Removal { id: double.id.clone(), version: double.version.clone() };
         let side = self.ctx.side(self.side);
         let answers = side.delete(self.module, &[removal]).await.map_err(|e| CycleFault::of(self.side, e))?;
-        if answers.into_iter().all(|a| a.is_ok()) {
+        if answers.first().is_some_and(Result::is_ok) {
             let text = format!(
                 "a request was carried out twice; the second item with marker {} was taken away",
                 intent.marker
@@ -412,7 +427,7 @@ fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes) {
 }
 
 /// Whether an item shows all that was sent. Elements that were taken away must be gone.
-fn contains(shown: &Hashes, sent: &Hashes) -> bool {
+pub(crate) fn contains(shown: &Hashes, sent: &Hashes) -> bool {
     sent.0.iter().all(|(key, hash)| shown.0.get(key) == Some(hash))
         && shown.0.keys().filter(|k| k.contains('/')).all(|k| {
             let field = k.split('/').next().unwrap_or_default();

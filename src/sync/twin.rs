@@ -1,10 +1,11 @@
 //! Which item on the other side is the same thing: by the first rule that finds one, and only if it is one-to-one.
 
+use crate::context::{CycleContext, CycleFault};
 use crate::matching::{MatchRule, compatible};
 use riva_core::ids::RemoteId;
 use riva_core::item::Item;
 use riva_core::ports::Fetched;
-use riva_core::rows::MatchKey;
+use riva_core::rows::{ItemRow, MatchKey, PairRow, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found for a candidate.
@@ -63,4 +64,15 @@ pub(crate) fn twin(
         }
     }
     Twin::None
+}
+
+/// The row of a pair's item on a side, now that it has its twin: it is nobody else's any more.
+pub(crate) async fn no_longer_alone(
+    ctx: &CycleContext<'_>,
+    pair: &PairRow,
+    side: Side,
+) -> Result<Option<ItemRow>, CycleFault> {
+    let Some(at) = pair.side(side) else { return Ok(None) };
+    let row = ctx.store.item(pair.member, pair.module, side, &at.id).await?;
+    Ok(row.map(|row| ItemRow { pair: Some(pair.id), match_keys: None, ..row }))
 }

@@ -7,8 +7,8 @@
 //! detached. A user's edit that has not been synced yet stays one.
 
 use crate::context::{CycleContext, CycleFault};
-use crate::effects::adopt_fields;
 use crate::hash::FieldHasher;
+use crate::in_step::adopt_fields;
 use crate::journal;
 use crate::module_cycle::{ModuleCycle, SLICE};
 use crate::plan::{BothCaps, ModuleRules, Now, differs};

@@ -1,6 +1,7 @@
 //! The engine under a virtual clock, against fake systems that lose answers, with a process that is killed at any
 //! moment: the same code as in production.
 
+pub mod chaos;
 mod check;
 #[cfg(test)]
 mod decisions;

@@ -1,0 +1,142 @@
+//! What both sides are in step in: the base of the next plan.
+
+use crate::hash::FieldHasher;
+use crate::loops;
+use crate::plan::differs;
+use crate::work::{Fate, Read, Work, Write};
+use riva_core::rows::{Commit, Hashes, IntentKind, ItemRow, PairState, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is not written is in step, whatever becomes of the writes: a pair that was just linked has a base for it. So has
+/// a side for what is written to it alone: it is what it showed before.
+pub(crate) fn in_step_but_for(work: &mut Work) {
+    let mut written: BTreeMap<Side, BTreeSet<&str>> = BTreeMap::new();
+    for write in &work.writes {
+        match write {
+            Write::Update { side, set, .. } => {
+                written.entry(side.other()).or_default().extend(set.keys().map(|field| field.as_str()));
+            }
+            Write::Create { .. } | Write::Delete { .. } => return,
+        }
+    }
+    for side in [Side::Mail, Side::Crm] {
+        let Some(shown) = work.read(side).map(|read| read.hashes.clone()) else { continue };
+        let from_here = written.get(&side);
+        let mut others = shown.clone();
+        others.0.retain(|key, _| {
+            let field = key.split('/').next().unwrap_or(key);
+            from_here.is_none_or(|fields| !fields.contains(field))
+        });
+        let Some(at) = work.pair.side_mut(side) else { continue };
+        let mut in_step = at.seen.clone();
+        adopt_fields(&mut in_step, &shown, &others);
+        loops::follow(at, in_step);
+    }
+}
+
+/// What a side shows after a write, as far as it is a base, and whether it shows more than that by now.
+///
+/// It is what the plan was made of, with what was sent as the side shows it now. Whatever else it shows by now was not
+/// planned: taken for the base, a user's edit would never reach the other side. `answer`: what it showed, and whether
+/// that is known to be what the write left behind.
+pub(crate) fn after_write(
+    kind: IntentKind,
+    before: &Hashes,
+    sends: &Hashes,
+    answer: Option<(Hashes, bool)>,
+) -> (Hashes, bool) {
+    let mut shown = before.clone();
+    match answer {
+        None => shown.0.extend(sends.0.clone()),
+        Some((all, true)) if kind == IntentKind::Create => return (all, false),
+        // What it showed when it was made is not known: the next plan goes by what was sent.
+        Some((_, false)) if kind == IntentKind::Create => return (shown, true),
+        Some((all, exact)) => {
+            let mut of_sent = Hashes::default();
+            adopt_fields(&mut of_sent, &all, sends);
+            let known = exact || of_sent == *sends;
+            if known {
+                adopt_written(&mut shown, &all, sends, before);
+            } else {
+                adopt_fields(&mut shown, &Hashes::default(), sends);
+            }
+            let more_changed = !known || differs(&shown, &all);
+            return (shown, more_changed);
+        }
+    }
+    (shown, false)
+}
+
+/// Both sides are in step: the base is what they show now, and their rows are clean.
+pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
+    for side in [Side::Mail, Side::Crm] {
+        let Some(read) = work.read(side).cloned() else { continue };
+        if let Some(pair_side) = work.pair.side_mut(side) {
+            // A field that is not shown now says nothing: what it was before still counts.
+            let mut seen = read.hashes;
+            let shown: BTreeSet<String> = seen.0.keys().filter(|k| !k.contains('/')).cloned().collect();
+            let of_shown = |key: &str| shown.contains(key.split('/').next().unwrap_or_default());
+            let before = pair_side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
+            seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
+            loops::follow(pair_side, seen);
+            pair_side.version = read.version;
+        }
+    }
+    work.pair.state = PairState::Linked;
+    work.pair.reason = None;
+    work.pair.attempts = 0;
+    work.pair.next_try = None;
+    clean(work, commit);
+    commit.pairs.push(work.pair.clone());
+    work.fate = Fate::Done;
+}
+
+/// The rows that the plan was made of are taken into account.
+pub(crate) fn clean(work: &Work, commit: &mut Commit) {
+    for read in [&work.mail, &work.crm].into_iter().flatten() {
+        let row = read.row.clone();
+        // An item that is alone in its pair may still find its twin.
+        let alone = work.pair.mail.is_none() || work.pair.crm.is_none();
+        commit.items.extend(row.map(|row| ItemRow {
+            dirty: read.more_changed,
+            version: read.version.clone(),
+            pair: Some(work.pair.id),
+            match_keys: row.match_keys.clone().filter(|_| alone),
+            ..row
+        }));
+    }
+}
+
+/// What the other side showed of the fields that are written: of a create, all of them.
+pub(crate) fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHasher) -> Hashes {
+    match (write, origin) {
+        (Write::Update { .. }, Some(read)) => {
+            let mut shown = Hashes::default();
+            adopt_fields(&mut shown, &read.hashes, &write.sends(hasher));
+            shown
+        }
+        // Of a deletion that the origin outlives: that there is one.
+        (Write::Create { .. } | Write::Delete { frees_origin: true, .. }, Some(read)) => read.hashes.clone(),
+        (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. }, _) => Hashes::default(),
+    }
+}
+
+/// Takes over the entries of the fields that were sent: elements that are no longer there go.
+pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
+    let fields: Vec<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
+    let of_sent = |key: &String| fields.contains(&key.split('/').next().unwrap_or(key));
+    into.0.retain(|key, _| !of_sent(key));
+    into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
+}
+
+/// Takes over the entries of what a write has changed. Of a set, which is sent as a whole, these are the elements that were
+/// not there `before` as they were sent; the others may be the side's own, and not on the other side yet.
+pub(crate) fn adopt_written(into: &mut Hashes, from: &Hashes, sent: &Hashes, before: &Hashes) {
+    let fields: BTreeSet<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
+    let written = |key: &String| {
+        let of_sent = fields.contains(key.split('/').next().unwrap_or(key));
+        of_sent && (!key.contains('/') || sent.0.get(key) != before.0.get(key))
+    };
+    into.0.retain(|key, _| !written(key));
+    into.0.extend(from.0.iter().filter(|(key, _)| written(key)).map(|(k, v)| (k.clone(), *v)));
+}

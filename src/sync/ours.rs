@@ -1,0 +1,134 @@
+//! Items that are ours already: made by a write that was not recorded, moved, or made twice.
+
+use crate::context::CycleFault;
+use crate::first_sync::{Candidate, FirstSync};
+use crate::journal;
+use crate::plan::untouched;
+use crate::twin::no_longer_alone;
+use riva_core::activity::Level;
+use riva_core::fault::ItemError;
+use riva_core::ids::Marker;
+use riva_core::item::Item;
+use riva_core::ports::{Fetched, Removal};
+use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
+
+impl FirstSync<'_, '_, '_> {
+    /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
+    /// has a new id. Returns whether it was one.
+    pub async fn ours(
+        &mut self,
+        side: Side,
+        row: &ItemRow,
+        marker: Option<Marker>,
+        item: &Item,
+        commit: &mut Commit,
+    ) -> Result<bool, CycleFault> {
+        // The marker of an occurrence follows from its series: it says nothing of pairs that there are.
+        let Some(marker) = marker.filter(|_| row.id.as_occurrence().is_none()) else { return Ok(false) };
+        // Another item of this page may have been it just now.
+        let known = match commit.pairs.iter().rev().find(|p| p.id == marker.pair) {
+            Some(pair) => Some(pair.clone()),
+            None => self.cycle.ctx.store.pairs(row.member, &[marker.pair]).await?.pop(),
+        };
+        let Some(mut pair) = known.filter(|p| p.module == row.module) else { return Ok(false) };
+        let now = self.cycle.ctx.clock.now();
+        let old = pair.side(side).cloned();
+        match &old {
+            Some(at) if at.id == row.id => {}
+            Some(at) => {
+                let there = self.cycle.fetch(side, std::slice::from_ref(&at.id)).await?.remove(&at.id);
+                if !matches!(there, Some(Fetched::Gone)) {
+                    if untouched(&self.cycle.hasher, item, &at.sent)
+                        && self.remove_double(side, row, &pair, commit).await?
+                    {
+                        return Ok(true);
+                    }
+                    // A copy that the user made of an item of ours: it stands alone, and is not synced.
+                    let why = format!(
+                        "A copy of a synced item ({}): the {} has both; the copy is left as it is.",
+                        item.title(),
+                        side.title()
+                    );
+                    self.cycle.line(Level::Warning, why.clone());
+                    self.alone(side, row.clone(), PairState::Detached, &why, Some(item), commit);
+                    return Ok(true);
+                }
+                if let Some(gone) = self.cycle.ctx.store.item(row.member, row.module, side, &at.id).await? {
+                    commit.forget_items.push((row.member, row.module, side, gone.id));
+                }
+            }
+            None => {}
+        }
+        let (mut seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        if pair.state == PairState::Tombstoned && pair.side(side).is_none() {
+            // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion.
+            pair.state = PairState::Linked;
+            pair.reason = None;
+            seen = self.cycle.hasher.item(item);
+        }
+        *pair.side_mut(side) =
+            Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
+        commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });
+        commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, side.other()).await?);
+        commit.journal.push(journal::line(&pair, now, "adopt", "marker", item.title()));
+        commit.pairs.push(pair);
+        Ok(true)
+    }
+
+    /// A request that was carried out twice, or that arrived after it was made again, has left a second item behind.
+    /// Nobody was at it since: it goes to Deleted Items (engine design, section 2, P6 and P7). Returns whether it did.
+    async fn remove_double(
+        &mut self,
+        side: Side,
+        row: &ItemRow,
+        pair: &PairRow,
+        commit: &mut Commit,
+    ) -> Result<bool, CycleFault> {
+        let removal = Removal { id: row.id.clone(), version: row.version.clone() };
+        let writer = self.cycle.ctx.side(side);
+        let answers = writer.delete(row.module, &[removal]).await.map_err(|e| CycleFault::of(side, e))?;
+        let gone = matches!(answers.first(), Some(Ok(()) | Err(ItemError::Gone)));
+        if gone {
+            let now = self.cycle.ctx.clock.now();
+            let text = format!("the {} had it twice by one request; the second was taken away", side.title());
+            commit.journal.push(journal::line(pair, now, "delete double", "marker", text));
+            commit.forget_items.push((row.member, row.module, side, row.id.clone()));
+            self.cycle.writes += 1;
+        }
+        Ok(gone)
+    }
+
+    /// An item of ours whose creation was never confirmed: it becomes the other side of its pair, and is planned from what
+    /// both sides show now.
+    pub async fn found_again(
+        &self,
+        candidate: Candidate,
+        intent: IntentRow,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        commit.settled.push(intent.pair);
+        let pair = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &[intent.pair]).await?.pop();
+        let Some(mut pair) = pair else { return Ok(()) };
+        if let Some(old) = pair.side(candidate.side).filter(|old| old.id != candidate.id) {
+            commit.forget_items.push((pair.member, pair.module, candidate.side, old.id.clone()));
+        }
+        *pair.side_mut(candidate.side) = Some(PairSide {
+            id: candidate.id,
+            version: candidate.version,
+            seen: Hashes::default(),
+            sent: intent.sends,
+        });
+        pair.state = PairState::Linked;
+        pair.reason = None;
+        let now = self.cycle.ctx.clock.now();
+        commit.items.extend(candidate.row.map(|row| ItemRow {
+            pair: Some(pair.id),
+            match_keys: None,
+            ..row
+        }));
+        commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, candidate.side.other()).await?);
+        commit.journal.push(journal::line(&pair, now, "adopt", "as sent", candidate.item.title()));
+        commit.pairs.push(pair);
+        Ok(())
+    }
+}

@@ -1,0 +1,367 @@
+//! The invariants of the engine design (section 4.1), and where each is checked.
+//!
+//! | | what | where |
+//! |---|---|---|
+//! | I1 | no e-mail | by type: the engine holds nothing but [`SilentWriter`](riva_core::ports::SilentWriter)s; what they promise is checked on each connector |
+//! | I2 | no duplicate | here: [`each_item`] |
+//! | I3 | no loss | here, by tokens: [`each_edit`]; at every delete: `Arena::check_delete` |
+//! | I4 | no resurrection | at every create: `Arena::check_create` |
+//! | I5 | no spurious delete | at every delete: `Arena::check_delete` |
+//! | I6 | unseen edits survive | at every update and delete: `Arena::update`, `Arena::check_delete` |
+//! | I7 | convergence in at most [`CYCLES`] cycles | here: [`each_item`] |
+//! | I8 | quiescence | here: [`quiet`] |
+//! | I9 | idempotence | pages told again, requests delivered twice: faults of every world; [`quiet`] |
+//! | I10 | order | pages shuffled, members in any order: faults of every world; a test of its own |
+//! | I11 | one writer | `Store`: an older claim writes nothing; zombies try |
+//! | I12 | scope | at every write to the CRM and every create in a mailbox: `Arena::follow`, `Arena::check_create` |
+//! | I13 | liveness | poison items in the workload, [`excused`]; `World::finish` for cycles without end |
+//! | I14 | budget | at every call: `FakeSide::enter` |
+//! | I15 | cursor safety | here: [`each_item`], everything that is there has a row |
+//! | I16 | restart equivalence | the effect matrix, at every await |
+//! | I17 | lossy stability | on each pair of connectors; here by convergence of a CRM that cuts and rewrites |
+//! | I18 | database loss | here: [`database_lost`] |
+
+use super::history::Standing;
+use super::items::{Content, Slot, serial_of};
+use super::server::Stored;
+use super::world::World;
+use crate::hash::FieldHasher;
+use riva_core::ids::{MemberId, PairId, RemoteId};
+use riva_core::item::{Field, Item};
+use riva_core::rows::{PairRow, PairState, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Cycles after which all must be in step.
+pub const CYCLES: usize = 4;
+
+/// Checks a world whose faults are over. Returns what is wrong.
+///
+/// # Errors
+/// The first invariant that does not hold, with the item.
+pub fn check(world: &mut World) -> Result<(), String> {
+    quiet(world)?;
+    let view = View::of(world);
+    for claimant in world.store.claimants() {
+        if view.pairs.values().any(|p| p.id == claimant && p.state == PairState::Tombstoned) {
+            return Err(format!("the pair {claimant} is gone, and still claims its record"));
+        }
+    }
+    each_item(world, &view)?;
+    each_edit(world, &view)
+}
+
+/// I7 and I8: in step after [`CYCLES`] cycles; one more writes nothing, and reads no item.
+fn quiet(world: &mut World) -> Result<(), String> {
+    let quiet = world.settle(CYCLES);
+    if quiet != Some(0) {
+        return Err(format!("I7 convergence: cycle {CYCLES} after the faults still made {quiet:?} writes"));
+    }
+    let busy = |world: &World| {
+        let arena = world.remote.lock();
+        arena.mail.busy_calls + arena.crm.busy_calls
+    };
+    let before = busy(world);
+    // What failed is tried every hour.
+    let failing = world.store.all_pairs().iter().any(|p| p.state == PairState::Quarantined);
+    if world.settle(1) != Some(0) || (busy(world) != before && !failing) {
+        return Err(format!("I8 quiescence: one more cycle made {} calls", busy(world) - before));
+    }
+    match world.remote.lock().broken.first() {
+        Some(what) => Err(what.clone()),
+        None => Ok(()),
+    }
+}
+
+/// What there is, by user and serial number.
+struct View {
+    items: BTreeMap<(Side, usize, u64), Vec<(RemoteId, Stored)>>,
+    pairs: BTreeMap<(MemberId, Side, RemoteId), PairRow>,
+    serials: BTreeSet<u64>,
+}
+
+fn member(user: usize) -> MemberId {
+    MemberId(1 + i64::try_from(user).unwrap_or(0))
+}
+
+impl View {
+    fn of(world: &World) -> Self {
+        let arena = world.remote.lock();
+        let mut items: BTreeMap<(Side, usize, u64), Vec<(RemoteId, Stored)>> = BTreeMap::new();
+        let mut serials = BTreeSet::new();
+        for side in [Side::Mail, Side::Crm] {
+            for (id, stored) in &arena.its(side).items {
+                let Some(serial) = serial_of(&stored.item) else { continue };
+                serials.insert(serial);
+                for user in (0..world.knobs.users).filter(|user| stored.is_of(*user) && stored.live()) {
+                    items.entry((side, user, serial)).or_default().push((id.clone(), stored.clone()));
+                }
+            }
+        }
+        let mut pairs = BTreeMap::new();
+        for pair in world.store.all_pairs() {
+            for side in [Side::Mail, Side::Crm] {
+                if let Some(at) = pair.side(side) {
+                    pairs.insert((pair.member, side, at.id.clone()), pair.clone());
+                }
+            }
+        }
+        Self { items, pairs, serials }
+    }
+
+    fn live(&self, side: Side, user: usize, serial: u64) -> &[(RemoteId, Stored)] {
+        self.items.get(&(side, user, serial)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn each_item(world: &World, view: &View) -> Result<(), String> {
+    for user in 0..world.knobs.users {
+        for serial in &view.serials {
+            one_item(world, view, user, *serial)
+                .map_err(|why| format!("{why} (#{serial} of user {user})"))?;
+        }
+    }
+    let rows: BTreeSet<(MemberId, Side, RemoteId)> =
+        world.store.all_items().into_iter().map(|r| (r.member, r.side, r.id)).collect();
+    for ((side, user, serial), copies) in &view.items {
+        for (id, _) in copies {
+            if !rows.contains(&(member(*user), *side, id.clone())) {
+                return Err(format!(
+                    "I15 cursor safety: {id} (#{serial}) was never observed for user {user}"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one_item(world: &World, view: &View, user: usize, serial: u64) -> Result<(), String> {
+    let (mail, crm) = (view.live(Side::Mail, user, serial), view.live(Side::Crm, user, serial));
+    // What users made twice may stand twice on both sides.
+    let more = world.remote.lock().doubled.get(&serial).copied().unwrap_or(0);
+    let (doubles, most) = (more > 0, 1 + more);
+    // A request that was carried out twice, and whose item was changed before the second was found: named, and left.
+    let left = |side, id: &RemoteId| {
+        let pair = view.pairs.get(&(member(user), side, id.clone()));
+        pair.is_some_and(|p| p.reason.as_ref().is_some_and(|why| why.starts_with("A copy of a synced item")))
+    };
+    let counted = |side, copies: &[(RemoteId, Stored)]| -> Vec<(RemoteId, Stored)> {
+        copies.iter().filter(|(id, _)| !left(side, id)).cloned().collect()
+    };
+    let (mail, crm) = (&counted(Side::Mail, mail)[..], &counted(Side::Crm, crm)[..]);
+    for (side, copies) in [(Side::Mail, mail), (Side::Crm, crm)] {
+        if copies.len() > most {
+            let ids: Vec<&str> = copies.iter().map(|(id, _)| id.as_str()).collect();
+            return Err(format!("I2 duplicate: {ids:?} in the {}", side.title()));
+        }
+    }
+    let pair_of = |side, copies: &[(RemoteId, Stored)]| {
+        copies.iter().find_map(|(id, _)| view.pairs.get(&(member(user), side, id.clone())))
+    };
+    let pair = pair_of(Side::Mail, mail).or_else(|| pair_of(Side::Crm, crm));
+    if let Some(pair) = pair {
+        excused(world, pair, serial, doubles)?;
+    }
+    match (mail, crm) {
+        ([], []) => Ok(()),
+        ([(m, in_mail)], [(c, in_crm)]) => {
+            let linked = |p: &&PairRow| {
+                p.state == PairState::Linked
+                    && p.mail.as_ref().is_some_and(|s| s.id == *m)
+                    && p.crm.as_ref().is_some_and(|s| s.id == *c)
+            };
+            match pair {
+                Some(pair) if linked(&pair) => {
+                    same(&in_mail.item, &in_crm.item).map_err(|why| format!("I7 convergence: {why}"))
+                }
+                Some(pair) if pair.state != PairState::Linked => Ok(()),
+                None if in_mail.item.is_private() => Ok(()),
+                other => Err(format!("I7 convergence: {m} and {c} are not linked: {other:?}")),
+            }
+        }
+        _ if doubles => Ok(()),
+        _ => {
+            let private = mail.iter().all(|(_, s)| s.item.is_private());
+            match pair {
+                Some(p)
+                    if matches!(p.state, PairState::Held | PairState::Detached | PairState::Quarantined) =>
+                {
+                    Ok(())
+                }
+                Some(p) if private && crm.is_empty() && p.state == PairState::Tombstoned => Ok(()),
+                None if private && crm.is_empty() => Ok(()),
+                other => Err(format!(
+                    "I3 loss: {} in the mailbox, {} in the CRM, and nothing says why: {other:?}",
+                    mail.len(),
+                    crm.len()
+                )),
+            }
+        }
+    }
+}
+
+/// What is not in step says why, and for a reason that there is.
+fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<(), String> {
+    let reason = pair.reason.clone().unwrap_or_default();
+    let arena = world.remote.lock();
+    let poison = arena.mail.poison.contains(&serial) || arena.crm.poison.contains(&serial);
+    let has = |side: Side, of: fn(&Stored) -> bool| {
+        arena.its(side).items.values().any(|s| serial_of(&s.item) == Some(serial) && of(s))
+    };
+    let deleted = has(Side::Mail, |s| s.was_deleted) || has(Side::Crm, |s| s.was_deleted);
+    let shared = (0..world.knobs.users).filter(|user| arena.concerned.contains(&(*user, serial))).count() > 1;
+    let twice = world.knobs.faults.twice + world.knobs.faults.late > 0;
+    let fine = match pair.state {
+        PairState::Linked | PairState::Tombstoned => true,
+        PairState::Unrolled => false,
+        PairState::Quarantined => poison,
+        PairState::Detached => {
+            deleted
+                || (shared
+                    && (reason.contains("already, from another") || reason.contains("already, as another")))
+                || (shared && reason.starts_with("No longer this user's"))
+                || (reason.starts_with("A copy") && (doubles || twice))
+                || reason.starts_with("Marked private")
+                || (shared && reason.starts_with("Was gone on both sides"))
+        }
+        PairState::Held => {
+            let undecided = world.knobs.admin
+                || has(Side::Mail, |s| {
+                    s.item.text(Field::Location).is_some_and(|text| text.chars().count() > 24)
+                });
+            (reason.starts_with("Possible duplicate") && (doubles || shared))
+                || (reason.starts_with("It is not known whether") && world.knobs.crm_without_marker)
+                || (reason.starts_with("Conflict:") && undecided)
+                || (reason.starts_with("Deleted in the CRM, but edited") && deleted)
+                || (reason.starts_with("Delete Safety") && deleted)
+        }
+    };
+    if fine { Ok(()) } else { Err(format!("{:?} without cause: {reason}", pair.state)) }
+}
+
+/// I3 and I6: every edit is on both sides, or was overwritten by one that knew of it, or lost a conflict that is named.
+fn each_edit(world: &World, view: &View) -> Result<(), String> {
+    let arena = world.remote.lock();
+    let journal = world.store.all_journal();
+    for user in 0..world.knobs.users {
+        for serial in &view.serials {
+            let (mail, crm) = (view.live(Side::Mail, user, *serial), view.live(Side::Crm, user, *serial));
+            let ([(id, in_mail)], [(_, in_crm)]) = (mail, crm) else { continue };
+            let pair = view.pairs.get(&(member(user), Side::Mail, id.clone()));
+            let Some(pair) = pair.filter(|p| p.state == PairState::Linked) else { continue };
+            // A record may be several users': what was decided for one of them holds for all.
+            let record = pair.crm.as_ref().map(|at| &at.id);
+            let of_record: BTreeSet<PairId> = view
+                .pairs
+                .values()
+                .filter(|p| p.crm.as_ref().map(|at| &at.id) == record)
+                .map(|p| p.id)
+                .collect();
+            for slot in Slot::of(in_mail.item.module) {
+                let standing = [in_mail, in_crm].map(|s| stands(s, *slot));
+                for (token, edit) in
+                    arena.history.of(*serial).filter(|(_, e)| e.slot == *slot && e.users & (1 << user) != 0)
+                {
+                    // Whoever deletes an item lets go of what stands in it.
+                    let gone = |side| {
+                        arena.its(side).items.get(&edit.id).is_some_and(|s| !s.live() || !s.is_of(user))
+                    };
+                    if gone(Side::Mail) || gone(Side::Crm) {
+                        continue;
+                    }
+                    // A conflict that was named: the policy has decided.
+                    let field = format!(": {} was changed on both sides", slot.field());
+                    // So was a change whose answer was lost, and that was not there any more when it was looked for: whether
+                    // whoever replaced it knew it cannot be told from here.
+                    let named = journal.iter().filter(|j| of_record.contains(&j.pair)).any(|j| {
+                        (j.deed == "conflict" && j.text.contains(&field))
+                            || (j.deed == "drop" && j.rule == "recovery")
+                    });
+                    if arena.history.is_lost(token, &standing) && !named {
+                        return Err(format!(
+                            "I3 loss: t{token} ({edit:?}) of #{serial}, user {user}, is nowhere: {standing:?} {pair:?}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn stands(stored: &Stored, slot: Slot) -> Standing {
+    match (slot.read(&stored.item), stored.shows.get(&slot)) {
+        (_, Some(token)) => Standing::Edit(*token),
+        (Content::Blank, None) => Standing::Blank,
+        (Content::Token(token), None) => Standing::Edit(token),
+        (Content::Other, None) => Standing::Other,
+    }
+}
+
+/// Equal as far as the CRM can hold it.
+fn same(mail: &Item, crm: &Item) -> Result<(), String> {
+    let hasher = FieldHasher::new([0; 16]);
+    for (field, value) in &crm.fields {
+        let Some(ours) = mail.get(*field) else { continue };
+        let equal = match field {
+            Field::Location => {
+                let cut = |item: &Item| {
+                    item.text(Field::Location).unwrap_or_default().chars().take(24).collect::<String>()
+                };
+                cut(mail).trim() == cut(crm).trim()
+            }
+            Field::Emails => true,
+            _ => hasher.value(*field, value) == hasher.value(*field, ours),
+        };
+        if !equal {
+            return Err(format!("{field} differs: mailbox {ours:?}, CRM {value:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// I18: the database is lost. Whatever was linked is found again: nothing is made, nothing deleted.
+///
+/// # Errors
+/// What was made or deleted.
+pub fn database_lost(world: &mut World) -> Result<(), String> {
+    let counts = |world: &World| {
+        let view = View::of(world);
+        let mut counts: BTreeMap<(Side, usize, u64), usize> = BTreeMap::new();
+        for (key, copies) in view.items {
+            counts.insert(key, copies.len());
+        }
+        (counts, view.pairs)
+    };
+    let (before, pairs) = counts(world);
+    let taken_away = |world: &World| {
+        let arena = world.remote.lock();
+        arena.mail.deletes + arena.crm.deletes
+    };
+    let earlier = taken_away(world);
+    world.remote.lock().may_resurrect = true;
+    world.store.lose_everything();
+    if world.settle(CYCLES) != Some(0) {
+        return Err("I18 database loss: not in step again".into());
+    }
+    if taken_away(world) != earlier {
+        return Err("I18 database loss: something was deleted".into());
+    }
+    let linked: BTreeSet<(MemberId, Side, RemoteId)> =
+        pairs.into_iter().filter(|(_, p)| p.state == PairState::Linked).map(|(key, _)| key).collect();
+    let (after, _) = counts(world);
+    let view = View::of(world);
+    for ((side, user, serial), count) in after {
+        let was_linked = view
+            .live(side, user, serial)
+            .iter()
+            .any(|(id, _)| linked.contains(&(member(user), side, id.clone())));
+        let doubled = world.remote.lock().doubled.contains_key(&serial);
+        if was_linked && !doubled && before.get(&(side, user, serial)) != Some(&count) {
+            return Err(format!(
+                "I18 database loss: #{serial} of user {user} is {count} times in the {}",
+                side.title()
+            ));
+        }
+    }
+    Ok(())
+}
