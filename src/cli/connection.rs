@@ -310,7 +310,7 @@ fn tested(last: Option<&LastTest>) -> String {
         None => "never tested".into(),
         Some(LastTest { at, fault: None, .. }) => format!("passed {}", output::time(*at)),
         Some(LastTest { at, fault: Some(fault), .. }) => {
-            format!("{} {}", fault.kind.title(), output::time(*at))
+            format!("{} {}", fault.title(), output::time(*at))
         }
     }
 }
@@ -386,7 +386,7 @@ impl StepSink for Shown {
     fn ended(&self, report: StepReport) {
         let (mark, text) = match &report.outcome {
             StepOutcome::Passed { detail } => ("ok    ", detail.clone()),
-            StepOutcome::Failed { fault } => ("FAILED", fault.kind.title().to_owned()),
+            StepOutcome::Failed { fault } => ("FAILED", fault.title().to_owned()),
         };
         line(format!(
             "{}{mark}  {:<36} {:>8}  {text}",
@@ -409,7 +409,7 @@ impl StepSink for Silent {
 pub fn outcome(report: &TestReport) -> String {
     match &report.fault {
         None => format!("passed in {}", output::took(report.took)),
-        Some(fault) => format!("{}\n  {}\n  {}", fault.kind.title(), fault.detail, fault.remedy),
+        Some(fault) => format!("{}\n  {}\n  {}", fault.title(), fault.detail, fault.remedy),
     }
 }
 

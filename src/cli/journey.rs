@@ -372,7 +372,7 @@ fn row_of<'a>(rows: &'a [QueueRow], address: &EmailAddress) -> Result<&'a QueueR
 
 fn trouble(state: &MemberState) -> Option<String> {
     let fault = state.mail_fault.as_ref().or(state.crm_fault.as_ref());
-    state.licence.clone().or_else(|| fault.map(|f| format!("{}: {} {}", f.kind.title(), f.detail, f.remedy)))
+    state.licence.clone().or_else(|| fault.map(|f| format!("{}: {} {}", f.title(), f.detail, f.remedy)))
 }
 
 fn writes(state: &MemberState) -> u64 {

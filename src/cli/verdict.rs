@@ -58,7 +58,7 @@ impl Failure {
         }
         match self {
             Self::Admin(AdminError::Fault(fault)) => {
-                eprintln!("riva: {}\n      {}\n      {}", fault.kind.title(), fault.detail, fault.remedy);
+                eprintln!("riva: {}\n      {}\n      {}", fault.title(), fault.detail, fault.remedy);
             }
             other => eprintln!("riva: {other}"),
         }

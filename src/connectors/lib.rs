@@ -13,6 +13,7 @@ pub mod http;
 pub mod icalendar;
 pub mod odoo;
 mod one_second;
+mod one_user;
 mod registry;
 pub mod salesforce;
 pub mod vcard;

@@ -86,10 +86,13 @@ impl FaultKind {
 
 /// A fault on a connection or for one of its users. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{}: {detail}", kind.title())]
+#[error("{}: {detail}", self.title())]
 pub struct Fault {
     /// Which of the eight kinds.
     pub kind: FaultKind,
+    /// A heading that fits better than the kind's own, where one kind covers several cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heading: Option<String>,
     /// What happened, to whom: one sentence, sensitive parts (paths, addresses) last.
     pub detail: String,
     /// What the administrator does next.
@@ -102,7 +105,25 @@ pub struct Fault {
 impl Fault {
     /// A fault with the usual remedy of its kind.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), remedy: kind.usual_remedy().to_owned(), retry_after: None }
+        Self {
+            kind,
+            heading: None,
+            detail: detail.into(),
+            remedy: kind.usual_remedy().to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// The heading shown to an administrator.
+    pub fn title(&self) -> &str {
+        self.heading.as_deref().unwrap_or_else(|| self.kind.title())
+    }
+
+    /// The same under a more precise heading.
+    #[must_use]
+    pub fn headed(mut self, heading: impl Into<String>) -> Self {
+        self.heading = Some(heading.into());
+        self
     }
 
     /// The same with a more precise remedy.

@@ -193,7 +193,7 @@ impl MemberRow {
                 _ => StateKind::Fault,
             };
             let reason = format!("{side}: {} {}", fault.detail, fault.remedy);
-            return state(kind, fault.kind.title().into(), reason);
+            return state(kind, fault.title().into(), reason);
         }
         if self.running {
             let text = s.progress.as_ref().map_or_else(

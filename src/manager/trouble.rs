@@ -49,7 +49,7 @@ impl Trouble {
 
 impl From<&Fault> for Trouble {
     fn from(fault: &Fault) -> Self {
-        Self::new(fault.kind.title(), fault.detail.clone(), fault.remedy.clone())
+        Self::new(fault.title(), fault.detail.clone(), fault.remedy.clone())
     }
 }
 

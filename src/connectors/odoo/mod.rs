@@ -23,6 +23,7 @@ mod user;
 mod xmlrpc;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
+use crate::one_user::{Found, exactly_one};
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use refusal::Refusal;
@@ -78,12 +79,6 @@ pub fn system(
 
 struct Odoo {
     session: Arc<Session>,
-}
-
-/// A row of `res.users`.
-struct Found {
-    active: bool,
-    user: CrmUser,
 }
 
 impl Odoo {
@@ -154,25 +149,6 @@ impl Odoo {
         }
         Ok(missing)
     }
-}
-
-/// The one active user among those found; else why not, in Riva's words first.
-fn exactly_one(mut found: Vec<Found>, address: &str) -> Result<CrmUser, Fault> {
-    let inactive = found.iter().filter(|f| !f.active).count();
-    found.retain(|f| f.active);
-    let why = match (found.len(), inactive) {
-        (1, _) => return Ok(found.remove(0).user),
-        (0, 0) => "no user of Odoo has it as e-mail address or login".to_owned(),
-        (0, _) => "the only user of Odoo who has it is inactive (archived)".to_owned(),
-        (several, _) => {
-            let logins: Vec<&str> = found.iter().map(|f| f.user.user_name.as_str()).collect();
-            format!("{several} active users of Odoo have it ({})", logins.join(", "))
-        }
-    };
-    Err(Fault::new(
-        FaultKind::UserNotFound,
-        format!("Unable to match a user to impersonate by email address: {why}: {address}"),
-    ))
 }
 
 #[async_trait]
@@ -261,7 +237,7 @@ impl CrmSystem for Odoo {
         if found.is_empty() {
             found = self.users_with("login", address).await.map_err(|f| self.fault(f))?;
         }
-        exactly_one(found, address)
+        exactly_one("Odoo", found, address)
     }
 
     async fn feed(&self, module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {

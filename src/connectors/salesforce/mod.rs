@@ -23,6 +23,7 @@ mod token;
 mod user;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
+use crate::one_user::{Found, exactly_one};
 use api::Api;
 use async_trait::async_trait;
 use layout::Layout;
@@ -175,7 +176,7 @@ impl Salesforce {
         }
     }
 
-    async fn users_with(&self, column: &str, value: &str) -> Result<Vec<(bool, CrmUser)>, CallError> {
+    async fn users_with(&self, column: &str, value: &str) -> Result<Vec<Found>, CallError> {
         let query = format!(
             "SELECT Id,Name,Username,Email,IsActive,UserType FROM User WHERE {column} = {} LIMIT 20",
             soql::text(value)
@@ -193,7 +194,7 @@ impl Salesforce {
                     user_name: text("Username").to_owned(),
                     address: EmailAddress::new(text("Email")),
                 };
-                Some((r.get("IsActive").and_then(Json::as_bool).unwrap_or(false), user))
+                Some(Found { active: r.get("IsActive").and_then(Json::as_bool).unwrap_or(false), user })
             })
             .collect())
     }
@@ -223,26 +224,6 @@ impl Salesforce {
             })
             .collect()
     }
-}
-
-/// The one active user among those found; else why not, in Riva's words first.
-fn exactly_one(found: Vec<(bool, CrmUser)>, address: &str) -> Result<CrmUser, Fault> {
-    let all = found.len();
-    let mut active: Vec<CrmUser> =
-        found.into_iter().filter(|(active, _)| *active).map(|(_, user)| user).collect();
-    let why = match (active.len(), all) {
-        (1, _) => return Ok(active.remove(0)),
-        (0, 0) => "no user of Salesforce has it as e-mail address or user name".to_owned(),
-        (0, _) => "the only user of Salesforce who has it is inactive".to_owned(),
-        (several, _) => {
-            let names: Vec<&str> = active.iter().map(|u| u.user_name.as_str()).collect();
-            format!("{several} active users of Salesforce have it ({})", names.join(", "))
-        }
-    };
-    Err(Fault::new(
-        FaultKind::UserNotFound,
-        format!("Unable to match a user to impersonate by email address: {why}: {address}"),
-    ))
 }
 
 #[async_trait]
@@ -328,7 +309,7 @@ impl CrmSystem for Salesforce {
         if found.is_empty() {
             found = self.users_with("Username", address).await.map_err(fault)?;
         }
-        exactly_one(found, address)
+        exactly_one("Salesforce", found, address)
     }
 
     async fn feed(&self, module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {

@@ -151,7 +151,7 @@ fn connections(row: Option<&QueueRow>) -> Verdict {
         .iter()
         .filter_map(|(side, fault)| {
             let fault = fault.as_ref()?;
-            Some(format!("{side}: {}\n{}\n{}", fault.kind.title(), fault.detail, fault.remedy))
+            Some(format!("{side}: {}\n{}\n{}", fault.title(), fault.detail, fault.remedy))
         })
         .collect();
     if !faults.is_empty() {
