@@ -7,6 +7,7 @@ use crate::widgets::table::Sort;
 use chrono::{DateTime, Utc};
 use riva_core::admin::{ConnectionSummary, LastTest};
 use riva_core::documents::SystemKind;
+use riva_core::fault::FaultKind;
 use riva_core::ids::ConnectionName;
 
 /// What the Setup pane shows.
@@ -132,12 +133,20 @@ fn last_test(test: Option<&LastTest>, now: DateTime<Utc>) -> ((Tone, String), St
         Some(fault) => {
             let more = format!(
                 "{}\n{}\n{}\nFor {whom}, {}",
-                fault.kind.title(),
+                fault.title(),
                 fault.detail,
                 fault.remedy,
                 age::exact(test.at)
             );
-            ((Tone::Bad, format!("Failed {when}")), more)
+            // Beyond the sign-in only the user asked for is in question: the connection itself works.
+            let pill = match fault.kind {
+                FaultKind::UserNotFound => (Tone::Good, format!("Connected {when}")),
+                FaultKind::NoAccessToUser | FaultKind::MailboxNeverOpened if test.target.is_some() => {
+                    (Tone::Warn, format!("User failed {when}"))
+                }
+                _ => (Tone::Bad, format!("Failed {when}")),
+            };
+            (pill, more)
         }
     }
 }
@@ -147,7 +156,7 @@ mod tests {
     use super::*;
     use chrono::TimeDelta;
     use riva_core::admin::Finding;
-    use riva_core::fault::{Fault, FaultKind};
+    use riva_core::fault::Fault;
 
     fn summary(name: &str, system: Option<SystemKind>) -> ConnectionSummary {
         ConnectionSummary {
@@ -178,10 +187,27 @@ mod tests {
         let mut passed = summary("b", Some(SystemKind::Caldav));
         passed.last_test = Some(LastTest { at: now, target: None, fault: None });
         let rows = setup(vec![failed, passed, summary("c", Some(SystemKind::Odoo))]).rows(now);
-        assert_eq!(rows[0].test, (Tone::Bad, "Failed 5 min ago".into()));
+        assert_eq!(rows[0].test, (Tone::Good, "Connected 5 min ago".into()));
         assert!(rows[0].test_more.contains("User Not Found") && rows[0].test_more.contains("ann@x.example"));
         assert_eq!(rows[1].test, (Tone::Good, "Passed just now".into()));
         assert_eq!(rows[2].test.1, "Not tested");
+    }
+
+    #[test]
+    fn only_a_fault_of_the_connection_is_shown_as_its_failure() {
+        let now = Utc::now();
+        for (kind, target, pill) in [
+            (FaultKind::UserNotFound, Some("ann@x.example"), (Tone::Good, "Connected just now")),
+            (FaultKind::NoAccessToUser, Some("ann@x.example"), (Tone::Warn, "User failed just now")),
+            (FaultKind::MailboxNeverOpened, Some("ann@x.example"), (Tone::Warn, "User failed just now")),
+            (FaultKind::NoAccessToUser, None, (Tone::Bad, "Failed just now")),
+            (FaultKind::GivenCredentials, Some("ann@x.example"), (Tone::Bad, "Failed just now")),
+        ] {
+            let mut one = summary("a", Some(SystemKind::Odoo));
+            let fault = Some(Fault::new(kind, "why"));
+            one.last_test = Some(LastTest { at: now, target: target.map(Into::into), fault });
+            assert_eq!(setup(vec![one]).rows(now)[0].test, (pill.0, pill.1.to_owned()), "{kind:?}");
+        }
     }
 
     #[test]
