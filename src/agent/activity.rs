@@ -32,6 +32,13 @@ impl ActivityLog {
         Self(lines)
     }
 
+    /// Takes a line in.
+    pub fn write(&self, line: ActivityLine) {
+        if self.0.send(Entry::Line(line)).is_err() {
+            tracing::error!("the activity log has ended");
+        }
+    }
+
     /// Waits until all lines so far are stored.
     pub async fn flush(&self) {
         let (tell, told) = oneshot::channel();
@@ -111,9 +118,7 @@ impl Recorder {
             Level::Warning => tracing::warn!(cycle, "{who}: {text}"),
             Level::Error => tracing::error!(cycle, "{who}: {text}"),
         }
-        if self.log.0.send(Entry::Line(line)).is_err() {
-            tracing::error!("the activity log has ended");
-        }
+        self.log.write(line);
     }
 }
 

@@ -34,6 +34,17 @@ struct Down {
     next: DateTime<Utc>,
 }
 
+/// Whom a failed call concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The member whose call it was.
+    OneMember,
+    /// Everyone on the connection, from now on.
+    EveryoneNow,
+    /// Everyone on the connection, as before.
+    EveryoneStill,
+}
+
 /// Doubles with every try, from `first` to `most` seconds.
 fn doubled(first: i64, most: i64, tries: u32) -> TimeDelta {
     TimeDelta::seconds(first.saturating_mul(1 << tries.min(20)).min(most))
@@ -59,17 +70,17 @@ impl Health {
         self.connections.get(connection)?.down.as_ref().map(|down| &down.fault)
     }
 
-    /// The connection account works.
-    pub fn works(&mut self, connection: &ConnectionName) {
-        if let Some(state) = self.connections.remove(connection)
-            && state.down.is_some()
-        {
+    /// The connection account works. Answers whether it did not before.
+    pub fn works(&mut self, connection: &ConnectionName) -> bool {
+        let again = self.connections.remove(connection).is_some_and(|state| state.down.is_some());
+        if again {
             tracing::info!("the connection {connection} works again");
         }
+        again
     }
 
     /// A call failed, for a member or (`None`) for the connection account itself, on a connection that `members` use.
-    /// Answers whether it is down for everyone.
+    /// Answers whom that concerns.
     pub fn fails(
         &mut self,
         connection: &ConnectionName,
@@ -77,31 +88,27 @@ impl Health {
         members: usize,
         fault: &Fault,
         now: DateTime<Utc>,
-    ) -> bool {
-        if !fault.kind.concerns_everyone() {
-            // Somebody was told apart from others: the connection itself works.
-            self.works(connection);
-            return false;
-        }
-        if fault.kind == FaultKind::Throttled {
-            return false;
+    ) -> Reach {
+        if !fault.kind.concerns_everyone() || fault.kind == FaultKind::Throttled {
+            return Reach::OneMember;
         }
         let state = self.connections.entry(connection.clone()).or_default();
         state.failed.extend(member);
         let at_once = member.is_none() || fault.kind == FaultKind::GivenCredentials || state.down.is_some();
         if !at_once && state.failed.len() < WITNESSES.min(members) {
-            return false;
+            return Reach::OneMember;
         }
         let tries = state.down.as_ref().map_or(0, |down| down.tries);
         let wait = match fault.kind {
             FaultKind::GivenCredentials => CREDENTIALS,
             _ => hinted(fault, doubled(30, 600, tries)),
         };
-        if state.down.is_none() {
+        let reach = if state.down.is_some() { Reach::EveryoneStill } else { Reach::EveryoneNow };
+        if reach == Reach::EveryoneNow {
             tracing::warn!("the connection {connection} does not work: {fault}");
         }
         state.down = Some(Down { fault: fault.clone(), tries: tries.saturating_add(1), next: now + wait });
-        true
+        reach
     }
 
     /// A person asks, or a document or secret has changed: the next one may probe.
@@ -163,17 +170,17 @@ mod tests {
         let (mut health, mail, crm) = (Health::default(), "mail".into(), "crm".into());
         let away = Fault::new(FaultKind::SystemNotAvailable, "store is away");
         for n in [1, 1, 2] {
-            assert!(!health.fails(&mail, Some(MemberId(n)), 25, &away, at(0)));
+            assert_eq!(health.fails(&mail, Some(MemberId(n)), 25, &away, at(0)), Reach::OneMember);
         }
         assert_eq!(health.allows([&mail, &crm], at(0)), usize::MAX);
-        assert!(health.fails(&mail, Some(MemberId(3)), 25, &away, at(0)));
+        assert_eq!(health.fails(&mail, Some(MemberId(3)), 25, &away, at(0)), Reach::EveryoneNow);
         assert_eq!(health.allows([&mail, &crm], at(29)), 0);
         assert_eq!(health.allows([&mail, &crm], at(30)), 1);
         // The probe fails: a longer wait.
-        assert!(health.fails(&mail, Some(MemberId(1)), 25, &away, at(30)));
+        assert_eq!(health.fails(&mail, Some(MemberId(1)), 25, &away, at(30)), Reach::EveryoneStill);
         assert_eq!(health.allows([&mail, &crm], at(89)), 0);
         assert_eq!(health.allows([&mail, &crm], at(90)), 1);
-        health.works(&mail);
+        assert!(health.works(&mail) && !health.works(&mail));
         assert_eq!(health.allows([&mail, &crm], at(90)), usize::MAX);
     }
 
@@ -185,7 +192,8 @@ mod tests {
         for second in 0..1800 {
             if health.allows([&crm, &mail], at(second)) > 0 {
                 tries += 1;
-                assert!(health.fails(&mail, Some(MemberId(1)), 25, &refused, at(second)));
+                let reach = health.fails(&mail, Some(MemberId(1)), 25, &refused, at(second));
+                assert_eq!(reach, if tries == 1 { Reach::EveryoneNow } else { Reach::EveryoneStill });
             }
         }
         assert_eq!(tries, 2);

@@ -8,6 +8,7 @@ use crate::identity::Identified;
 use crate::systems::{Kept, Revision};
 use chrono::{DateTime, Utc};
 use riva_api::{AgentStatus, QueueRow, Selection};
+use riva_core::activity::{ActivityLine, Level};
 use riva_core::documents::{Connection, Policy};
 use riva_core::ids::{ConnectionName, MemberId, PolicyName};
 use riva_core::ports::{Clock, QueueStore as _, StoreError, Systems};
@@ -233,6 +234,32 @@ impl Service {
                 self.health().may_probe(&name, self.clock.now());
                 self.wake_stopped(&name).await;
             }
+        }
+    }
+
+    /// Says something of a connection in the activity of everybody who syncs with it, except one who knows it already.
+    pub async fn tell_others(
+        &self,
+        connection: &ConnectionName,
+        knows: Option<MemberId>,
+        level: Level,
+        text: &str,
+    ) {
+        let members = match self.store.members().await {
+            Ok(members) => members,
+            Err(e) => return tracing::error!("the users of {connection} could not be told: {e}"),
+        };
+        let on_it = |m: &&MemberRow| m.enabled && (m.mail == *connection || m.crm == *connection);
+        for member in members.iter().filter(on_it).filter(|m| Some(m.id) != knows) {
+            self.log.write(ActivityLine {
+                seq: 0,
+                member: member.id,
+                at: self.clock.now(),
+                level,
+                cycle: member.state.cycle,
+                module: None,
+                text: text.to_owned(),
+            });
         }
     }
 

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
+const CY: &str = "cy@example.com";
 
 /// A workspace with two connections, one policy of these users, and a licence for so many.
 pub(crate) fn workspace(users: &[&str], counts: u32) -> tempfile::TempDir {
@@ -96,6 +97,13 @@ impl Running {
         let query = ActivityQuery { member, after: 0, limit: 500 };
         let lines = self.client.activity(&query).await.unwrap();
         lines.into_iter().map(|l| (l.level, l.text)).collect()
+    }
+
+    /// Waits until a line of a user's activity starts with these words.
+    async fn is_told(&self, user: &str, level: Level, words: &str) {
+        let member = self.row(user).await.member.id;
+        let told = async || self.lines(member).await.iter().any(|(l, t)| *l == level && t.starts_with(words));
+        until(&format!("{user} is told {words:?}"), told).await;
     }
 
     pub async fn stop(self) {
@@ -203,18 +211,25 @@ async fn who_gets_no_licence_count_is_told_why_and_others_go_on() {
 
 #[tokio::test]
 async fn a_fault_is_shown_to_everyone_it_concerns_until_it_is_mended() {
-    let (folder, fakes) = (workspace(&[ANN, BOB], 2), Fakes::new());
+    let (folder, fakes) = (workspace(&[ANN, BOB, CY], 3), Fakes::new());
+    std::fs::write(folder.path().join("riva.toml"), "[agent]\nmax_threads = 1\n").unwrap();
     fakes.crm().fault =
         Some(Fault::new(FaultKind::GivenCredentials, "crm.example refused the login of riva."));
     let agent = Running::start(folder.path(), &fakes).await;
-    for user in [ANN, BOB] {
+    for user in [ANN, BOB, CY] {
         agent.is(user, StateKind::Credentials).await;
         let shown = agent.row(user).await.shown;
         assert_eq!(shown.text, "Cannot Connect to the Target System with Given Credentials");
         assert!(shown.reason.starts_with("CRM: crm.example refused the login of riva."), "{}", shown.reason);
     }
     // Nobody hammers a login that is refused.
-    assert!(fakes.mail().opened <= 2, "{} tries", fakes.mail().opened);
+    assert_eq!(fakes.mail().opened, 1, "one was tried");
+    // Whoever was not tried is told, too.
+    for user in [ANN, BOB, CY] {
+        agent
+            .is_told(user, Level::Error, "CRM: Cannot Connect to the Target System with Given Credentials: ")
+            .await;
+    }
 
     // The password is set anew: the document is touched by it, and all go on without a restart.
     fakes.crm().fault = None;
@@ -224,6 +239,9 @@ async fn a_fault_is_shown_to_everyone_it_concerns_until_it_is_mended() {
     agent.initial_done(ANN).await;
     agent.initial_done(BOB).await;
     agent.is(BOB, StateKind::Waiting).await;
+    for user in [ANN, BOB, CY] {
+        agent.is_told(user, Level::Info, "Connection crm works again.").await;
+    }
     agent.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! One cycle of one member: licence, both sides, the CRM's feed, the engine; then what came of it.
 
 use crate::activity::Recorder;
+use crate::health::Reach;
 use crate::service::Service;
 use crate::systems::Revision;
 use chrono::{DateTime, Local, TimeDelta, Utc};
@@ -105,16 +106,23 @@ async fn cycle(
     let Some((policy, mail, crm)) = service.policy(&member.policy) else {
         // A connection's document is broken; or the documents were read anew since the member was claimed.
         let documents = service.documents();
-        state.mail_fault = documents.unusable(&member.mail);
-        state.crm_fault = documents.unusable(&member.crm);
+        let unusable = [documents.unusable(&member.mail), documents.unusable(&member.crm)];
+        let recorder = recorder(service, member, state.cycle);
+        for (side, known, now) in
+            [("E-mail", &mut state.mail_fault, &unusable[0]), ("CRM", &mut state.crm_fault, &unusable[1])]
+        {
+            if let Some(fault) = now.as_ref().filter(|now| known.as_ref() != Some(now)) {
+                recorder.say(Level::Error, format!("{side}: {fault} {}", fault.remedy));
+            }
+            known.clone_from(now);
+        }
         return Ok(Next::at(begun + TimeDelta::hours(1)));
     };
     let refused = service.documents().refused(&policy.name, &member.address);
     let news = refused.is_some() && refused != state.licence;
     state.licence = refused;
     state.cycle += u64::from(state.licence.is_none());
-    let (log, live, clock) = (service.log.clone(), service.live.clone(), Arc::clone(&service.clock));
-    let recorder = Recorder::new(member, state.cycle, log, live, clock);
+    let recorder = recorder(service, member, state.cycle);
     if let Some(why) = &state.licence {
         if news {
             recorder.say(Level::Error, format!("Licence refused: {why}"));
@@ -125,6 +133,10 @@ async fn cycle(
     let number = state.cycle;
     let cycle = Cycle { service, member, fence, number, stop, begun, revisions, recorder };
     cycle.run(&policy, &mail, &crm, state).await
+}
+
+fn recorder(service: &Service, member: &MemberRow, cycle: u64) -> Recorder {
+    Recorder::new(member, cycle, service.log.clone(), service.live.clone(), Arc::clone(&service.clock))
 }
 
 fn interval(policy: &Policy) -> TimeDelta {
@@ -361,14 +373,25 @@ impl Cycle<'_> {
                 return Next::at(now);
             }
         }
-        let everyones = {
+        if !fault.kind.concerns_everyone() {
+            // Somebody was told apart from others: the connection itself works.
+            self.works(connection).await;
+        }
+        let reach = {
             let all = self.service.documents().members();
             let on_it = |m: &&MemberSpec| m.enabled && (m.mail == *connection || m.crm == *connection);
             let users = all.iter().filter(on_it).count();
             self.service.health().fails(connection, Some(self.member.id), users, &fault, now)
         };
         let at = self.service.health().again(self.member.id, connection, &fault, now);
-        let next = Next { at, stopped_by: everyones.then(|| connection.clone()) };
+        let next = Next { at, stopped_by: (reach != Reach::OneMember).then(|| connection.clone()) };
+        if reach == Reach::EveryoneNow {
+            let text = format!(
+                "{name}: {fault}. {} Nobody on connection {connection} syncs until then.",
+                fault.remedy
+            );
+            self.service.tell_others(connection, Some(self.member.id), Level::Error, &text).await;
+        }
         self.say(Level::Warning, format!("Tried again at {}.", at.with_timezone(&Local).format("%H:%M:%S")));
         if fault.kind == FaultKind::Throttled {
             state.backing_off = Some((at, format!("{name}: {} {}", fault.detail, fault.remedy)));
@@ -389,13 +412,10 @@ impl Cycle<'_> {
     }
 
     async fn works(&self, connection: &ConnectionName) {
-        let was_down = {
-            let mut health = self.service.health();
-            let was_down = health.fault(connection).is_some();
-            health.works(connection);
-            was_down
-        };
-        if was_down {
+        let again = self.service.health().works(connection);
+        if again {
+            let text = format!("Connection {connection} works again.");
+            self.service.tell_others(connection, None, Level::Info, &text).await;
             self.service.wake_stopped(connection).await;
         }
     }
