@@ -52,9 +52,13 @@ fn each_user_who_cannot_sync_is_refused_with_the_reason() {
     refused(&tenant, &test_of("exchange", &viktor), &["User Not Found"]);
     let (zoe, fatima) = (address("zoe.martin"), address("fatima.al-sayed"));
     let unmatched = "Unable to match a user to impersonate by email address";
-    refused(&tenant, &test_of("salesforce", &zoe), &["User Not Found", unmatched, "inactive"]);
+    refused(&tenant, &test_of("salesforce", &zoe), &["User Not Active", unmatched, "inactive"]);
     refused(&tenant, &test_of("salesforce", &fatima), &["User Not Found", unmatched]);
-    refused(&tenant, &test_of("salesforce", &address("david.jones")), &["User Not Found", unmatched, "2"]);
+    refused(
+        &tenant,
+        &test_of("salesforce", &address("david.jones")),
+        &["Several Users Found", unmatched, "2"],
+    );
     // Somebody who can be synced is not refused by the same connections.
     assert!(riva(&tenant, &test_of("exchange", &address("priya.raman"))).status.success());
     assert!(riva(&tenant, &test_of("salesforce", &address("priya.raman"))).status.success());

@@ -35,9 +35,36 @@ impl Check {
         for test in &tests {
             line(format!("connections/{}.toml: {}", test.connection, outcome(test)));
         }
-        if findings.is_empty() {
-            line("All documents are in order.");
-        }
+        line(closing(findings.len(), tests.len(), tests.iter().filter(|t| !t.passed()).count()));
         Ok(Verdict::fine_if(fine))
+    }
+}
+
+/// The last line: what was checked, and whether all of it is in order.
+fn closing(findings: usize, tested: usize, failed: usize) -> String {
+    let documents = match findings {
+        0 => "Documents and licences are in order".to_owned(),
+        1 => "1 thing is wrong with documents or licences".to_owned(),
+        several => format!("{several} things are wrong with documents or licences"),
+    };
+    match (tested, failed) {
+        (0, _) => format!("{documents}; no connection was tested."),
+        (_, 0) => format!("{documents}; {tested} of {tested} connection tests passed."),
+        _ => format!("{documents}; {failed} of {tested} connection tests failed."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closing;
+
+    #[test]
+    fn all_is_well_is_only_said_where_it_is() {
+        assert_eq!(closing(0, 2, 0), "Documents and licences are in order; 2 of 2 connection tests passed.");
+        assert_eq!(closing(0, 2, 1), "Documents and licences are in order; 1 of 2 connection tests failed.");
+        assert_eq!(
+            closing(1, 0, 0),
+            "1 thing is wrong with documents or licences; no connection was tested."
+        );
     }
 }

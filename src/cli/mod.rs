@@ -111,7 +111,7 @@ fn start(cli: Cli) -> Result<Verdict, Failure> {
     let runs_agent = matches!(cli.verb, Some(Verb::Agent(agent::AgentVerb::Run)));
     if !runs_agent {
         // The agent writes its own log; everybody else tells warnings, on the error stream.
-        output::tell_warnings();
+        output::tell_errors();
     }
     match cli.verb {
         None => manager::open_manager(&desk),

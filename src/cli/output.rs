@@ -59,10 +59,12 @@ pub fn on_a_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Warnings of the libraries go to the error stream; `RIVA_LOG` asks for more.
-pub fn tell_warnings() {
+/// Errors of the libraries go to the error stream; `RIVA_LOG` asks for more. The platform's verifier of certificates
+/// tells each refusal there, too, in its own words: the fault that a person reads has said it already.
+pub fn tell_errors() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RIVA_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,rustls_platform_verifier=off"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where there is a subscriber already.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
 }

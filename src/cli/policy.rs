@@ -326,9 +326,10 @@ impl AddUser {
 /// One user by what was typed: as in the Exchange Browser, check name and add.
 pub async fn resolve(admin: &Admin, policy: &Policy, typed: &str) -> Result<(PolicyUser, CrmUser), Failure> {
     let found = admin.check_name(policy, typed).await?;
-    let user = match found.as_slice() {
-        [Candidate { user, obstacle: None }] => user.clone(),
-        [Candidate { obstacle: Some(why), .. }] => {
+    let (user, crm) = match found.as_slice() {
+        [Candidate { user, crm_user: Some(crm), obstacle: None }] => (user.clone(), crm.clone()),
+        [Candidate { obstacle, .. }] => {
+            let why = obstacle.as_deref().unwrap_or("The CRM names no user.");
             return Err(Failure::Other(format!("{why} Nothing was changed.")));
         }
         [] => {
@@ -344,7 +345,6 @@ pub async fn resolve(admin: &Admin, policy: &Policy, typed: &str) -> Result<(Pol
             )));
         }
     };
-    let crm = admin.match_crm_user(policy, user.address.as_str()).await?;
     let added = PolicyUser { address: user.address, name: Some(user.display_name), added: None };
     Ok((added, crm))
 }

@@ -96,11 +96,11 @@ fn users_whom_the_crm_refuses() {
     let mut h = harness(tenant.office(), Open::Manager);
     test_page(&mut h, CRM);
     refused(&mut h, &address("fatima.al-sayed"), &["User Not Found", "fatima.al-sayed"]);
-    refused(&mut h, &address("zoe.martin"), &["User Not Found", "zoe.martin", "inactive"]);
+    refused(&mut h, &address("zoe.martin"), &["User Not Active", "zoe.martin", "inactive"]);
     refused(
         &mut h,
         &address("david.jones"),
-        &["User Not Found", "2 active users of Salesforce have it", "dai.jones"],
+        &["Several Users Found", "2 active users of Salesforce have it", "dai.jones"],
     );
     tenant.sandbox().salesforce().change_password("changed-over-night", None);
     refused(&mut h, &address("priya.raman"), &[CREDENTIALS, "Sign in as the connection account: failed"]);

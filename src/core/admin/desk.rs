@@ -2,7 +2,6 @@
 
 use super::{Admin, AdminError, ChangeEntry, DocumentKind, Finding, Revision};
 use crate::documents::{Loaded, Settings, Stamp, Who, Workspace, failed, merge, read_text, render};
-use crate::license::LicenseVerdict;
 use crate::ports::{Clock, SecretStore, Systems};
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
@@ -46,27 +45,12 @@ impl Admin {
         Workspace::new(folder).create()
     }
 
-    /// Every document and licence file, checked as a whole. What a remedy asks for stands beside what is wrong.
+    /// Every document and licence file, checked as a whole, and whether every user of the enabled policies holds the
+    /// licence counts that syncing needs. What a remedy asks for stands beside what is wrong.
     pub fn check(&self) -> Result<Vec<Finding>, AdminError> {
-        let mut findings = self.load()?.findings;
-        for file in self.licenses()? {
-            let (what, remedy) = match file.verdict {
-                LicenseVerdict::Valid => continue,
-                LicenseVerdict::Forged => (
-                    "this licence was changed after it was signed, or was not signed by the issuer."
-                        .to_owned(),
-                    "Install the file again as it was delivered.",
-                ),
-                LicenseVerdict::Expired => {
-                    let day = file.license.map(|l| l.expires.to_string()).unwrap_or_default();
-                    (format!("this licence expired on {day}."), "Install a new licence.")
-                }
-                LicenseVerdict::Unreadable { reason } => {
-                    (reason, "Install the file again as it was delivered.")
-                }
-            };
-            findings.push(crate::documents::in_file(&format!("licenses/{}", file.file), what, remedy));
-        }
+        let loaded = self.load()?;
+        let mut findings = loaded.findings.clone();
+        findings.extend(self.check_licenses(&loaded)?);
         Ok(findings)
     }
 

@@ -1,10 +1,11 @@
 //! Licences: what is installed, who holds counts, and installing one.
 
 use super::policies::no_policy;
-use super::{Admin, AdminError};
-use crate::documents::{failed, lock, write_text};
+use super::{Admin, AdminError, Finding};
+use crate::documents::{Loaded, failed, in_file, lock, write_text};
 use crate::ids::{ConnectionName, PolicyName};
 use crate::license::{LicenseFile, LicenseVerdict, LicensingDetails, allot, verify};
+use std::collections::BTreeMap;
 
 impl Admin {
     /// What the Licensing Details window of a policy shows.
@@ -40,6 +41,29 @@ impl Admin {
             holders: dealt.holders.iter().filter(|h| systems.contains(&h.system)).cloned().collect(),
             files,
         })
+    }
+
+    /// What stands in the way of licensing: files that do not count, users who hold no count, each with its reason.
+    pub(super) fn check_licenses(&self, loaded: &Loaded) -> Result<Vec<Finding>, AdminError> {
+        let files = self.licenses()?;
+        let mut findings: Vec<Finding> = files.iter().filter_map(not_counting).collect();
+        let dealt = allot(&loaded.policies, &loaded.connections, &files, self.now().date_naive());
+        let mut without: BTreeMap<(&PolicyName, &str), Vec<&str>> = BTreeMap::new();
+        for ((policy, user), verdict) in &dealt.verdicts {
+            if let Err(why) = verdict {
+                without.entry((policy, why)).or_default().push(user.as_str());
+            }
+        }
+        for ((policy, why), users) in without {
+            let what = match users.as_slice() {
+                [user] => format!("{user} does not sync:"),
+                [first, second] => format!("{first} and {second} do not sync:"),
+                [first, others @ ..] => format!("{first} and {} other users do not sync:", others.len()),
+                [] => continue,
+            };
+            findings.push(in_file(&format!("policies/{policy}.toml"), what, why));
+        }
+        Ok(findings)
     }
 
     /// The licence files of the workspace, by name, each with its verdict of today.
@@ -96,4 +120,22 @@ impl Admin {
         write_text(&folder.join(&file), text)?;
         Ok(LicenseFile { file, ..checked })
     }
+}
+
+/// Why a licence file does not count, if it does not.
+fn not_counting(file: &LicenseFile) -> Option<Finding> {
+    let as_delivered = "Install the file again as it was delivered.";
+    let (what, remedy) = match &file.verdict {
+        LicenseVerdict::Valid => return None,
+        LicenseVerdict::Forged => (
+            "this licence was changed after it was signed, or was not signed by the issuer.".to_owned(),
+            as_delivered,
+        ),
+        LicenseVerdict::Expired => {
+            let day = file.license.as_ref().map(|l| l.expires.to_string()).unwrap_or_default();
+            (format!("this licence expired on {day}."), "Install a new licence.")
+        }
+        LicenseVerdict::Unreadable { reason } => (reason.clone(), as_delivered),
+    };
+    Some(in_file(&format!("licenses/{}", file.file), what, remedy))
 }

@@ -15,7 +15,7 @@ pub use desk::who;
 use crate::documents::SystemKind;
 use crate::fault::Fault;
 use crate::ids::{ConnectionName, PolicyName};
-use crate::ports::{Clock, ResolvedName, SecretError, SecretStore, StepReport, Systems};
+use crate::ports::{Clock, CrmUser, ResolvedName, SecretError, SecretStore, StepReport, Systems};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -226,6 +226,9 @@ pub struct Revision {
 pub struct Candidate {
     /// The user that the directory found.
     pub user: ResolvedName,
-    /// Why the user cannot be added (in another policy, already in this one, …).
+    /// The CRM user that the address is matched to; asked for only where nothing else is in the way.
+    #[serde(default)]
+    pub crm_user: Option<CrmUser>,
+    /// Why the user cannot be added: already in this policy, in another one, not exactly one active user of the CRM.
     pub obstacle: Option<String>,
 }

@@ -4,8 +4,13 @@ use super::connections::no_such;
 use super::{Admin, AdminError, Candidate, ChangeEntry, DocumentKind, PolicySummary};
 use crate::documents::{Connection, Loaded, Occupied, Policy, legal_name};
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
-use crate::ports::CrmUser;
+use futures_util::StreamExt;
+use futures_util::stream;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many users of one *check name* are looked up in the CRM at the same time.
+const ASKED_AT_ONCE: usize = 8;
 
 impl Admin {
     /// The policies, sorted by name; a broken one with what is wrong.
@@ -108,14 +113,15 @@ impl Admin {
     }
 
     /// Exchange Browser, *check name >>*: the users that the directory finds, and whether they can be added to this
-    /// policy (as it is on the screen, saved or not).
+    /// policy (as it is on the screen, saved or not): each must be exactly one active user of the CRM, too.
     pub async fn check_name(&self, policy: &Policy, typed: &str) -> Result<Vec<Candidate>, AdminError> {
         let loaded = self.load()?;
-        let connection = usable(&loaded, &policy.mail)?;
-        let found = self.systems.mail(&connection)?.directory().check_name(typed.trim()).await?;
+        let mail = usable(&loaded, &policy.mail)?;
+        let crm = self.systems.crm(&usable(&loaded, &policy.crm)?)?;
+        let found = self.systems.mail(&mail)?.directory().check_name(typed.trim()).await?;
         let exclusive = loaded.settings.as_ref().is_none_or(|s| s.policies.force_user_exclusivity);
         let occupied = Occupied::by(&loaded.policies);
-        let obstacle = |address: &EmailAddress| {
+        let taken = |address: &EmailAddress| {
             if policy.users.iter().any(|user| user.address == *address) {
                 return Some(format!("{address} is already in this policy."));
             }
@@ -125,15 +131,22 @@ impl Admin {
                 other.as_str()
             ))
         };
-        let candidate =
-            |user: crate::ports::ResolvedName| Candidate { obstacle: obstacle(&user.address), user };
-        Ok(found.into_iter().map(candidate).collect())
-    }
-
-    /// The CRM user that a mailbox address will be matched to.
-    pub async fn match_crm_user(&self, policy: &Policy, address: &str) -> Result<CrmUser, AdminError> {
-        let connection = usable(&self.load()?, &policy.crm)?;
-        Ok(self.systems.crm(&connection)?.user(address.trim()).await?)
+        let candidates = found.into_iter().map(|user| {
+            let (crm, obstacle) = (Arc::clone(&crm), taken(&user.address));
+            async move {
+                if obstacle.is_some() {
+                    return Candidate { user, crm_user: None, obstacle };
+                }
+                match crm.user(user.address.as_str()).await {
+                    Ok(crm_user) => Candidate { user, crm_user: Some(crm_user), obstacle: None },
+                    Err(fault) => {
+                        let obstacle = format!("{}: {}. {}", fault.title(), fault.detail, fault.remedy);
+                        Candidate { user, crm_user: None, obstacle: Some(obstacle) }
+                    }
+                }
+            }
+        });
+        Ok(stream::iter(candidates).buffered(ASKED_AT_ONCE).collect().await)
     }
 }
 

@@ -30,8 +30,11 @@ impl Systems for Tiny {
     fn mail(&self, _: &Connection) -> Result<Arc<dyn MailSystem>, Fault> {
         Ok(Arc::new(Self))
     }
-    fn crm(&self, _: &Connection) -> Result<Arc<dyn CrmSystem>, Fault> {
-        Err(Fault::new(FaultKind::SystemNotAvailable, "crm.example does not answer."))
+    fn crm(&self, connection: &Connection) -> Result<Arc<dyn CrmSystem>, Fault> {
+        if connection.address.as_str().contains("down.") {
+            return Err(Fault::new(FaultKind::SystemNotAvailable, "crm.example does not answer."));
+        }
+        Ok(Arc::new(Self))
     }
 }
 
@@ -67,7 +70,7 @@ impl MailSystem for Tiny {
 #[async_trait]
 impl Directory for Tiny {
     async fn check_name(&self, typed: &str) -> Result<Vec<ResolvedName>, Fault> {
-        let names = ["ann", "bob", "cy"].into_iter().filter(|name| name.contains(typed));
+        let names = ["ann", "bob", "cy", "dee"].into_iter().filter(|name| name.contains(typed));
         let resolved = |name: &str| ResolvedName {
             display_name: name.to_uppercase(),
             address: EmailAddress::new(format!("{name}@x.example")),
@@ -80,6 +83,11 @@ impl Directory for Tiny {
 impl CrmSystem for Tiny {
     async fn user(&self, address: &str) -> Result<CrmUser, Fault> {
         let address = EmailAddress::new(address);
+        if address.as_str().starts_with("dee@") {
+            return Err(
+                Fault::new(FaultKind::UserNotFound, "dee@x.example is not active").headed("User Not Active")
+            );
+        }
         Ok(CrmUser { id: CrmUserId::new("1"), name: String::new(), user_name: String::new(), address })
     }
     async fn feed(&self, _: Module, _: Option<&Cursor>) -> Result<FeedPage, CallError> {
@@ -114,7 +122,10 @@ fn desk() -> (tempfile::TempDir, Admin) {
     write(&path, "connections/salesforce.toml", SALESFORCE);
     write(&path, "policies/sales.toml", SALES);
     let admin = Admin::new(&path, Arc::new(Tiny), Arc::new(MemorySecrets::default()), Arc::new(SystemClock));
-    assert_eq!(admin.check().unwrap(), vec![]);
+    let findings = admin.check().unwrap();
+    let [unlicensed] = findings.as_slice() else { panic!("{findings:?}") };
+    let what = "policies/sales.toml: ann@x.example does not sync: No licence for Microsoft Exchange (EWS) is installed.";
+    assert!(unlicensed.to_string().starts_with(what), "{unlicensed}");
     (folder, admin)
 }
 
@@ -253,8 +264,12 @@ fn check_name_tells_who_can_be_added() {
     assert_eq!(obstacles[0], "ann@x.example is already in this policy.");
     assert!(obstacles[1].starts_with("bob@x.example is already in policy \"other\"."));
     assert_eq!(obstacles[2], "free");
-    let error = now(admin.match_crm_user(&policy, "cy@x.example")).unwrap_err();
-    assert!(error.to_string().starts_with("Cannot Connect to the Target System - System Not Available"));
+    assert_eq!(found[2].crm_user.as_ref().unwrap().address.as_str(), "cy@x.example");
+    // Whom the CRM does not know cannot be added.
+    let [dee] = now(admin.check_name(&policy, "dee")).unwrap().try_into().unwrap();
+    assert_eq!(dee.crm_user, None);
+    let obstacle = dee.obstacle.unwrap();
+    assert!(obstacle.starts_with("User Not Active: dee@x.example is not active. "), "{obstacle}");
 }
 
 #[test]
@@ -268,6 +283,7 @@ fn the_last_test_is_remembered() {
     assert_eq!(remembered.fault.as_ref().unwrap().kind, FaultKind::UserNotFound);
     assert!(now(admin.test_connection(&name, None, &Quiet)).unwrap().passed());
     assert!(admin.connections().unwrap()[0].last_test.as_ref().unwrap().fault.is_none());
+    write(admin.workspace(), "connections/salesforce.toml", &SALESFORCE.replace("login.", "down."));
     let report = now(admin.test_connection(&"salesforce".into(), None, &Quiet)).unwrap();
     assert_eq!(report.fault.unwrap().kind, FaultKind::SystemNotAvailable);
 }
@@ -367,6 +383,7 @@ fn licences_are_installed_counted_and_explained() {
     assert!(admin.install_license(&license("d-1", 1)).is_err());
     let details = admin.licensing_details(&"sales".into()).unwrap();
     assert_eq!((details.mail.unused(), details.crm.used, details.refused.len()), (0, 1, 0));
+    assert_eq!(admin.check().unwrap(), vec![]);
     write(admin.workspace(), "licenses/d-1.license", &forged);
     let details = admin.licensing_details(&"sales".into()).unwrap();
     assert_eq!(details.files[0].verdict, LicenseVerdict::Forged);

@@ -213,6 +213,7 @@ mod tests {
     fn candidate(address: &str, obstacle: Option<&str>) -> Candidate {
         Candidate {
             user: ResolvedName { display_name: address.to_uppercase(), address: address.into() },
+            crm_user: None,
             obstacle: obstacle.map(Into::into),
         }
     }

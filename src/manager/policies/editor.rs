@@ -299,7 +299,7 @@ mod tests {
         let browser = editor.browser.as_mut().unwrap();
         for address in ["ann@x", "dora@x"] {
             let user = ResolvedName { display_name: address.into(), address: address.into() };
-            browser.pending.push(Candidate { user, obstacle: None });
+            browser.pending.push(Candidate { user, crm_user: None, obstacle: None });
         }
         editor.take_browsed();
         assert!(editor.browser.is_none());

@@ -167,8 +167,17 @@ impl Directory for FakeSystem {
 
 #[async_trait]
 impl CrmSystem for FakeSystem {
-    async fn user(&self, _: &str) -> Result<CrmUser, Fault> {
-        not_here()
+    async fn user(&self, address: &str) -> Result<CrmUser, Fault> {
+        let of_address = |p: &&ResolvedName| p.address.as_str() == address;
+        match self.company.people.iter().find(of_address) {
+            Some(person) => Ok(CrmUser {
+                id: person.address.as_str().into(),
+                name: person.display_name.clone(),
+                user_name: person.address.as_str().into(),
+                address: person.address.clone(),
+            }),
+            None => Err(Fault::new(FaultKind::UserNotFound, format!("nobody has this address: {address}"))),
+        }
     }
 
     async fn feed(&self, _: Module, _: Option<&Cursor>) -> Result<FeedPage, CallError> {
