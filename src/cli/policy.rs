@@ -148,6 +148,7 @@ impl PolicyVerb {
                         contacts: (!no_contacts).then(ContactsPolicy::default),
                         calendar: (!no_calendar).then(CalendarPolicy::default),
                         tasks: (!no_tasks).then(TasksPolicy::default),
+                        email: None,
                     },
                     safety: Safety::default(),
                     created: None,

@@ -60,6 +60,12 @@ const WORDS: &[&str] = &[
     "startDate",
     "dueDate",
     "completion",
+    "mailFolder",
+    "from",
+    "to",
+    "cc",
+    "sentAt",
+    "people",
 ];
 
 /// Four maps as one block.

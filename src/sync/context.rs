@@ -10,7 +10,7 @@ use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
 use riva_core::item::Module;
 use riva_core::ports::{Clock, CrmSystem, SilentWriter, StoreError, SyncStore, Window};
 use riva_core::queue::{MemberRow, ModuleCounts};
-use riva_core::rows::{Commit, PairState, Side};
+use riva_core::rows::{Commit, PairRow, PairState, Side};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -96,7 +96,10 @@ impl CycleContext<'_> {
     /// Stores changes. A pair whose items are gone gives back what it claimed before it is known to be gone: other members'
     /// copies of a record that is not there any more may be made.
     pub(crate) async fn commit(&self, changes: &Commit) -> Result<(), CycleFault> {
-        for gone in changes.pairs.iter().filter(|p| p.state == PairState::Tombstoned) {
+        // What was in a log once does not come back.
+        let logged = |p: &PairRow| p.module.is_log() && p.crm.is_some();
+        let gone = |p: &&PairRow| p.state == PairState::Tombstoned && !logged(p);
+        for gone in changes.pairs.iter().filter(gone) {
             self.store.unclaim(&self.member.crm, gone.id).await?;
         }
         if let Some(sink) = self.record.deeds {

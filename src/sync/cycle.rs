@@ -52,11 +52,12 @@ async fn run_module(
     let (mail, crm) = (ctx.mail.capabilities().module(module), ctx.crm.capabilities().module(module));
     let (Some(mail), Some(crm)) = (mail, crm) else {
         let side = if mail.is_none() { Side::Mail } else { Side::Crm };
-        ctx.line(
-            Level::Warning,
-            Some(module),
-            format!("The {} has none of them; there is nothing to sync.", side.title()),
-        );
+        let text = match (module.is_log(), side) {
+            (true, Side::Crm) => "The CRM cannot keep a log of e-mail; nothing is logged.".to_owned(),
+            (true, Side::Mail) => "E-mail of this mailbox cannot be logged.".to_owned(),
+            (false, side) => format!("The {} has none of them; there is nothing to sync.", side.title()),
+        };
+        ctx.line(Level::Warning, Some(module), text);
         counts.initial_done = true;
         return Ok(());
     };

@@ -9,6 +9,7 @@ use crate::context::CycleFault;
 use crate::holds;
 use crate::journal;
 use crate::matching::{self, MatchRule};
+use crate::messages;
 use crate::module_cycle::{ModuleCycle, away};
 use crate::plan::{Deed, Now};
 use crate::project::{complete, map_item};
@@ -152,7 +153,10 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 if self.ours(side, &row, marker, &item, commit).await? {
                     return Ok(());
                 }
-                if self.outside(&item) {
+                if self.cycle.messages.as_ref().is_some_and(|wanted| !messages::may_be_logged(wanted, &item))
+                {
+                    commit.items.push(ItemRow { dirty: false, match_keys: Some(Vec::new()), ..row });
+                } else if self.outside(&item) {
                     commit.items.push(away(&row, Presence::OutOfScope));
                 } else if side == Side::Mail && self.cycle.skips(&item) {
                     // It is nobody's candidate, but still somebody's twin: its record in the CRM must not be made here
@@ -218,7 +222,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit.pairs.push(pair);
     }
 
-    fn new_pair(&self, state: PairState, named: Option<PairId>) -> PairRow {
+    pub fn new_pair(&self, state: PairState, named: Option<PairId>) -> PairRow {
         PairRow {
             id: named.unwrap_or_else(|| PairId(self.cycle.ctx.ids.next())),
             member: self.cycle.ctx.member.id,
@@ -274,6 +278,9 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
 
     /// Finds twins, links, makes.
     pub async fn candidates(&mut self, candidates: Vec<Candidate>) -> Result<(), CycleFault> {
+        if self.cycle.module.is_log() {
+            return self.log_messages(candidates).await;
+        }
         let mut by_side: BTreeMap<Side, Vec<Candidate>> = BTreeMap::new();
         for candidate in candidates {
             by_side.entry(candidate.side).or_default().push(candidate);

@@ -25,6 +25,7 @@ mod loops;
 pub mod matching;
 mod memory;
 pub mod merge;
+mod messages;
 mod module_cycle;
 mod moved;
 mod observe;

@@ -34,6 +34,7 @@ impl MatchRule {
     pub fn title(self, module: Module) -> &'static str {
         match (self, module) {
             (Self::Marker, _) => "marker",
+            (Self::Uid, Module::Email) => "Message-ID",
             (Self::Uid, _) => "UID",
             (Self::Email, _) => "e-mail address",
             (Self::Phone, _) => "phone number and family name",
@@ -121,14 +122,15 @@ fn emails(item: &Item) -> BTreeSet<String> {
 }
 
 /// The key under which the making of one record for many members is claimed: an event's UID, a contact's first
-/// personal address.
+/// personal address, a message's Message-ID.
 pub fn claim_key(hasher: &FieldHasher, item: &Item) -> Option<(&'static str, u64)> {
     match item.module {
         Module::Calendar => {
             item.uid.as_deref().filter(|u| !u.is_empty()).map(|u| ("event", hasher.text("uid", u)))
         }
         Module::Contacts => emails(item).first().map(|a| ("contact", hasher.text("email", a))),
-        Module::Tasks | Module::Email => None,
+        Module::Email => item.uid.as_deref().map(|id| ("message", hasher.text("message-id", id))),
+        Module::Tasks => None,
     }
 }
 

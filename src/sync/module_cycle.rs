@@ -9,6 +9,7 @@ use crate::holds::{self, OpenHolds};
 use crate::in_step::{clean, finish};
 use crate::journal;
 use crate::merge::Merged;
+use crate::messages;
 use crate::observe::{Accepted, observe};
 use crate::plan::{BothCaps, Deed, ModuleRules, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
@@ -20,6 +21,7 @@ use riva_core::documents::PrivateItems;
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
 use riva_core::ids::PairId;
 use riva_core::item::{Item, Module};
+use riva_core::ports::MessageFolders;
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
 use std::collections::BTreeSet;
@@ -44,6 +46,8 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub held: bool,
     /// Ids that were given to new pairs of occurrences in this cycle.
     pub named: BTreeSet<PairId>,
+    /// Which messages are of interest, if this is about messages.
+    pub messages: Option<MessageFolders>,
 }
 
 impl<'a, 'c> ModuleCycle<'a, 'c> {
@@ -65,6 +69,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             more: false,
             held: false,
             named: BTreeSet::new(),
+            messages: None,
         }
     }
 
@@ -88,6 +93,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         }
         let accepted = Accepted::of(self.ctx, self.module).await?;
         let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
+        if self.module.is_log() {
+            self.messages = messages::folders(self.ctx).await?;
+        }
         let holds = OpenHolds::of(self.ctx, self.module).await?;
         if let Some(hold) = holds.blocking() {
             let text = format!(

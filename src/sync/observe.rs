@@ -3,12 +3,13 @@
 
 use crate::context::{CycleContext, CycleFault};
 use crate::feed::epoch_fact;
+use crate::messages;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::fault::CallError;
-use riva_core::ids::{ConnectionName, RemoteId};
+use riva_core::ids::{ConnectionName, Cursor, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Change, ModuleCapabilities};
+use riva_core::ports::{Change, ChangePage, ModuleCapabilities};
 use riva_core::rows::{FeedScope, Ingest, ItemRow, Observation, Presence, Side};
 use std::collections::BTreeSet;
 
@@ -27,6 +28,12 @@ pub(crate) async fn observe(
     crm: &ModuleCapabilities,
 ) -> Result<Observed, CycleFault> {
     let mut observed = Observed::default();
+    if module.is_log() {
+        // Nothing that becomes of a message on either side is of interest once it is logged: nothing is compared.
+        messages::make_folders(ctx).await?;
+        mail_changes(ctx, module, &mut observed).await?;
+        return Ok(observed);
+    }
     roll_window(ctx, module).await?;
     mail_changes(ctx, module, &mut observed).await?;
     crm_listing(ctx, module, &mut observed).await?;
@@ -40,6 +47,20 @@ fn scope(ctx: &CycleContext<'_>) -> FeedScope {
     FeedScope::Member(ctx.member.id)
 }
 
+async fn page_of(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    cursor: Option<&Cursor>,
+) -> Result<Result<ChangePage, CallError>, CycleFault> {
+    let Some(source) = ctx.mail.message_source().filter(|_| module.is_log()) else {
+        return Ok(ctx.mail.changes(module, cursor).await);
+    };
+    let Some(folders) = messages::folders(ctx).await? else {
+        return Err(CycleFault::of(Side::Mail, CallError::CursorLost("e-mail is not synced".into())));
+    };
+    Ok(source.messages(&folders, cursor).await)
+}
+
 async fn mail_changes(
     ctx: &CycleContext<'_>,
     module: Module,
@@ -51,7 +72,7 @@ async fn mail_changes(
             return Err(CycleFault::Stopped);
         }
         let cursor = ctx.store.cursor(&scope(ctx), module, Side::Mail).await?;
-        let page = match ctx.mail.changes(module, cursor.as_ref()).await {
+        let page = match page_of(ctx, module, cursor.as_ref()).await? {
             Ok(page) => page,
             Err(CallError::CursorLost(why)) if cursor.is_some() => {
                 ctx.line(

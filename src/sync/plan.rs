@@ -4,11 +4,12 @@
 use crate::hash::FieldHasher;
 use crate::loops;
 use crate::merge::{Conflicts, Merged, Shown, merge, overwrite, undo};
+use crate::messages;
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::series::{self, Kept};
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
-use riva_core::documents::{BecamePrivate, ConflictWinner, Direction, Policy, PrivateItems};
+use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, Policy, PrivateItems};
 use riva_core::holds::HoldKind;
 use riva_core::ids::Version;
 use riva_core::item::{Field, Item, Module, Value};
@@ -92,7 +93,20 @@ impl ModuleRules {
                 decided: None,
                 occurrence: None,
             }),
-            Module::Email => None,
+            Module::Email => policy.modules.email.as_ref().map(|_| Self {
+                rules: Rules {
+                    direction: Direction::MailToCrm,
+                    deleted_in_mail: DeletePolicy::Detach,
+                    deleted_in_crm: DeletePolicy::Detach,
+                    crm_is_master: false,
+                },
+                winner: ConflictWinner::Mail,
+                private: PrivateItems::Skip,
+                became_private: BecamePrivate::Leave,
+                leads: false,
+                decided: None,
+                occurrence: None,
+            }),
         }
     }
 }
@@ -211,6 +225,9 @@ pub fn plan_pair(
     caps: BothCaps<'_>,
     rules: ModuleRules,
 ) -> PairPlan {
+    if pair.module.is_log() {
+        return messages::plan(pair, mail, crm);
+    }
     let plan = |row, deed| PairPlan { row, deed };
     let private = mail.item().is_some_and(Item::is_private) && rules.private == PrivateItems::Skip;
     match pair.state {

@@ -34,6 +34,8 @@ pub(crate) struct Recovered {
     pub again_at: Option<DateTime<Utc>>,
     /// Creates that nobody can tell from here: held.
     pub held: u32,
+    /// Messages that may have been logged: looked up by their Message-ID.
+    pub looked_up: u32,
 }
 
 impl Recovered {
@@ -68,7 +70,7 @@ pub(crate) async fn recover(
             "Recovered after an interruption: {} writes had been carried out, {} had not, {} are still in doubt",
             outcome.adopted,
             outcome.dropped,
-            outcome.waiting + outcome.held
+            outcome.waiting + outcome.held + outcome.looked_up
         );
         ctx.line(Level::Info, None, text);
     }
@@ -107,6 +109,10 @@ impl Recovery<'_, '_> {
     ) -> Result<(), CycleFault> {
         let side = self.ctx.side(self.side);
         let caps = side.capabilities().module(self.module);
+        if self.module.is_log() {
+            self.look_up_later(intents, pairs, commit);
+            return Ok(());
+        }
         if caps.is_some_and(|caps| !can_find_again(caps)) {
             self.hold(intents, pairs, commit);
             return Ok(());
@@ -165,6 +171,31 @@ impl Recovery<'_, '_> {
             self.adopt_create(intent, pair, &found, &title, now, commit).await?;
         }
         Ok(())
+    }
+
+    /// Messages: whether one was logged is asked by its Message-ID, before it is logged (again).
+    fn look_up_later(
+        &mut self,
+        intents: &[IntentRow],
+        pairs: &BTreeMap<PairId, PairRow>,
+        commit: &mut Commit,
+    ) {
+        let now = self.ctx.clock.now();
+        for intent in intents {
+            if let Some(at) = intent.believe_after.filter(|at| now < *at) {
+                self.outcome.wait_until(at);
+                continue;
+            }
+            commit.settled.push(intent.pair);
+            let Some(pair) = pairs.get(&intent.pair) else { continue };
+            self.outcome.looked_up += 1;
+            commit.pairs.push(PairRow {
+                state: PairState::Quarantined,
+                reason: Some("It is looked up in the CRM whether it was logged.".into()),
+                next_try: Some(now),
+                ..pair.clone()
+            });
+        }
     }
 
     /// Creates that cannot be looked for: a second try might double them. Their intents stay open, by which the items are

@@ -6,8 +6,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Patch, Reader, RemoteRef, Removal, Silence,
-    SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageFolders, MessageLog, MessageSource, Patch,
+    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,6 +93,33 @@ impl Reader for Rehearsal {
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
         self.real.probe(module, markers).await
+    }
+
+    fn message_source(&self) -> Option<&dyn MessageSource> {
+        self.real.message_source().map(|_| self as &dyn MessageSource)
+    }
+
+    fn message_log(&self) -> Option<&dyn MessageLog> {
+        self.real.message_log()
+    }
+}
+
+#[async_trait]
+impl MessageSource for Rehearsal {
+    /// Makes none.
+    async fn make_folders(&self, _folders: &MessageFolders) -> Result<Vec<String>, CallError> {
+        Ok(Vec::new())
+    }
+
+    async fn messages(
+        &self,
+        folders: &MessageFolders,
+        cursor: Option<&Cursor>,
+    ) -> Result<ChangePage, CallError> {
+        match self.real.message_source() {
+            Some(source) => source.messages(folders, cursor).await,
+            None => self.real.changes(Module::Email, cursor).await,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What Exchange can hold and do.
 
-use super::{contact, event, task};
+use super::{contact, event, message, task};
 use riva_core::item::{Field, Module};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,14 @@ pub(super) fn all() -> Capabilities {
         max_len: BTreeMap::from([(Field::Summary, 255)]),
         ..base(&task::FIELDS, &task::READ_ONLY)
     };
-    let modules = [(Module::Contacts, contacts), (Module::Calendar, calendar), (Module::Tasks, tasks)];
+    // Messages are read alone: nothing is put into them, not even a marker.
+    let email = ModuleCapabilities { can_tag: false, can_probe: false, ..base(&[], &message::FIELDS) };
+    let modules = [
+        (Module::Contacts, contacts),
+        (Module::Calendar, calendar),
+        (Module::Tasks, tasks),
+        (Module::Email, email),
+    ];
     Capabilities { modules: BTreeMap::from(modules) }
 }
 

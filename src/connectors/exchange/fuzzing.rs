@@ -22,8 +22,10 @@ pub fn reply(body: &[u8]) {
     for message in messages(&doc).into_iter().flatten() {
         for node in message.one("Items").iter().flat_map(Read::elements) {
             let _ = (read_marker(node), Occurrence::read(node));
+            // Messages are never written.
+            let _ = Kind::Message.read(node);
             for module in [Module::Contacts, Module::Calendar, Module::Tasks] {
-                let Ok(kind) = Kind::of(module) else { continue };
+                let kind = Kind::of(module);
                 let Ok(mut item) = kind.read(node) else { continue };
                 item.fields.retain(|field, value| kind.changes(*field, value, None, style).is_some());
                 let Ok(written) = kind.new_item(&item, marker, style) else { continue };

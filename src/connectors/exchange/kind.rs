@@ -1,10 +1,10 @@
-//! What differs between contacts, events and tasks when a mailbox reads and writes them.
+//! What differs between contacts, events, tasks and messages when a mailbox reads and writes them.
 
 use super::event::EventStyle;
 use super::shape::Change;
 use super::xml::Node;
-use super::{contact, event, task};
-use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use super::{contact, event, message, task};
+use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::{Field, Item, Module, Value};
 
@@ -14,18 +14,17 @@ pub(super) enum Kind {
     Contact,
     Event,
     Task,
+    /// Read alone.
+    Message,
 }
 
 impl Kind {
-    pub(super) fn of(module: Module) -> Result<Self, CallError> {
+    pub(super) fn of(module: Module) -> Self {
         match module {
-            Module::Contacts => Ok(Self::Contact),
-            Module::Calendar => Ok(Self::Event),
-            Module::Tasks => Ok(Self::Task),
-            Module::Email => {
-                let text = format!("{module} is not synced with Exchange yet");
-                Err(Fault::new(FaultKind::UnexpectedAnswer, text).into())
-            }
+            Module::Contacts => Self::Contact,
+            Module::Calendar => Self::Event,
+            Module::Tasks => Self::Task,
+            Module::Email => Self::Message,
         }
     }
 
@@ -35,6 +34,7 @@ impl Kind {
             Self::Contact => "contacts",
             Self::Event => "calendar",
             Self::Task => "tasks",
+            Self::Message => "inbox",
         }
     }
 
@@ -44,6 +44,7 @@ impl Kind {
             Self::Contact => "IPF.Contact",
             Self::Event => "IPF.Appointment",
             Self::Task => "IPF.Task",
+            Self::Message => "IPF.Note",
         }
     }
 
@@ -52,6 +53,7 @@ impl Kind {
             Self::Contact => "t:Contact",
             Self::Event => "t:CalendarItem",
             Self::Task => "t:Task",
+            Self::Message => "t:Message",
         }
     }
 
@@ -66,6 +68,7 @@ impl Kind {
             Self::Contact => contact::properties(),
             Self::Event => event::properties(),
             Self::Task => task::properties(),
+            Self::Message => message::properties(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Kind {
             Self::Contact => Ok(contact::read(node)),
             Self::Event => event::read(node),
             Self::Task => Ok(task::read(node)),
+            Self::Message => Ok(message::read(node)),
         }
     }
 
@@ -84,6 +88,7 @@ impl Kind {
             Self::Contact => contact::new(item, marker),
             Self::Event => event::new(item, marker, style),
             Self::Task => task::new(item, marker),
+            Self::Message => Err(ItemError::Invalid { reason: "messages are never written".to_owned() }),
         }
     }
 
@@ -99,6 +104,7 @@ impl Kind {
             Self::Contact => contact::changes(field, value, base),
             Self::Event => event::changes(field, value, style),
             Self::Task => task::changes(field, value),
+            Self::Message => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::client::{Ews, item_of, messages};
 use super::event::EventStyle;
 use super::kind::Kind;
+use super::message_folders::DefaultFolders;
 use super::request::{self, Folder, ItemChange, LIST_PAGE, PROBE_BATCH, PROBE_FOLDERS};
 use super::series::{self, Occurrence, Overrides};
 use super::shape::{Change, Path, cannot_hold, extended_value, read_id, read_marker};
@@ -12,10 +13,10 @@ use async_trait::async_trait;
 use riva_core::documents::AccessMethod;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
-use riva_core::item::{Field, Item, Module, Value};
+use riva_core::item::{Field, Item, MailFolder, Module, Role, Value};
 use riva_core::ports::{
-    Capabilities, Change as FeedEntry, ChangePage, Draft, Fetched, ListPage, Listed, Patch, Reader,
-    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, Change as FeedEntry, ChangePage, Draft, Fetched, ListPage, Listed, MessageSource, Patch,
+    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,11 +30,20 @@ pub(super) struct Mailbox {
     capabilities: Capabilities,
     /// The id of Deleted Items, once it was asked for.
     pub(super) deleted: OnceCell<Option<String>>,
+    /// The ids of Inbox and Sent Items, once they were asked for.
+    pub(super) message_folders: OnceCell<DefaultFolders>,
 }
 
 impl Mailbox {
     pub(super) fn new(ews: Arc<Ews>, user: EmailAddress, style: EventStyle) -> Self {
-        Self { ews, user, style, capabilities: capabilities::all(), deleted: OnceCell::new() }
+        Self {
+            ews,
+            user,
+            style,
+            capabilities: capabilities::all(),
+            deleted: OnceCell::new(),
+            message_folders: OnceCell::new(),
+        }
     }
 
     pub(super) fn folder(&self, id: &'static str) -> Folder {
@@ -107,6 +117,17 @@ impl Mailbox {
         Ok(found)
     }
 
+    /// Says in which folder a message lies. What lies in Sent Items was written by this user, by whatever name the directory
+    /// calls them.
+    fn place(&self, item: &mut Item, folders: &DefaultFolders) {
+        let parent = item.text(Field::MailFolder).unwrap_or_default();
+        let folder = folders.of(parent);
+        item.set_text(Field::MailFolder, folder.as_str());
+        if folder == MailFolder::Sent && item.addresses(Role::From).next().is_none() {
+            item.set_addresses(Role::From, [(self.user.as_str(), "")]);
+        }
+    }
+
     /// Reads occurrences by their own ids. One that is gone again is left out.
     async fn occurrences(&self, ids: &[RemoteId]) -> Result<BTreeMap<RemoteId, Occurrence>, CallError> {
         let mut found = BTreeMap::new();
@@ -163,7 +184,14 @@ fn read_item(
         }
         Ok(item)
     };
-    match kind.read(node).and_then(overrides) {
+    let placed = |mut item: Item| {
+        if kind == Kind::Message {
+            // Its id, until the mailbox says which one that is.
+            item.set_text(Field::MailFolder, parent.and_then(|p| p.attribute("Id")).unwrap_or_default());
+        }
+        item
+    };
+    match kind.read(node).map(placed).and_then(overrides) {
         Ok(item) => Found {
             fetched: Fetched::Present {
                 version: Version::new(version),
@@ -211,7 +239,7 @@ impl Reader for Mailbox {
     }
 
     async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
-        let kind = Kind::of(module)?;
+        let kind = Kind::of(module);
         let folder = self.folder(kind.folder());
         let reply = self.call(request::sync_folder_items(&folder, cursor.map(Cursor::as_str))).await?;
         let doc = reply.document()?;
@@ -249,7 +277,7 @@ impl Reader for Mailbox {
         window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
-        let kind = Kind::of(module)?;
+        let kind = Kind::of(module);
         let folder = self.folder(kind.folder());
         let offset = match after {
             Some(cursor) => cursor
@@ -282,12 +310,19 @@ impl Reader for Mailbox {
     }
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        let kind = Kind::of(module)?;
+        let kind = Kind::of(module);
         let mut all = Vec::with_capacity(ids.len());
+        let folders = if kind == Kind::Message { Some(self.default_folders().await?) } else { None };
         for (id, found) in ids.iter().zip(self.read(kind, ids).await?) {
             all.push(match (found.unfinished, found.fetched) {
                 (Some(_), Fetched::Present { version, marker, item }) => {
                     self.finished(id, version, marker, *item).await?
+                }
+                (_, Fetched::Present { version, marker, mut item }) => {
+                    if let Some(folders) = folders {
+                        self.place(&mut item, folders);
+                    }
+                    Fetched::Present { version, marker, item }
                 }
                 (_, fetched) => fetched,
             });
@@ -295,8 +330,12 @@ impl Reader for Mailbox {
         Ok(all)
     }
 
+    fn message_source(&self) -> Option<&dyn MessageSource> {
+        Some(self)
+    }
+
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        let kind = Kind::of(module)?;
+        let kind = Kind::of(module);
         let folders = self.folders(kind).await?;
         let mut found: BTreeMap<Marker, BTreeMap<RemoteId, RemoteRef>> = BTreeMap::new();
         for folders in folders.chunks(PROBE_FOLDERS) {
@@ -343,7 +382,7 @@ impl SilentWriter for Mailbox {
         module: Module,
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let kind = Kind::of(module)?;
+        let kind = Kind::of(module);
         let folder = self.folder(kind.folder());
         let built = drafts.iter().map(|draft| kind.new_item(&draft.item, draft.marker, self.style)).collect();
         let mut answers = self
@@ -370,7 +409,7 @@ impl SilentWriter for Mailbox {
         module: Module,
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let kind = Kind::of(module)?;
+        let kind = Kind::of(module);
         // What places a series in time is written one by one: its occurrences follow.
         let (series, plain): (Vec<_>, Vec<_>) = patches.iter().partition(|p| touches_series(kind, p));
         let built = plain.iter().map(|p| Ok((*p, self.updates(kind, p)?))).collect();
@@ -401,7 +440,10 @@ impl SilentWriter for Mailbox {
         module: Module,
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        Kind::of(module)?;
+        if Kind::of(module) == Kind::Message {
+            let never = || ItemError::Invalid { reason: "messages are never deleted".to_owned() };
+            return Ok(removals.iter().map(|_| Err(never())).collect());
+        }
         let deleted = self.deleted_items().await?;
         // DeleteItem does not look at the version it is given: we do, just before.
         let mut built = Vec::with_capacity(removals.len());
@@ -443,7 +485,7 @@ impl SilentWriter for Mailbox {
         module: Module,
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
-        let element = Kind::of(module)?.element();
+        let element = Kind::of(module).element();
         self.write(
             tags,
             |batch| {

@@ -15,6 +15,8 @@ mod event;
 pub mod fuzzing;
 mod kind;
 mod mailbox;
+mod message;
+mod message_folders;
 mod pattern;
 mod request;
 mod series;

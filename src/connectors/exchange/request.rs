@@ -107,11 +107,44 @@ pub(super) fn find_folders(below: &Folder, class: &str) -> Node {
         .child(Node::new("m:ParentFolderIds").child(below.node()))
 }
 
+/// The folder of a name directly below another one.
+pub(super) fn find_folder_named(below: &Folder, name: &str) -> Node {
+    let constant = Node::new("t:Constant").with("Value", name);
+    let equals = Node::new("t:IsEqualTo")
+        .child(field_uri("folder:DisplayName"))
+        .child(Node::new("t:FieldURIOrConstant").child(constant));
+    Node::new("m:FindFolder")
+        .with("Traversal", "Shallow")
+        .child(Node::new("m:FolderShape").child(Node::text("t:BaseShape", "IdOnly")))
+        .child(Node::new("m:Restriction").child(equals))
+        .child(Node::new("m:ParentFolderIds").child(below.node()))
+}
+
+/// Makes a folder for messages.
+pub(super) fn create_folder(below: &Folder, name: &str) -> Node {
+    let folder = Node::new("t:Folder")
+        .child(Node::text("t:FolderClass", "IPF.Note"))
+        .child(Node::text("t:DisplayName", name));
+    Node::new("m:CreateFolder")
+        .child(Node::new("m:ParentFolderId").child(below.node()))
+        .child(Node::new("m:Folders").child(folder))
+}
+
+/// One page of the changes of a folder with messages, with the time at which each came in.
+pub(super) fn sync_messages(folder: &Folder, state: Option<&str>) -> Node {
+    let shape =
+        ids_only().child(Node::new("t:AdditionalProperties").child(field_uri("item:DateTimeReceived")));
+    sync(shape, folder, state)
+}
+
 /// One page of a folder's changes.
 pub(super) fn sync_folder_items(folder: &Folder, state: Option<&str>) -> Node {
-    let mut node = Node::new("m:SyncFolderItems")
-        .child(ids_only())
-        .child(Node::new("m:SyncFolderId").child(folder.node()));
+    sync(ids_only(), folder, state)
+}
+
+fn sync(shape: Node, folder: &Folder, state: Option<&str>) -> Node {
+    let mut node =
+        Node::new("m:SyncFolderItems").child(shape).child(Node::new("m:SyncFolderId").child(folder.node()));
     if let Some(state) = state {
         node = node.child(Node::text("m:SyncState", state));
     }

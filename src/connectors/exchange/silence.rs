@@ -51,6 +51,8 @@ pub(super) fn check(request: &[u8]) -> Result<bool, Fault> {
             must("SendMeetingInvitationsOrCancellations", "SendToNone")
                 && must("MessageDisposition", "SaveOnly")
         }
+        // A folder: nobody hears of it.
+        "CreateFolder" => true,
         "DeleteItem" => {
             must("SendMeetingCancellations", "SendToNone") && must("DeleteType", "MoveToDeletedItems")
         }
@@ -87,6 +89,7 @@ mod tests {
         assert_eq!(check(&sent(request::create_items(&calendar(), vec![event()]))), Ok(false));
         assert_eq!(check(&sent(request::delete_items(&[("a".into(), "b".into())]))), Ok(false));
         assert_eq!(check(&sent(request::update_items(Vec::new()))), Ok(false));
+        assert_eq!(check(&sent(request::create_folder(&calendar(), "CRM"))), Ok(false));
     }
 
     #[test]

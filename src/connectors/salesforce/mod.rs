@@ -11,6 +11,7 @@
 
 mod api;
 mod contact;
+mod email;
 mod event;
 mod feed;
 #[cfg(feature = "fuzzing")]
@@ -142,6 +143,9 @@ impl Salesforce {
         let event = Layout::read(&self.api.get("sobjects/Event/describe").await?);
         let task = self.layout_if_seen("Task").await?;
         let lead = self.layout_if_seen("Lead").await?;
+        let message = self.layout_if_seen("EmailMessage").await?;
+        let relation = self.layout_if_seen("EmailMessageRelation").await?;
+        let email = message.filter(|message| relation.is_some_and(|r| email::can_log(message, &r)));
         if let Some(key) = &self.sync_key {
             let tasks = task.as_ref().map(|task| ("Task", task));
             for (object, layout) in [("Contact", &contact), ("Event", &event)].into_iter().chain(tasks) {
@@ -157,7 +161,8 @@ impl Salesforce {
                 }
             }
         }
-        let layouts = Arc::new(Layouts { contact, event, task, lead, sync_key: self.sync_key.clone() });
+        let layouts =
+            Arc::new(Layouts { contact, event, task, lead, email, sync_key: self.sync_key.clone() });
         *known = Some((Arc::clone(&layouts), Instant::now()));
         Ok(layouts)
     }
@@ -207,7 +212,7 @@ impl Salesforce {
             ));
         }
         let layouts = self.layouts().await.map_err(fault)?;
-        Ok(User::new(Arc::clone(&self.api), user.id.as_str().to_owned(), layouts))
+        Ok(User::new(Arc::clone(&self.api), user, layouts))
     }
 
     /// What a two-way sync lacks.

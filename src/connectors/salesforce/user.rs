@@ -1,18 +1,19 @@
-//! One user's contacts, events and tasks: the records that the user owns.
+//! One user's contacts, events and tasks: the records that the user owns; and the log of e-mail.
 
 use super::api::{Api, Refusal};
 use super::layout::Layout;
 use super::soql;
-use super::{contact, event, lead, task};
+use super::{contact, email, event, lead, task};
 use crate::one_second::is_still;
 use async_trait::async_trait;
 use http::Method;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
-use riva_core::ids::{Cursor, Marker, RemoteId, Version};
+use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Precision, Reader,
-    RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, CrmUser, Draft, Fetched, ListPage, Listed, MessageLog, ModuleCapabilities,
+    Patch, Person, PersonKind, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter,
+    Window, Written,
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,8 @@ pub struct Layouts {
     pub task: Option<Layout>,
     /// Lead; `None` where the connection account may not see leads.
     pub lead: Option<Layout>,
+    /// `EmailMessage`; `None` where messages cannot be logged.
+    pub email: Option<Layout>,
     /// The external id field for markers, if the org has one.
     pub sync_key: Option<String>,
 }
@@ -51,9 +54,13 @@ impl Layouts {
                 )
                 .remedy("Give its profile access to the object Task, or take tasks out of the sync policy.")
             }),
-            Module::Email => {
-                Err(Fault::new(FaultKind::UnexpectedAnswer, "E-mail is not synced with Salesforce"))
-            }
+            Module::Email => self.email.as_ref().map(|email| ("EmailMessage", email)).ok_or_else(|| {
+                Fault::new(FaultKind::MissingPermission, "e-mail cannot be logged in this org of Salesforce")
+                    .remedy(
+                        "Switch Enhanced Email on, and let the connection account's profile create EmailMessage; or take \
+                         e-mail out of the sync policy.",
+                    )
+            }),
         }
     }
 }
@@ -78,6 +85,7 @@ fn columns(object: &str, layout: &Layout) -> Vec<&'static str> {
         "Contact" => contact::columns(layout),
         "Lead" => lead::columns(layout),
         "Task" => task::columns(layout),
+        "EmailMessage" => email::columns(),
         _ => event::columns(layout),
     }
 }
@@ -86,15 +94,17 @@ fn columns(object: &str, layout: &Layout) -> Vec<&'static str> {
 pub struct User {
     api: Arc<Api>,
     owner: String,
+    address: EmailAddress,
     layouts: Arc<Layouts>,
     capabilities: Capabilities,
 }
 
 impl User {
-    /// The records that a user with this id owns.
-    pub fn new(api: Arc<Api>, owner: String, layouts: Arc<Layouts>) -> Self {
+    /// The records that a user owns.
+    pub fn new(api: Arc<Api>, user: &CrmUser, layouts: Arc<Layouts>) -> Self {
         let capabilities = capabilities(&layouts);
-        Self { api, owner, layouts, capabilities }
+        let (owner, address) = (user.id.as_str().to_owned(), user.address.clone());
+        Self { api, owner, address, layouts, capabilities }
     }
 
     /// What to write for a record; for a new one, without an id.
@@ -105,7 +115,9 @@ impl User {
             }
             Module::Contacts => contact::map(set, &self.layouts.contact),
             Module::Tasks => self.layouts.task.as_ref().map(|l| task::map(set, l)).unwrap_or_default(),
-            Module::Calendar | Module::Email => event::map(set, &self.layouts.event),
+            Module::Calendar => event::map(set, &self.layouts.event),
+            // A logged message is never changed.
+            Module::Email => Map::new(),
         }
     }
 
@@ -127,7 +139,9 @@ impl User {
             if own.is_empty() {
                 continue;
             }
-            let mut wanted = vec!["Id", "SystemModstamp", "OwnerId", "IsDeleted"];
+            let mut wanted = vec!["Id", "SystemModstamp", "IsDeleted"];
+            // A logged message is nobody's.
+            wanted.extend(Some("OwnerId").filter(|owner| layout.has(owner)));
             if content {
                 wanted.extend(columns(object, layout));
                 wanted.extend(self.layouts.sync_key.as_deref().filter(|key| layout.has(key)));
@@ -164,7 +178,8 @@ impl User {
         }
         // An invitee's copy of an event is not the event.
         let other_kind = is("IsChild") || (module == Module::Tasks && !task::is_task(record));
-        if other_kind || key_of(text("OwnerId")) != key_of(&self.owner) {
+        let owned = module != Module::Email;
+        if other_kind || owned && key_of(text("OwnerId")) != key_of(&self.owner) {
             return Fetched::OutOfScope;
         }
         let item = match module {
@@ -181,7 +196,8 @@ impl User {
                 Some(layout) => task::project(record, layout),
                 None => return Fetched::OutOfScope,
             },
-            Module::Calendar | Module::Email => event::project(record, &self.layouts.event),
+            Module::Calendar => event::project(record, &self.layouts.event),
+            Module::Email => Ok(email::project(record)),
         };
         match item {
             Ok(item) => Fetched::Present {
@@ -363,6 +379,13 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         tasks.parts = task::parts(layout);
         modules.insert(Module::Tasks, tasks);
     }
+    if let Some(layout) = &layouts.email {
+        let mut log = module(BTreeSet::from([Field::Summary, Field::SentAt]), email::WRITES.into(), &[]);
+        log.max_len = lengths(layout, &[(Field::Summary, "Subject"), (Field::Body, "TextBody")]);
+        // What became of one is asked by its Message-ID.
+        (log.can_tag, log.can_probe, log.create_is_idempotent) = (false, false, false);
+        modules.insert(Module::Email, log);
+    }
     Capabilities { modules }
 }
 
@@ -463,6 +486,10 @@ impl Reader for User {
             .collect())
     }
 
+    fn message_log(&self) -> Option<&dyn MessageLog> {
+        self.layouts.email.as_ref().map(|_| self as &dyn MessageLog)
+    }
+
     /// Without an external id field there is nothing to look a marker up by: the answer is empty.
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
         let Some(key) = &self.layouts.sync_key else { return Ok(vec![Vec::new(); markers.len()]) };
@@ -491,10 +518,88 @@ impl Reader for User {
     }
 }
 
+/// Addresses or Message-IDs in one question: the address of a query has its limits.
+const QUESTION: usize = 50;
+
+#[async_trait]
+impl MessageLog for User {
+    async fn people(&self, addresses: &BTreeSet<EmailAddress>) -> Result<Vec<Person>, CallError> {
+        let all: Vec<&str> = addresses.iter().map(EmailAddress::as_str).collect();
+        let leads =
+            self.layouts.lead.as_ref().map(|_| (PersonKind::Lead, "Lead", " AND IsConverted = false"));
+        let objects =
+            [(PersonKind::Contact, "Contact", ""), (PersonKind::User, "User", " AND IsActive = true")];
+        let mut people = Vec::new();
+        for (kind, object, only) in objects.into_iter().chain(leads) {
+            for some in all.chunks(QUESTION) {
+                let some = soql::list(some.iter().copied());
+                let query = format!("SELECT Id,Email FROM {object} WHERE Email IN {some}{only}");
+                let records = self.api.query(&query, false).await?;
+                people.extend(records.iter().filter_map(|record| {
+                    let text = |name: &str| record.get(name).and_then(Json::as_str);
+                    let address = EmailAddress::new(text("Email")?);
+                    Some(Person { address, kind, id: RemoteId::new(text("Id")?) })
+                }));
+            }
+        }
+        Ok(people)
+    }
+
+    /// The recycle bin's among them.
+    async fn logged(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, CallError> {
+        let mut found: BTreeMap<String, RemoteRef> = BTreeMap::new();
+        for some in message_ids.chunks(QUESTION) {
+            let query = format!(
+                "SELECT Id,SystemModstamp,MessageIdentifier FROM EmailMessage WHERE MessageIdentifier IN {} ORDER BY Id",
+                soql::list(some.iter().map(String::as_str))
+            );
+            for record in self.api.query(&query, true).await? {
+                let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
+                // Salesforce compares without regard to case; only the very Message-ID counts.
+                let Some(id) = some.iter().find(|id| *id == text("MessageIdentifier")) else { continue };
+                let version = version(text("SystemModstamp"), self.api.now());
+                found.entry(id.clone()).or_insert(RemoteRef { id: RemoteId::new(text("Id")), version });
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl User {
+    /// Logs messages, each with its relations in one transaction.
+    async fn log(&self, drafts: &[Draft]) -> Result<Vec<Result<String, ItemError>>, CallError> {
+        let (_, layout) = self.layouts.of(Module::Email)?;
+        let mut done = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let key = self.layouts.sync_key.as_deref().map(|key| (key, draft.marker.to_string()));
+            let data = |resource: &str| self.api.data(resource);
+            let body = match email::requests(&draft.item, &self.address, layout, key, data) {
+                Ok(body) => body,
+                Err(error) => {
+                    done.push(Err(error));
+                    continue;
+                }
+            };
+            match self.api.write(Method::POST, "composite", Some(&body)).await {
+                Ok(answer) => done.push(email::made(&answer)),
+                // What was made before is told.
+                Err(error) if done.is_empty() => return Err(error),
+                Err(CallError::InDoubt(why)) => {
+                    done.push(Err(ItemError::InDoubt(why)));
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        done.resize(drafts.len(), Err(ItemError::NotNow("an earlier message could not be logged".into())));
+        Ok(done)
+    }
+}
+
 #[async_trait]
 impl SilentWriter for User {
     fn silence(&self) -> Silence {
-        // Events without invitees; invitees (EventRelation) are never written.
+        // Events without invitees; invitees (EventRelation) are never written. Messages are logged as read or sent.
         Silence::ByNature
     }
 
@@ -503,6 +608,10 @@ impl SilentWriter for User {
         module: Module,
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        if module == Module::Email {
+            let done = self.log(drafts).await?;
+            return Ok(self.written(module, done).await);
+        }
         let (object, _) = self.layouts.of(module)?;
         let record = |draft: &Draft| {
             let mut record = self.map(module, "", &draft.item.fields);

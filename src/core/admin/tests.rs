@@ -1,7 +1,7 @@
 //! The desk on a workspace on disk, with systems that answer from a list.
 
 use super::*;
-use crate::documents::{Connection, Policy, PolicyUser, usage};
+use crate::documents::{Connection, EmailPolicy, Policy, PolicyUser, usage};
 use crate::fault::{CallError, FaultKind};
 use crate::ids::{CrmUserId, Cursor, EmailAddress};
 use crate::item::Module;
@@ -212,6 +212,35 @@ fn a_broken_document_is_refused_and_nothing_is_lost() {
         Policy { mail: "salesforce".into(), crm: "exchange".into(), ..admin.policy(&name).unwrap() };
     let said = findings(admin.save_policy(&swapped, &entry("")));
     assert!(said.contains("A connection to a mail system is wanted here."), "{said}");
+}
+
+#[test]
+fn email_is_refused_where_it_cannot_be_logged() {
+    let (_folder, admin) = desk();
+    let caldav = "system = \"caldav\"\naddress = \"https://dav.x.example/\"\naccount = \"riva\"\n";
+    write(admin.workspace(), "connections/dav.toml", caldav);
+    let mut policy = admin.policy(&"sales".into()).unwrap();
+    policy.mail = "dav".into();
+    let nothing = EmailPolicy { inbox: false, sent: false, drop_folders: false, ..EmailPolicy::default() };
+    policy.modules.email = Some(nothing);
+    let said = findings(admin.save_policy(&policy, &entry("")));
+    for words in [
+        "e-mail cannot be logged with CalDAV and CardDAV: there is no e-mail in CalDAV and CardDAV.",
+        "neither inbox nor sent nor drop_folders is on",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let ignore = vec!["boss@x.example".into(), "@x.example".into(), "ours".into()];
+    let odd = EmailPolicy { master_folder: "a/b".into(), days_back: 4000, ignore, ..EmailPolicy::default() };
+    policy.modules.email = Some(odd);
+    let said = findings(admin.save_policy(&policy, &entry("")));
+    for words in
+        ["\"a/b\" is no name for a folder", "0 to 3650", "\"ours\" is neither an address nor a domain"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    policy.modules.email = None;
+    admin.save_policy(&policy, &entry("")).unwrap();
 }
 
 #[test]

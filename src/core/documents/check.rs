@@ -2,7 +2,7 @@
 
 use super::place::{Step, line_of};
 use super::workspace::Document;
-use super::{AuthMethod, BecamePrivate, Connection, Policy, PrivateItems, Settings, SystemKind};
+use super::{AuthMethod, BecamePrivate, Connection, EmailPolicy, Policy, PrivateItems, Settings, SystemKind};
 use crate::admin::Finding;
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,6 +222,17 @@ pub(crate) fn policy(
         notes.range(&[Key("modules"), Key("calendar"), Key("days_back")], calendar.days_back, 0, 36_500);
         notes.range(&[Key("modules"), Key("calendar"), Key("days_ahead")], calendar.days_ahead, 1, 36_500);
     }
+    if let Some(email) = &p.modules.email {
+        email_policy(email, &mut notes);
+        let systems = [&p.mail, &p.crm].into_iter().filter_map(|name| *connections.get(name)?);
+        for (system, why) in systems.filter_map(|system| Some((system, system.no_email()?))) {
+            notes.add(
+                &[Key("modules"), Key("email")],
+                format!("e-mail cannot be logged with {system}: {why}."),
+                "Take [modules.email] out.",
+            );
+        }
+    }
     let of_contacts = p.modules.contacts.as_ref().map(|c| (PrivateItems::Skip, c.became_private));
     let of_tasks = p.modules.tasks.as_ref().map(|t| (t.private, t.became_private));
     for (module, of_module) in [("contacts", of_contacts), ("tasks", of_tasks)] {
@@ -254,7 +265,7 @@ pub(crate) fn policy(
         notes.add(
             &[Key("modules")],
             "nothing is switched on to be synced.",
-            "Add [modules.contacts], [modules.calendar] or [modules.tasks], or disable the policy.",
+            "Add [modules.contacts], [modules.calendar], [modules.tasks] or [modules.email], or disable the policy.",
         );
     }
     let mut seen = BTreeSet::new();
@@ -268,6 +279,41 @@ pub(crate) fn policy(
             );
         } else if !seen.insert(&user.address) {
             notes.add(&path, format!("{} is in this policy twice.", user.address), "Take one of them out.");
+        }
+    }
+}
+
+fn email_policy(email: &EmailPolicy, notes: &mut Notes<'_>) {
+    use Step::{At, Key};
+    let at = |key| [Key("modules"), Key("email"), Key(key)];
+    notes.range(&at("days_back"), email.days_back, 0, 3650);
+    if !(email.inbox || email.sent || email.drop_folders) {
+        notes.add(
+            &[Key("modules"), Key("email")],
+            "neither inbox nor sent nor drop_folders is on: no message would be logged.",
+            "Set one of them to true, or take [modules.email] out.",
+        );
+    }
+    let name = email.master_folder.trim();
+    if email.drop_folders && (name.is_empty() || name.chars().count() > 64 || name.contains(['/', '\\'])) {
+        notes.add(
+            &at("master_folder"),
+            format!("{:?} is no name for a folder.", email.master_folder),
+            "Expected: 1 to 64 characters, without / and \\.",
+        );
+    }
+    for (index, entry) in email.ignore.iter().enumerate() {
+        let bare = entry.trim().trim_start_matches('@');
+        let valid = match bare.split_once('@') {
+            Some(_) => EmailAddress::new(bare).looks_valid(),
+            None => bare.contains('.') && !bare.contains(char::is_whitespace),
+        };
+        if !valid {
+            notes.add(
+                &[Key("modules"), Key("email"), Key("ignore"), At(index)],
+                format!("{entry:?} is neither an address nor a domain."),
+                "Expected: name@domain, or a domain such as example.com.",
+            );
         }
     }
 }

@@ -41,6 +41,14 @@ impl SystemKind {
         matches!(self, Self::ExchangeEws | Self::Caldav)
     }
 
+    /// Why e-mail cannot be logged from it, or in it; `None` where it can.
+    pub fn no_email(self) -> Option<&'static str> {
+        match self {
+            Self::ExchangeEws | Self::Salesforce | Self::Odoo => Some("not available for this system yet"),
+            Self::Caldav => Some("there is no e-mail in CalDAV and CardDAV"),
+        }
+    }
+
     /// As a person calls it.
     pub fn title(self) -> &'static str {
         match self {

@@ -15,8 +15,8 @@ mod workspace;
 pub use check::legal_name;
 pub use connection::{AccessMethod, AuthMethod, Connection, Stamp, SystemKind};
 pub use policy::{
-    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy,
-    PolicyModules, PolicyUser, PrivateItems, Refused, Safety, SafetyLimit, Schedule, TasksPolicy,
+    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, EmailPolicy,
+    Policy, PolicyModules, PolicyUser, PrivateItems, Refused, Safety, SafetyLimit, Schedule, TasksPolicy,
 };
 pub use settings::{AgentSettings, ApiSettings, LogSettings, PolicySettings, Settings, StoreSettings};
 pub(crate) use workspace::Who;

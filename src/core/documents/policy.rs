@@ -83,6 +83,9 @@ pub struct PolicyModules {
     /// Tasks; switched off if missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<TasksPolicy>,
+    /// E-mail; switched off if missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailPolicy>,
 }
 
 impl PolicyModules {
@@ -91,7 +94,9 @@ impl PolicyModules {
         let contacts = self.contacts.as_ref().map(|_| Module::Contacts);
         let calendar = self.calendar.as_ref().map(|_| Module::Calendar);
         let tasks = self.tasks.as_ref().map(|_| Module::Tasks);
-        contacts.into_iter().chain(calendar).chain(tasks).collect()
+        // Last: the contacts that this cycle makes in the CRM are known there by then.
+        let email = self.email.as_ref().map(|_| Module::Email);
+        contacts.into_iter().chain(calendar).chain(tasks).chain(email).collect()
     }
 }
 
@@ -257,6 +262,56 @@ impl Default for TasksPolicy {
     }
 }
 
+/// How e-mail is logged in the CRM: one way, each message once, by its Message-ID. Attachments are not.
+///
+/// Messages marked private are skipped. A message that is deleted in the mailbox stays in the CRM, and one that is deleted
+/// in the CRM does not come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "choices that have nothing to do with one another")]
+pub struct EmailPolicy {
+    /// Messages in the Inbox from or to people whom the CRM knows.
+    pub inbox: bool,
+    /// Messages in Sent Items to people whom the CRM knows.
+    pub sent: bool,
+    /// Whether each mailbox gets drop folders: what a user drops there is logged, however old it is.
+    pub drop_folders: bool,
+    /// The name of the folder that holds the drop folders, made beside the Inbox.
+    pub master_folder: String,
+    /// If no contact is matched, match against leads.
+    pub leads: bool,
+    /// Addresses (`boss@example.com`) and domains (`example.com`) that are never matched: one's own company.
+    pub ignore: Vec<String>,
+    /// How old messages in Inbox and Sent Items may be when e-mail is first synced for a user. 0: those that come from then
+    /// on.
+    pub days_back: u32,
+}
+
+impl Default for EmailPolicy {
+    fn default() -> Self {
+        Self {
+            inbox: true,
+            sent: true,
+            drop_folders: true,
+            master_folder: "CRM".to_owned(),
+            leads: true,
+            ignore: Vec::new(),
+            days_back: 0,
+        }
+    }
+}
+
+impl EmailPolicy {
+    /// Whether an address is never matched.
+    pub fn ignores(&self, address: &EmailAddress) -> bool {
+        let domain = address.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
+        self.ignore.iter().map(|entry| entry.trim().to_lowercase()).any(|entry| {
+            let entry = entry.strip_prefix('@').unwrap_or(&entry);
+            if entry.contains('@') { entry == address.as_str() } else { entry == domain }
+        })
+    }
+}
+
 /// Delete Safety: more deletions than this in one cycle are held until an administrator approves them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -316,4 +371,21 @@ pub struct SafetyLimit {
     pub items: u32,
     /// Deletions in one cycle, in percent of the items in step. Does not count below ten deletions.
     pub percent: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_company_is_not_matched() {
+        let ignore = ["Example.com", "@branch.example", "boss@elsewhere.example"].map(str::to_owned).to_vec();
+        let policy = EmailPolicy { ignore, ..EmailPolicy::default() };
+        for ignored in ["ann@example.com", "BOB@EXAMPLE.COM", "c@branch.example", "boss@elsewhere.example"] {
+            assert!(policy.ignores(&ignored.into()), "{ignored}");
+        }
+        for matched in ["ann@notexample.com", "a@sub.example.com", "other@elsewhere.example", "nobody"] {
+            assert!(!policy.ignores(&matched.into()), "{matched}");
+        }
+    }
 }

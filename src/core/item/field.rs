@@ -76,9 +76,9 @@ fields! {
     Assistant "assistant" Scalar,
     /// The spouse's name.
     Spouse "spouse" Scalar,
-    /// Subject of an event or task.
+    /// Subject of an event, task or message.
     Summary "summary" Scalar,
-    /// Text of an event or task.
+    /// Text of an event, task or message.
     Body "body" Body,
     /// Place of an event.
     Location "location" Scalar,
@@ -113,6 +113,18 @@ fields! {
     /// Whether a task is done, since when, and how far it is ([`Value::Completion`](super::Value::Completion)): never blank.
     /// Where both sides changed it, or are first seen together, the one that is done wins.
     Completion "completion" Group,
+    /// Of a message: the [`MailFolder`](super::MailFolder) in which it lies. A mailbox's alone.
+    MailFolder "mailFolder" Scalar,
+    /// Who wrote a message, by address in lower case: one element, whose label is the name.
+    From "from" Set,
+    /// To whom a message was written.
+    To "to" Set,
+    /// Who got a copy of a message.
+    Cc "cc" Set,
+    /// When a message was sent, or received: an instant in whole seconds since 1970-01-01T00:00Z.
+    SentAt "sentAt" Scalar,
+    /// The people of a CRM whom a message is from and to ([`Related`](super::Related)). A CRM's alone.
+    People "people" Set,
 }
 
 impl Field {

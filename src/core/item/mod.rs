@@ -4,10 +4,12 @@
 //! Names follow JSCalendar (RFC 8984), JSContact (RFC 9553), iCalendar and vCard.
 
 mod field;
+mod message;
 mod recurrence;
 mod value;
 
 pub use field::{Field, FieldClass};
+pub use message::{MailFolder, Related, Role};
 pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
     Address, Attendee, Body, Completion, Element, Name, Organization, Participation, Sensitivity, ShowAs,
@@ -43,6 +45,11 @@ impl Module {
         }
     }
 
+    /// Whether its items are logged: made once in the CRM, and neither changed nor deleted there by us.
+    pub fn is_log(self) -> bool {
+        self == Self::Email
+    }
+
     /// The reverse of [`Module::as_str`].
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Contacts, Self::Calendar, Self::Tasks, Self::Email].into_iter().find(|m| m.as_str() == word)
@@ -68,7 +75,8 @@ pub const LEAD: &str = "Lead";
 pub struct Item {
     /// Which kind.
     pub module: Module,
-    /// The identity that the item carries between systems, if it has one: iCalUID (hex-decoded vCal-Uid), vCard UID.
+    /// The identity that the item carries between systems, if it has one: iCalUID (hex-decoded vCal-Uid), vCard UID,
+    /// Message-ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     /// What is known of it.

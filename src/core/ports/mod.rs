@@ -2,12 +2,14 @@
 //! the use cases know nothing else of the world.
 
 mod clock;
+mod messages;
 mod secret_store;
 mod side;
 mod store;
 mod systems;
 
 pub use clock::{Clock, SystemClock};
+pub use messages::{CREATE_NEW_EMAIL, MessageFolders, MessageLog, MessageSource, Person, PersonKind};
 pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
 pub use side::{
     Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,

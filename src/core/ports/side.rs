@@ -1,5 +1,6 @@
 //! One user's items in one system: what can be read, and what can be written without mailing anybody.
 
+use super::messages::{MessageLog, MessageSource};
 use crate::fault::{CallError, ItemError};
 use crate::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
 use crate::item::{Field, Item, Module, Value};
@@ -258,6 +259,16 @@ pub trait Reader: Send + Sync {
 
     /// For each marker, every item that carries it now, wherever it lies. At most `batch` markers.
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError>;
+
+    /// Its messages, if it is a mailbox whose e-mail can be logged.
+    fn message_source(&self) -> Option<&dyn MessageSource> {
+        None
+    }
+
+    /// Its log of messages, if it is a CRM that can keep one.
+    fn message_log(&self) -> Option<&dyn MessageLog> {
+        None
+    }
 }
 
 /// How a side is kept from mailing people about what we write.

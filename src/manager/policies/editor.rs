@@ -97,6 +97,7 @@ impl PolicyEditor {
             contacts: Some(ContactsPolicy::default()),
             calendar: Some(CalendarPolicy::default()),
             tasks: Some(TasksPolicy::default()),
+            email: None,
         };
         let policy = Policy {
             name: PolicyName::default(),

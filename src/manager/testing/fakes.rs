@@ -266,6 +266,7 @@ impl Company {
                     contacts: Some(ContactsPolicy::default()),
                     calendar: Some(CalendarPolicy::default()),
                     tasks: Some(TasksPolicy::default()),
+                    email: None,
                 },
                 safety: Safety::default(),
                 created: None,

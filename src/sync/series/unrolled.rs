@@ -14,8 +14,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Override, RecurrenceId, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Patch, Reader, RemoteRef, Removal, Silence,
-    SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageLog, MessageSource, Patch, Reader, RemoteRef,
+    Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -288,6 +288,14 @@ impl Reader for Unrolled {
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
         self.inner.probe(module, markers).await
+    }
+
+    fn message_source(&self) -> Option<&dyn MessageSource> {
+        self.inner.message_source()
+    }
+
+    fn message_log(&self) -> Option<&dyn MessageLog> {
+        self.inner.message_log()
     }
 }
 

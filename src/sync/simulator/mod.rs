@@ -8,6 +8,8 @@ mod decisions;
 mod fake;
 #[cfg(test)]
 mod merged;
+#[cfg(test)]
+mod messages;
 mod private;
 mod random;
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub struct Knobs {
 
 /// A virtual clock.
 #[derive(Debug)]
-struct VirtualClock(Mutex<DateTime<Utc>>);
+pub(super) struct VirtualClock(pub(super) Mutex<DateTime<Utc>>);
 
 impl Clock for VirtualClock {
     fn now(&self) -> DateTime<Utc> {
@@ -57,7 +57,7 @@ impl Clock for VirtualClock {
 }
 
 /// Ids in the order of a seed.
-struct SeededIds(AtomicU64);
+pub(super) struct SeededIds(pub(super) AtomicU64);
 
 impl IdSource for SeededIds {
     fn next(&self) -> Uuid {
@@ -65,7 +65,7 @@ impl IdSource for SeededIds {
     }
 }
 
-struct NoStop;
+pub(super) struct NoStop;
 
 impl StopSignal for NoStop {
     fn stopped(&self) -> bool {
@@ -75,7 +75,7 @@ impl StopSignal for NoStop {
 
 /// Keeps the lines, for the report of a failing seed.
 #[derive(Default)]
-struct Log(Mutex<Vec<String>>);
+pub(super) struct Log(pub(super) Mutex<Vec<String>>);
 
 impl EventSink for Log {
     fn emit(&self, event: SyncEvent) {
@@ -203,6 +203,7 @@ impl World {
                 contacts: Some(ContactsPolicy::default()),
                 calendar: Some(CalendarPolicy::default()),
                 tasks: None,
+                email: None,
             },
             safety: riva_core::documents::Safety::default(),
             created: None,
@@ -461,7 +462,7 @@ impl World {
 }
 
 /// Everything in the fake world answers at once: a future that waits was killed.
-fn run_until_killed<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(super) fn run_until_killed<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),

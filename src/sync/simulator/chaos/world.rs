@@ -510,6 +510,7 @@ fn policy() -> Policy {
                 ..CalendarPolicy::default()
             }),
             tasks: None,
+            email: None,
         },
         safety: Safety { contacts: wide, calendar: wide, tasks: wide, ..Safety::default() },
         created: None,

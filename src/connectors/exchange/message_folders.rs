@@ -1,0 +1,226 @@
+//! The folders of a mailbox whose messages are logged: Inbox, Sent Items, and the drop folder in the master folder.
+
+use super::client::messages;
+use super::mailbox::Mailbox;
+use super::request::{self, Folder};
+use super::xml::Read;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use riva_core::fault::CallError;
+use riva_core::ids::{Cursor, RemoteId, Version};
+use riva_core::item::MailFolder;
+use riva_core::ports::{CREATE_NEW_EMAIL, Change, ChangePage, MessageFolders, MessageSource};
+use serde::{Deserialize, Serialize};
+
+/// The ids of the default folders with messages.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DefaultFolders {
+    inbox: Option<String>,
+    sent: Option<String>,
+}
+
+impl DefaultFolders {
+    /// Which folder a parent is. Nothing but these two and the drop folder is ever looked at.
+    pub(super) fn of(&self, parent: &str) -> MailFolder {
+        if self.inbox.as_deref() == Some(parent) {
+            MailFolder::Inbox
+        } else if self.sent.as_deref() == Some(parent) {
+            MailFolder::Sent
+        } else {
+            MailFolder::Drop
+        }
+    }
+}
+
+/// How far each folder was read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Places {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inbox: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drop: Option<DropPlace>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct DropPlace {
+    folder: String,
+    state: String,
+}
+
+/// What one folder has to tell.
+struct Told {
+    changes: Vec<Change>,
+    state: String,
+    last: bool,
+}
+
+impl Mailbox {
+    pub(super) async fn default_folders(&self) -> Result<&DefaultFolders, CallError> {
+        self.message_folders
+            .get_or_try_init(|| async {
+                let wanted = [self.folder("inbox"), self.folder("sentitems")];
+                let reply = self.call(request::get_folder(&wanted)).await?;
+                let doc = reply.document()?;
+                let mut ids = messages(&doc).into_iter().map(|answer| match answer {
+                    Ok(message) => {
+                        Ok(message.deep("FolderId").and_then(|f| f.attribute("Id")).map(str::to_owned))
+                    }
+                    Err(refusal) => Err(self.refused(&refusal)),
+                });
+                let mut next = || ids.next().unwrap_or_else(|| Err(Self::silent_answer()));
+                Ok(DefaultFolders { inbox: next()?, sent: next()? })
+            })
+            .await
+    }
+
+    /// The folder of a name directly below another one.
+    async fn folder_named(&self, below: &Folder, name: &str) -> Result<Option<String>, CallError> {
+        let reply = self.call(request::find_folder_named(below, name)).await?;
+        let doc = reply.document()?;
+        match messages(&doc).into_iter().next() {
+            Some(Ok(message)) => {
+                let found = message.one("RootFolder").and_then(|root| root.one("Folders"));
+                let id = |folder: roxmltree::Node<'_, '_>| {
+                    Some(folder.one("FolderId")?.attribute("Id")?.to_owned())
+                };
+                Ok(found.and_then(|all| all.elements().find_map(id)))
+            }
+            Some(Err(refusal)) => Err(self.refused(&refusal)),
+            None => Err(Self::silent_answer()),
+        }
+    }
+
+    /// The drop folder, if it is there.
+    async fn drop_folder(&self, master: &str) -> Result<Option<String>, CallError> {
+        let top = self.folder("msgfolderroot");
+        match self.folder_named(&top, master).await? {
+            Some(master) => self.folder_named(&Folder::Of(master), CREATE_NEW_EMAIL).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The folder of a name directly below another one, made if it is missing; and whether it was made.
+    async fn folder_made(&self, below: &Folder, name: &str) -> Result<(String, bool), CallError> {
+        if let Some(id) = self.folder_named(below, name).await? {
+            return Ok((id, false));
+        }
+        let reply = self.call(request::create_folder(below, name)).await?;
+        let doc = reply.document()?;
+        match messages(&doc).into_iter().next() {
+            Some(Ok(message)) => {
+                let id = message.deep("FolderId").and_then(|f| f.attribute("Id"));
+                Ok((id.ok_or_else(Self::silent_answer)?.to_owned(), true))
+            }
+            // Somebody else was faster.
+            Some(Err(refusal)) if refusal.code == "ErrorFolderExists" => {
+                let there = self.folder_named(below, name).await?;
+                Ok((there.ok_or_else(|| self.refused(&refusal))?, false))
+            }
+            Some(Err(refusal)) => Err(self.refused(&refusal)),
+            None => Err(Self::silent_answer()),
+        }
+    }
+
+    /// One page of a folder. Messages that came in before `from` are left out.
+    async fn told(
+        &self,
+        folder: &Folder,
+        state: Option<&str>,
+        from: Option<DateTime<Utc>>,
+    ) -> Result<Told, CallError> {
+        let reply = self.call(request::sync_messages(folder, state)).await?;
+        let doc = reply.document()?;
+        let message = match messages(&doc).into_iter().next() {
+            Some(Ok(message)) => message,
+            Some(Err(refusal)) => return Err(self.refused(&refusal)),
+            None => return Err(Self::silent_answer()),
+        };
+        let state = message.text_of("SyncState").ok_or_else(Self::silent_answer)?;
+        let last = message.text_of("IncludesLastItemInRange").is_none_or(|t| t.trim() == "true");
+        let mut changes = Vec::new();
+        for change in message.one("Changes").iter().flat_map(Read::elements) {
+            let id_of = |node: roxmltree::Node<'_, '_>| {
+                let id = node.one("ItemId")?;
+                let version = id.attribute("ChangeKey").unwrap_or_default().to_owned();
+                Some((id.attribute("Id")?.to_owned(), version))
+            };
+            match change.tag_name().name() {
+                "Create" | "Update" => {
+                    // Invitations, reports and the like are no messages that anybody wrote.
+                    let Some(node) = change.one("Message") else { continue };
+                    let received =
+                        node.text_of("DateTimeReceived").and_then(|t| t.parse::<DateTime<Utc>>().ok());
+                    let old = from.zip(received).is_some_and(|(from, at)| at < from);
+                    if let Some((id, version)) = id_of(node).filter(|_| !old) {
+                        let (id, version) = (RemoteId::new(id), Version::new(version));
+                        changes.push(Change::Seen { id, version });
+                    }
+                }
+                "Delete" => {
+                    changes.extend(id_of(change).map(|(id, _)| Change::Deleted { id: RemoteId::new(id) }));
+                }
+                // ReadFlagChange says nothing of the content.
+                _ => {}
+            }
+        }
+        Ok(Told { changes, state, last })
+    }
+}
+
+#[async_trait]
+impl MessageSource for Mailbox {
+    async fn make_folders(&self, folders: &MessageFolders) -> Result<Vec<String>, CallError> {
+        let Some(master) = &folders.master else { return Ok(Vec::new()) };
+        let top = self.folder("msgfolderroot");
+        let (id, made) = self.folder_made(&top, master).await?;
+        let (_, made_inside) = self.folder_made(&Folder::Of(id), CREATE_NEW_EMAIL).await?;
+        let outer = made.then(|| master.clone());
+        let inner = made_inside.then(|| format!("{master}/{CREATE_NEW_EMAIL}"));
+        Ok(outer.into_iter().chain(inner).collect())
+    }
+
+    async fn messages(
+        &self,
+        folders: &MessageFolders,
+        cursor: Option<&Cursor>,
+    ) -> Result<ChangePage, CallError> {
+        let mut places = match cursor {
+            Some(cursor) => serde_json::from_str(cursor.as_str())
+                .map_err(|_| CallError::CursorLost("the place in the mailbox cannot be read".into()))?,
+            None => Places::default(),
+        };
+        let (mut changes, mut more) = (Vec::new(), false);
+        let from = Some(folders.from);
+        for (wanted, id, place) in
+            [(folders.inbox, "inbox", &mut places.inbox), (folders.sent, "sentitems", &mut places.sent)]
+        {
+            if !wanted {
+                *place = None;
+                continue;
+            }
+            let told = self.told(&self.folder(id), place.as_deref(), from).await?;
+            changes.extend(told.changes);
+            more |= !told.last;
+            *place = Some(told.state);
+        }
+        let drop = match &folders.master {
+            Some(master) => self.drop_folder(master).await?,
+            None => None,
+        };
+        places.drop = match drop {
+            Some(folder) => {
+                let known = places.drop.as_ref().filter(|place| place.folder == folder);
+                let state = known.map(|place| place.state.as_str());
+                let told = self.told(&Folder::Of(folder.clone()), state, None).await?;
+                changes.extend(told.changes);
+                more |= !told.last;
+                Some(DropPlace { folder, state: told.state })
+            }
+            None => None,
+        };
+        let cursor = serde_json::to_string(&places).map_err(|_| Self::silent_answer())?;
+        Ok(ChangePage { changes, cursor: Cursor::new(cursor), more })
+    }
+}

@@ -1,0 +1,465 @@
+//! A mailbox whose messages move and go, and a CRM that logs them and loses answers.
+
+use super::super::fake::Killer;
+use super::super::random::Random;
+use crate::memory::Gate as _;
+use async_trait::async_trait;
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
+use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
+use riva_core::item::{Field, Item, MailFolder, Module, Value};
+use riva_core::ports::{
+    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, MessageFolders, MessageLog, MessageSource,
+    ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence,
+    SilentWriter, Window, Written,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Messages told of in one page.
+const PAGE: usize = 3;
+
+/// How badly both behave, in percent of calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// A call fails before anything is done.
+    pub unavailable: u32,
+    /// A request to write is lost, and nobody knows that it was.
+    pub lost_request: u32,
+    /// The answer to a write is lost.
+    pub lost_answer: u32,
+    /// A single message is refused for now.
+    pub not_now: u32,
+    /// The cursor is forgotten.
+    pub cursor_lost: u32,
+}
+
+fn down() -> CallError {
+    Fault::new(FaultKind::SystemNotAvailable, "it is down").into()
+}
+
+fn never<T>() -> Result<T, CallError> {
+    Err(CallError::CursorLost("a log is not read so".into()))
+}
+
+fn capabilities(fields: &[Field]) -> Capabilities {
+    let fields: BTreeSet<Field> = fields.iter().copied().collect();
+    let email = ModuleCapabilities {
+        reads: fields.clone(),
+        writes: fields,
+        required: BTreeSet::new(),
+        max_len: BTreeMap::new(),
+        set_keys: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        precision: Precision::default(),
+        deletions_by_listing: false,
+        cool_down_secs: 0,
+        batch: 4,
+        can_tag: false,
+        can_probe: false,
+        create_is_idempotent: false,
+        series: SeriesSupport::None,
+    };
+    Capabilities { modules: [(Module::Email, email)].into() }
+}
+
+/// What stands in a mailbox.
+#[derive(Debug, Default)]
+struct Box_ {
+    messages: BTreeMap<RemoteId, (u64, Item)>,
+    gone: BTreeSet<RemoteId>,
+    log: Vec<RemoteId>,
+    next: u64,
+    folders: BTreeSet<String>,
+    writes: u64,
+}
+
+/// A mailbox.
+pub struct FakeMailbox {
+    name: &'static str,
+    caps: Capabilities,
+    state: Mutex<(Box_, Random, Faults)>,
+    killer: Killer,
+}
+
+impl FakeMailbox {
+    pub fn new(name: &'static str, seed: u64, killer: Killer) -> Self {
+        let fields = [
+            Field::MailFolder,
+            Field::From,
+            Field::To,
+            Field::Cc,
+            Field::SentAt,
+            Field::Summary,
+            Field::Body,
+            Field::Sensitivity,
+        ];
+        let state = Mutex::new((Box_::default(), Random::new(seed), Faults::default()));
+        Self { name, caps: capabilities(&fields), state, killer }
+    }
+
+    fn state(&self) -> MutexGuard<'_, (Box_, Random, Faults)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.state().2 = faults;
+    }
+
+    /// Writes to messages: there must be none.
+    pub fn writes(&self) -> u64 {
+        self.state().0.writes
+    }
+
+    /// The folders that were made.
+    pub fn folders(&self) -> BTreeSet<String> {
+        self.state().0.folders.clone()
+    }
+
+    /// What is in the mailbox now.
+    pub fn live(&self) -> Vec<(RemoteId, Item)> {
+        self.state().0.messages.iter().map(|(id, (_, item))| (id.clone(), item.clone())).collect()
+    }
+
+    /// A message comes in, is sent, or is put somewhere.
+    pub fn put(&self, item: Item) -> RemoteId {
+        let state = &mut self.state().0;
+        state.next += 1;
+        let id = RemoteId::new(format!("{}-{:05}", self.name, state.next));
+        state.messages.insert(id.clone(), (state.next, item));
+        state.log.push(id.clone());
+        id
+    }
+
+    /// A user deletes a message, or moves it where nobody looks.
+    pub fn take_away(&self, id: &RemoteId) -> Option<Item> {
+        let state = &mut self.state().0;
+        let (_, item) = state.messages.remove(id)?;
+        state.gone.insert(id.clone());
+        state.log.push(id.clone());
+        Some(item)
+    }
+
+    /// A user moves a message to a folder: it has another id there.
+    pub fn move_to(&self, id: &RemoteId, folder: MailFolder) -> Option<RemoteId> {
+        let mut item = self.take_away(id)?;
+        item.set_text(Field::MailFolder, folder.as_str());
+        Some(self.put(item))
+    }
+
+    /// A message is flagged: its version changes.
+    pub fn touch(&self, id: &RemoteId) {
+        let state = &mut self.state().0;
+        state.next += 1;
+        let next = state.next;
+        if let Some((version, _)) = state.messages.get_mut(id) {
+            *version = next;
+            state.log.push(id.clone());
+        }
+    }
+
+    async fn enter(&self) -> Result<(), CallError> {
+        self.killer.step().await;
+        let state = &mut *self.state();
+        if state.1.percent(state.2.unavailable) { Err(down()) } else { Ok(()) }
+    }
+
+    fn written<T>(&self) -> Vec<Result<T, ItemError>> {
+        self.state().0.writes += 1;
+        Vec::new()
+    }
+}
+
+#[async_trait]
+impl MessageSource for FakeMailbox {
+    async fn make_folders(&self, folders: &MessageFolders) -> Result<Vec<String>, CallError> {
+        self.enter().await?;
+        let made = folders.master.iter().filter(|name| self.state().0.folders.insert((*name).clone()));
+        Ok(made.cloned().collect())
+    }
+
+    async fn messages(
+        &self,
+        _folders: &MessageFolders,
+        cursor: Option<&Cursor>,
+    ) -> Result<ChangePage, CallError> {
+        self.enter().await?;
+        let state = &mut *self.state();
+        if cursor.is_some() && state.1.percent(state.2.cursor_lost) {
+            return Err(CallError::CursorLost("too old".into()));
+        }
+        let from: usize = cursor.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
+        let all = &state.0.log;
+        let to = (from + PAGE).min(all.len());
+        let changes =
+            all.get(from..to).unwrap_or_default().iter().filter_map(|id| match state.0.messages.get(id) {
+                Some((version, _)) => {
+                    Some(Change::Seen { id: id.clone(), version: Version::new(version.to_string()) })
+                }
+                None => cursor.is_some().then(|| Change::Deleted { id: id.clone() }),
+            });
+        Ok(ChangePage {
+            changes: changes.collect(),
+            cursor: Cursor::new(to.to_string()),
+            more: to < all.len(),
+        })
+    }
+}
+
+#[async_trait]
+impl Reader for FakeMailbox {
+    fn capabilities(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    async fn changes(&self, _module: Module, _cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
+        never()
+    }
+
+    async fn list(&self, _: Module, _: Option<Window>, _: Option<&Cursor>) -> Result<ListPage, CallError> {
+        never()
+    }
+
+    async fn fetch(&self, _module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+        self.enter().await?;
+        let state = self.state();
+        let one = |id: &RemoteId| match state.0.messages.get(id) {
+            Some((version, item)) => Fetched::Present {
+                version: Version::new(version.to_string()),
+                marker: None,
+                item: Box::new(item.clone()),
+            },
+            None => Fetched::Gone,
+        };
+        Ok(ids.iter().map(one).collect())
+    }
+
+    async fn probe(&self, _: Module, _: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
+        never()
+    }
+
+    fn message_source(&self) -> Option<&dyn MessageSource> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl SilentWriter for FakeMailbox {
+    fn silence(&self) -> Silence {
+        Silence::ByNature
+    }
+
+    async fn create(&self, _: Module, _: &[Draft]) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        Ok(self.written())
+    }
+
+    async fn update(&self, _: Module, _: &[Patch]) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        Ok(self.written())
+    }
+
+    async fn delete(&self, _: Module, _: &[Removal]) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        Ok(self.written())
+    }
+
+    async fn tag(
+        &self,
+        _: Module,
+        _: &[(RemoteRef, Marker)],
+    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
+        Ok(self.written())
+    }
+}
+
+/// One message in the CRM's log.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    pub id: RemoteId,
+    pub message_id: String,
+    pub item: Item,
+    pub deleted: bool,
+}
+
+/// A CRM that logs messages.
+pub struct FakeLog {
+    caps: Capabilities,
+    people: Mutex<Vec<Person>>,
+    records: Mutex<Vec<Logged>>,
+    chance: Mutex<(Random, Faults)>,
+    killer: Killer,
+}
+
+impl FakeLog {
+    pub fn new(seed: u64, killer: Killer) -> Self {
+        let fields = [
+            Field::MailFolder,
+            Field::From,
+            Field::To,
+            Field::Cc,
+            Field::SentAt,
+            Field::Summary,
+            Field::People,
+        ];
+        Self {
+            caps: capabilities(&fields),
+            people: Mutex::default(),
+            records: Mutex::default(),
+            chance: Mutex::new((Random::new(seed), Faults::default())),
+            killer,
+        }
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner).1 = faults;
+    }
+
+    /// The CRM gets to know somebody.
+    pub fn knows(&self, person: Person) {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).push(person);
+    }
+
+    /// Everything that was ever logged.
+    pub fn records(&self) -> Vec<Logged> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A user deletes a logged message.
+    pub fn delete(&self, id: &RemoteId) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.iter_mut().filter(|r| r.id == *id).for_each(|r| r.deleted = true);
+    }
+
+    /// Somebody else logs a message.
+    pub fn put(&self, message_id: &str, item: Item) -> RemoteId {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = RemoteId::new(format!("log-{:05}", records.len()));
+        records.push(Logged { id: id.clone(), message_id: message_id.to_owned(), item, deleted: false });
+        id
+    }
+
+    fn falls(&self, chance: impl Fn(Faults) -> u32) -> bool {
+        let state = &mut *self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.percent(chance(state.1))
+    }
+
+    async fn enter(&self) -> Result<(), CallError> {
+        self.killer.step().await;
+        if self.falls(|f| f.unavailable) { Err(down()) } else { Ok(()) }
+    }
+
+    fn at(id: &RemoteId) -> RemoteRef {
+        RemoteRef { id: id.clone(), version: Version::new("1") }
+    }
+}
+
+#[async_trait]
+impl MessageLog for FakeLog {
+    async fn people(&self, addresses: &BTreeSet<EmailAddress>) -> Result<Vec<Person>, CallError> {
+        self.enter().await?;
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(people.iter().filter(|p| addresses.contains(&p.address)).cloned().collect())
+    }
+
+    async fn logged(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, CallError> {
+        self.enter().await?;
+        let known = self.records().into_iter().filter(|r| message_ids.contains(&r.message_id));
+        Ok(known.map(|r| (r.message_id.clone(), Self::at(&r.id))).collect())
+    }
+}
+
+#[async_trait]
+impl Reader for FakeLog {
+    fn capabilities(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    async fn changes(&self, _module: Module, _cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
+        never()
+    }
+
+    async fn list(&self, _: Module, _: Option<Window>, _: Option<&Cursor>) -> Result<ListPage, CallError> {
+        never()
+    }
+
+    async fn fetch(&self, _module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+        self.enter().await?;
+        let records = self.records();
+        let one = |id: &RemoteId| match records.iter().find(|r| r.id == *id && !r.deleted) {
+            Some(record) => Fetched::Present {
+                version: Version::new("1"),
+                marker: None,
+                item: Box::new(record.item.clone()),
+            },
+            None => Fetched::Gone,
+        };
+        Ok(ids.iter().map(one).collect())
+    }
+
+    async fn probe(&self, _: Module, _: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
+        never()
+    }
+
+    fn message_log(&self) -> Option<&dyn MessageLog> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl SilentWriter for FakeLog {
+    fn silence(&self) -> Silence {
+        Silence::ByNature
+    }
+
+    async fn create(
+        &self,
+        _module: Module,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        self.enter().await?;
+        if self.falls(|f| f.lost_request) {
+            return Err(CallError::InDoubt("the connection was reset".into()));
+        }
+        let mut answers = Vec::new();
+        for draft in drafts {
+            if self.falls(|f| f.not_now) {
+                answers.push(Err(ItemError::NotNow("busy".into())));
+                continue;
+            }
+            let id = self.put(draft.item.uid.as_deref().unwrap_or_default(), draft.item.clone());
+            answers.push(Ok(Written { at: Self::at(&id), item: None }));
+        }
+        self.killer.step().await;
+        if self.falls(|f| f.lost_answer) {
+            return Err(CallError::InDoubt("the connection was reset".into()));
+        }
+        Ok(answers)
+    }
+
+    async fn update(&self, _: Module, _: &[Patch]) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        never()
+    }
+
+    async fn delete(&self, _: Module, _: &[Removal]) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        never()
+    }
+
+    async fn tag(
+        &self,
+        _: Module,
+        _: &[(RemoteRef, Marker)],
+    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
+        never()
+    }
+}
+
+/// A message from one address to others, in a folder.
+pub fn message(serial: u64, folder: MailFolder, from: &str, to: &[&str], sent_at: i64) -> Item {
+    use riva_core::item::Role;
+    let mut item = Item::new(Module::Email);
+    item.uid = Some(format!("<{serial}@sim.example>"));
+    item.set_text(Field::MailFolder, folder.as_str());
+    item.set_text(Field::Summary, format!("Subject {serial}"));
+    item.set(Field::SentAt, Value::Number(sent_at));
+    item.set_addresses(Role::From, [(from, "")]);
+    item.set_addresses(Role::To, to.iter().map(|to| (*to, "")));
+    item.set_addresses(Role::Cc, []);
+    item
+}

@@ -1,0 +1,5 @@
+//! E-mail: two members whose mailboxes hold the same messages, on one CRM, under faults, with a process that is killed.
+
+mod fake;
+mod stories;
+mod world;
