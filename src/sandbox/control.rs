@@ -175,6 +175,11 @@ impl Control {
         self.exchange.edit(edit)
     }
 
+    /// The mailbox's owner deletes a folder for good, with all that is in it: its names from the top with slashes between.
+    pub fn delete_folder(&self, user: &str, name: &str) -> Result<(), EditError> {
+        self.exchange.delete_folder(user, name)
+    }
+
     /// Ends all faults and sets the counters to zero. Items and passwords stay.
     pub fn reset(&self) {
         self.exchange.reset();

@@ -61,6 +61,9 @@ pub struct SalesforceOrg {
     /// Whether Contact and Event carry the unique external id field `Riva_Sync_Key__c`.
     #[serde(default = "yes")]
     pub sync_key_field: bool,
+    /// Whether Enhanced Email is on: the org keeps e-mail as records (`EmailMessage`).
+    #[serde(default = "yes")]
+    pub enhanced_email: bool,
 }
 
 /// Somebody who works here.
@@ -114,6 +117,9 @@ pub struct Person {
     /// Tasks of this person.
     #[serde(default, rename = "task", skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<SeedTask>,
+    /// Messages in this person's mailbox.
+    #[serde(default, rename = "message", skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<SeedMessage>,
 }
 
 /// A user of the CRM.
@@ -426,6 +432,41 @@ impl SeedTask {
     }
 }
 
+/// A message in somebody's mailbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedMessage {
+    /// Subject.
+    pub subject: String,
+    /// Day on which it came in or was sent, counted from the sandbox's today.
+    pub day: i64,
+    /// Time of that day in the person's zone, `HH:MM`.
+    pub time: String,
+    /// Who wrote it: an address. Without one the person has sent it, and it lies in Sent Items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// To whom, besides the person if somebody else wrote it: addresses.
+    #[serde(default)]
+    pub to: Vec<String>,
+    /// Who got a copy: addresses.
+    #[serde(default)]
+    pub cc: Vec<String>,
+    /// Text.
+    #[serde(default)]
+    pub body: String,
+    /// Marked private.
+    #[serde(default)]
+    pub private: bool,
+}
+
+impl SeedMessage {
+    /// When it came in or was sent, for a sandbox whose today is `today`, as the clock of the person's zone shows it.
+    pub fn at(&self, today: NaiveDate) -> NaiveDateTime {
+        let time = NaiveTime::parse_from_str(&self.time, "%H:%M").unwrap_or(NaiveTime::MIN);
+        on(today, self.day).and_time(time)
+    }
+}
+
 /// A day counted from today.
 fn on(today: NaiveDate, offset: i64) -> NaiveDate {
     let days = Days::new(offset.unsigned_abs());
@@ -514,6 +555,15 @@ impl Company {
                 {
                     let who = format!("{}, task `{}`", person.name, task.subject);
                     return wrong(&who, "it is to be begun after it is due".to_owned());
+                }
+            }
+            for message in &person.messages {
+                let who = format!("{}, message `{}`", person.name, message.subject);
+                if NaiveTime::parse_from_str(&message.time, "%H:%M").is_err() {
+                    return wrong(&who, format!("`{}` is not a time as HH:MM", message.time));
+                }
+                if message.from.is_none() && message.to.is_empty() {
+                    return wrong(&who, "it is sent to nobody".to_owned());
                 }
             }
             for contact in person.contacts.iter().filter(|c| c.in_crm) {

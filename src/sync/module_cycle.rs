@@ -448,7 +448,11 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         ];
         let done = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
         let done: Vec<String> = done.collect();
-        let text = if done.is_empty() { "No changes".to_owned() } else { done.join(", ") };
+        let text = match (self.module.is_log(), done.as_slice()) {
+            (true, _) => messages::report(c.created_crm),
+            (false, []) => "No changes".to_owned(),
+            (false, done) => done.join(", "),
+        };
         self.line(Level::Info, text);
     }
 }

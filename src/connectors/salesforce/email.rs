@@ -37,12 +37,12 @@ pub const WRITES: [Field; 8] = [
 const MOST_PEOPLE: usize = 24;
 
 /// What must be there for messages to be logged.
-const NEEDED: [&str; 6] =
-    ["MessageIdentifier", "Subject", "TextBody", "FromAddress", "MessageDate", "Incoming"];
+const NEEDED: [&str; 7] =
+    ["MessageIdentifier", "Status", "Subject", "TextBody", "FromAddress", "MessageDate", "Incoming"];
 
 /// Whether messages can be logged in an org whose objects look like this.
 pub fn can_log(message: &Layout, relation: &Layout) -> bool {
-    message.createable && relation.createable && NEEDED.iter().all(|field| message.has(field))
+    message.createable && relation.createable && NEEDED.iter().all(|field| message.creates(field))
 }
 
 /// The columns to select.
@@ -66,12 +66,11 @@ pub fn requests(
     item: &Item,
     own: &EmailAddress,
     layout: &Layout,
-    key: Option<(&str, String)>,
     data: impl Fn(&str) -> String,
 ) -> Result<Json, ItemError> {
     let mut parts = vec![json!({
         "method": "POST", "url": data("sobjects/EmailMessage"), "referenceId": "message",
-        "body": record(item, own, layout, key)?,
+        "body": record(item, own, layout)?,
     })];
     for (n, person) in item.related().into_iter().take(MOST_PEOPLE).enumerate() {
         let kind = match person.role {
@@ -81,18 +80,16 @@ pub fn requests(
         };
         parts.push(json!({
             "method": "POST", "url": data("sobjects/EmailMessageRelation"), "referenceId": format!("person{n}"),
-            "body": {"EmailMessageId": "@{message.id}", "RelationId": person.id.as_str(), "RelationType": kind},
+            "body": {
+                "EmailMessageId": "@{message.id}", "RelationType": kind,
+                "RelationId": person.id.as_str(), "RelationAddress": person.address.as_str(),
+            },
         }));
     }
     Ok(json!({"allOrNone": true, "compositeRequest": parts}))
 }
 
-fn record(
-    item: &Item,
-    own: &EmailAddress,
-    layout: &Layout,
-    key: Option<(&str, String)>,
-) -> Result<Map<String, Json>, ItemError> {
+fn record(item: &Item, own: &EmailAddress, layout: &Layout) -> Result<Map<String, Json>, ItemError> {
     let invalid = |reason: &str| ItemError::Invalid { reason: reason.to_owned() };
     let id = item.uid.as_deref().ok_or_else(|| invalid("it has no Message-ID"))?;
     if layout.length("MessageIdentifier").is_some_and(|most| id.chars().count() > most) {
@@ -111,7 +108,7 @@ fn record(
     record.insert("Status".into(), if incoming { "1" } else { "3" }.into());
     let mut put = |column: &str, text: &str| {
         let text = layout.fit(column, text);
-        if !text.is_empty() {
+        if !text.is_empty() && layout.creates(column) {
             record.insert(column.to_owned(), text.into());
         }
     };
@@ -134,9 +131,6 @@ fn record(
         && let Some(at) = Utc.timestamp_opt(*seconds, 0).single()
     {
         record.insert("MessageDate".into(), instant(at).into());
-    }
-    if let Some((field, value)) = key.filter(|(field, _)| layout.writes(field)) {
-        record.insert(field.to_owned(), value.into());
     }
     Ok(record)
 }
@@ -170,7 +164,11 @@ pub fn made(answer: &Json) -> Result<String, ItemError> {
     // The others were only taken back because of it.
     let cause = refusals.iter().find(|refusal| refusal.code != "PROCESSING_HALTED").or(refusals.first());
     if let Some(cause) = cause {
-        return Err(cause.item());
+        return Err(match cause.item() {
+            // Of a message that is new, nothing but one of its people can be gone.
+            ItemError::Gone => ItemError::NotNow("somebody in it was deleted in the CRM meanwhile".into()),
+            error => error,
+        });
     }
     let id = parts[0].get("body").and_then(|body| body.get("id")).and_then(Json::as_str);
     id.map(str::to_owned).ok_or_else(|| ItemError::InDoubt("the answer lacks the message's id".into()))
@@ -192,7 +190,6 @@ mod tests {
             ("CcAddress", 4000),
             ("MessageDate", 0),
             ("Incoming", 0),
-            ("Key__c", 80),
         ])
     }
 
@@ -217,19 +214,16 @@ mod tests {
         let mut item = message(MailFolder::Sent, "me@own.example");
         let ann = Related { role: Role::To, id: "003a".into(), address: "ann@far.example".into() };
         item.set_related([ann]);
-        let key = Some(("Key__c", "marker".to_owned()));
-        let all = requests(&item, &own, &layout(), key, |r| format!("/v/{r}")).expect("fits");
+        let all = requests(&item, &own, &layout(), |r| format!("/v/{r}")).expect("fits");
         let body = &all["compositeRequest"][0]["body"];
         assert_eq!((&body["Incoming"], &body["Status"]), (&json!(false), &json!("3")));
         assert_eq!(body["ToAddress"], "other@far.example; x@y.example");
-        assert_eq!(
-            (&body["Key__c"], &body["MessageIdentifier"]),
-            (&json!("marker"), &json!("<1@a.example>"))
-        );
-        assert_eq!(body["MessageDate"], "2026-11-18T13:46:40Z");
+        assert_eq!(body["MessageIdentifier"], "<1@a.example>");
+        assert_eq!(body["MessageDate"], "2026-11-18T11:06:40.000Z");
         let relation = &all["compositeRequest"][1];
         assert_eq!(relation["url"], "/v/sobjects/EmailMessageRelation");
         assert_eq!(relation["body"]["RelationType"], "ToAddress");
+        assert_eq!(relation["body"]["RelationAddress"], "ann@far.example");
         assert_eq!(all["allOrNone"], true);
     }
 
@@ -237,7 +231,7 @@ mod tests {
     fn what_is_dropped_is_incoming_unless_one_wrote_it() {
         let own = EmailAddress::new("me@own.example");
         let incoming = |folder, from| {
-            record(&message(folder, from), &own, &layout(), None).expect("fits")["Incoming"] == json!(true)
+            record(&message(folder, from), &own, &layout()).expect("fits")["Incoming"] == json!(true)
         };
         assert!(incoming(MailFolder::Inbox, "me@own.example"));
         assert!(incoming(MailFolder::Drop, "ann@far.example"));

@@ -61,6 +61,11 @@ impl Layout {
         self.fields.contains_key(name)
     }
 
+    /// Whether a field can be given on create.
+    pub fn creates(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(|f| f.createable)
+    }
+
     /// Whether a field can be written.
     pub fn writes(&self, name: &str) -> bool {
         self.fields.get(name).is_some_and(|f| f.createable && f.updateable)

@@ -291,7 +291,13 @@ impl Endpoint for Salesforce {
             }
             let usage = self.api.usage().map(|(used, limit)| format!("; {used} of {limit} API requests used today"));
             let key = if layouts.sync_key.is_some() { "" } else { "; no external id field for markers (option sync_key_field)" };
-            Ok(((), format!("contacts, events and tasks may be created, changed and deleted{}{key}", usage.unwrap_or_default())))
+            let email = if layouts.email.is_some() {
+                "; e-mail can be logged"
+            } else {
+                "; e-mail cannot be logged: Enhanced Email is off, or the account may not create EmailMessage and EmailMessageRelation"
+            };
+            let usage = usage.unwrap_or_default();
+            Ok(((), format!("contacts, events and tasks may be created, changed and deleted{email}{usage}{key}")))
         })
         .await
     }

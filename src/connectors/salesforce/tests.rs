@@ -1,5 +1,7 @@
 //! Against the sandbox's organisation, which was written from the vendor's documents and not from our client.
 
+mod messages;
+
 use super::*;
 use crate::crm_contract::{Secrets, Steps, connection, contact, event, hold};
 use riva_core::documents::SystemKind;
@@ -7,6 +9,7 @@ use riva_core::ids::{Marker, PairId, RemoteId};
 use riva_core::item::{Field, Item, Value};
 use riva_core::ports::{Change, Draft, Fetched, Patch, StepOutcome};
 use riva_sandbox::salesforce::control::Edit;
+use riva_sandbox::seed::SalesforceOrg;
 use riva_sandbox::{Company, RunningSandbox, Sandbox, SandboxOptions};
 use std::path::PathBuf;
 
@@ -21,9 +24,13 @@ struct House {
 impl House {
     /// The demo's company over plain HTTP; with or without the external id field.
     async fn open(sync_key: bool) -> Self {
+        Self::with(|org| org.sync_key_field = sync_key).await
+    }
+
+    async fn with(change: impl FnOnce(&mut SalesforceOrg)) -> Self {
         let demo: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/demo/company.toml");
         let mut company = Company::parse(&std::fs::read_to_string(demo).unwrap()).unwrap();
-        company.salesforce.sync_key_field = sync_key;
+        change(&mut company.salesforce);
         let mut options = SandboxOptions::new(company.clone());
         options.tls = false;
         Self { sandbox: Sandbox::start(options).await.unwrap(), company }

@@ -518,20 +518,43 @@ impl Reader for User {
     }
 }
 
-/// Addresses or Message-IDs in one question: the address of a query has its limits.
-const QUESTION: usize = 50;
+/// Characters of texts in one question: the address of a query has its limits.
+const QUESTION: usize = 4000;
+
+/// Texts in parts that fit into one question each.
+fn questions<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<Vec<&'t str>> {
+    let (mut all, mut room) = (Vec::<Vec<&str>>::new(), 0);
+    for text in texts {
+        // Between quotes, with a comma.
+        let length = text.len() + 3;
+        if let Some(part) = all.last_mut().filter(|_| length <= room) {
+            part.push(text);
+        } else {
+            room = QUESTION;
+            all.push(vec![text]);
+        }
+        room = room.saturating_sub(length);
+    }
+    all
+}
+
+/// A Message-ID without the angle brackets: not everybody who logs messages keeps them.
+fn bare(message_id: &str) -> &str {
+    let id = message_id.trim();
+    id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or(id)
+}
 
 #[async_trait]
 impl MessageLog for User {
     async fn people(&self, addresses: &BTreeSet<EmailAddress>) -> Result<Vec<Person>, CallError> {
-        let all: Vec<&str> = addresses.iter().map(EmailAddress::as_str).collect();
+        let all = questions(addresses.iter().map(EmailAddress::as_str));
         let leads =
             self.layouts.lead.as_ref().map(|_| (PersonKind::Lead, "Lead", " AND IsConverted = false"));
         let objects =
             [(PersonKind::Contact, "Contact", ""), (PersonKind::User, "User", " AND IsActive = true")];
         let mut people = Vec::new();
         for (kind, object, only) in objects.into_iter().chain(leads) {
-            for some in all.chunks(QUESTION) {
+            for some in &all {
                 let some = soql::list(some.iter().copied());
                 let query = format!("SELECT Id,Email FROM {object} WHERE Email IN {some}{only}");
                 let records = self.api.query(&query, false).await?;
@@ -547,18 +570,20 @@ impl MessageLog for User {
 
     /// The recycle bin's among them.
     async fn logged(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, CallError> {
+        let wanted: BTreeMap<&str, &String> = message_ids.iter().map(|id| (bare(id), id)).collect();
         let mut found: BTreeMap<String, RemoteRef> = BTreeMap::new();
-        for some in message_ids.chunks(QUESTION) {
+        let both = wanted.iter().flat_map(|(bare, id)| [*bare, id.as_str()]);
+        for some in questions(both) {
             let query = format!(
                 "SELECT Id,SystemModstamp,MessageIdentifier FROM EmailMessage WHERE MessageIdentifier IN {} ORDER BY Id",
-                soql::list(some.iter().map(String::as_str))
+                soql::list(some)
             );
             for record in self.api.query(&query, true).await? {
                 let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
                 // Salesforce compares without regard to case; only the very Message-ID counts.
-                let Some(id) = some.iter().find(|id| *id == text("MessageIdentifier")) else { continue };
+                let Some(id) = wanted.get(bare(text("MessageIdentifier"))) else { continue };
                 let version = version(text("SystemModstamp"), self.api.now());
-                found.entry(id.clone()).or_insert(RemoteRef { id: RemoteId::new(text("Id")), version });
+                found.entry((*id).clone()).or_insert(RemoteRef { id: RemoteId::new(text("Id")), version });
             }
         }
         Ok(found)
@@ -571,9 +596,8 @@ impl User {
         let (_, layout) = self.layouts.of(Module::Email)?;
         let mut done = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let key = self.layouts.sync_key.as_deref().map(|key| (key, draft.marker.to_string()));
             let data = |resource: &str| self.api.data(resource);
-            let body = match email::requests(&draft.item, &self.address, layout, key, data) {
+            let body = match email::requests(&draft.item, &self.address, layout, data) {
                 Ok(body) => body,
                 Err(error) => {
                     done.push(Err(error));

@@ -9,6 +9,8 @@ use super::calendar;
 use super::fault::{Fault, Refusal};
 use super::ids::{self, Target};
 use super::mailbox::Mailbox;
+use super::message;
+use super::operations;
 use super::organisation::{Caller, Organisation};
 use super::properties::{Class, Kind};
 use super::series;
@@ -16,6 +18,7 @@ use super::shape::{ItemShape, index_uri};
 use super::show::View;
 use super::write;
 use super::xml::Element;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -29,6 +32,19 @@ pub enum Edit {
         user: String,
         /// `Contact`, `CalendarItem`, `Task` or `Message`.
         class: String,
+        /// Its properties.
+        fields: Map<String, Value>,
+    },
+    /// A message that comes in, or that its owner has sent: no draft.
+    Deliver {
+        /// Whose mailbox: an address.
+        user: String,
+        /// In which folder it lies, as for a move.
+        #[serde(default = "inbox")]
+        folder: String,
+        /// When it came in or was sent; now if not given.
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
         /// Its properties.
         fields: Map<String, Value>,
     },
@@ -63,10 +79,14 @@ pub enum Edit {
         user: String,
         /// The item's id.
         id: String,
-        /// Distinguished name of a default folder; else the name of one below the default folder of the item's kind, which
-        /// is made if it is not there.
+        /// Distinguished name of a default folder, or names from the top with slashes between them (`CRM/Done`); else the
+        /// name of one below the default folder of the item's kind, which is made if it is not there.
         folder: String,
     },
+}
+
+fn inbox() -> String {
+    "inbox".to_owned()
 }
 
 /// An edit that cannot be made.
@@ -145,6 +165,9 @@ impl Exchange {
         let organisation = &mut *organisation;
         match edit {
             Edit::Create { user, class, fields } => create(organisation, &user, &class, &fields).map(Some),
+            Edit::Deliver { user, folder, at, fields } => {
+                deliver(organisation, &user, &folder, at, &fields).map(Some)
+            }
             Edit::Update { user, id, occurrence, fields } => {
                 update(organisation, &user, &id, occurrence, &fields).map(Some)
             }
@@ -179,13 +202,22 @@ impl Exchange {
             Edit::Move { user, id, folder } => {
                 let (_, mailbox, number) = find(organisation, &user, &id)?;
                 let own = folder_of(organisation.item(mailbox, number)?.class);
-                let to = organisation.mailboxes[mailbox].distinguished(&folder);
-                let to = to.or_else(|| below(&mut organisation.mailboxes[mailbox], own, &folder));
-                let to = to.ok_or_else(|| EditError(format!("there is no folder {folder}")))?;
+                let to = named(&mut organisation.mailboxes[mailbox], own, &folder)?;
                 let moved = organisation.mailboxes[mailbox].move_item(number, to);
                 Ok(moved.map(|n| ids::encode(organisation.mailboxes[mailbox].guid, Target::Item(n))))
             }
         }
+    }
+}
+
+impl Exchange {
+    /// The owner deletes a folder of their mailbox for good, with all that is in it.
+    pub(crate) fn delete_folder(&self, user: &str, name: &str) -> Result<(), EditError> {
+        let mut organisation = self.lock();
+        let caller = owner(&organisation, user)?;
+        let mailbox = own_mailbox(&organisation, &caller)?;
+        let folder = named(&mut organisation.mailboxes[mailbox], folder_of(Class::Message), name)?;
+        Ok(operations::folders::delete(&mut organisation, (mailbox, folder))?)
     }
 }
 
@@ -197,6 +229,24 @@ fn folder_of(class: Class) -> &'static str {
         Class::Task => "tasks",
         Class::Message => "inbox",
     }
+}
+
+/// The folder that an edit names, for an item whose own folder is this default one.
+fn named(mailbox: &mut Mailbox, own: &str, name: &str) -> Result<u32, EditError> {
+    let found = match mailbox.distinguished(name) {
+        Some(folder) => Some(folder),
+        None if name.contains('/') => {
+            name.split('/').fold(mailbox.distinguished("msgfolderroot"), |at, name| {
+                mailbox
+                    .folders
+                    .values()
+                    .find(|f| at.is_some() && f.parent == at && f.name == name)
+                    .map(|f| f.number)
+            })
+        }
+        None => below(mailbox, own, name),
+    };
+    found.ok_or_else(|| EditError(format!("there is no folder {name}")))
 }
 
 /// The folder with a name below a default one, made if it is not there.
@@ -244,6 +294,27 @@ fn create(
     let folder = folder.ok_or_else(|| EditError("the mailbox has no such folder".to_owned()))?;
     let mut item = super::fill::blank(class, folder, &organisation.accounts[caller.acting].name);
     set(&mut item, fields, &caller)?;
+    let number = organisation.mailboxes[mailbox].add_item(item);
+    Ok(ids::encode(organisation.mailboxes[mailbox].guid, Target::Item(number)))
+}
+
+fn deliver(
+    organisation: &mut Organisation,
+    user: &str,
+    folder: &str,
+    at: Option<DateTime<Utc>>,
+    fields: &Map<String, Value>,
+) -> Result<String, EditError> {
+    let caller = owner(organisation, user)?;
+    let mailbox = own_mailbox(organisation, &caller)?;
+    organisation.mailboxes[mailbox].open();
+    let folder = named(&mut organisation.mailboxes[mailbox], folder_of(Class::Message), folder)?;
+    let by = organisation.accounts[caller.acting].name.clone();
+    let mut item = super::fill::blank(Class::Message, folder, &by);
+    set(&mut item, fields, &caller)?;
+    item.created = at.unwrap_or(item.created);
+    item.request_sent = true;
+    message::complete(&mut item, &organisation.mailboxes[mailbox].address);
     let number = organisation.mailboxes[mailbox].add_item(item);
     Ok(ids::encode(organisation.mailboxes[mailbox].guid, Target::Item(number)))
 }

@@ -5,7 +5,7 @@ use super::organisation::{Account, Caller, Faults, Organisation, now};
 use super::properties::Class;
 use super::series::Series;
 use super::xml::Element;
-use super::{calendar, time, write};
+use super::{calendar, message, time, write};
 use crate::seed::{Company, Person, SeedContact, SeedEvent, SeedPriority, SeedStatus, SeedTask};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -98,6 +98,11 @@ fn fill(organisation: &mut Organisation, account: usize, mailbox: usize, person:
     );
     let elements =
         elements.chain(person.tasks.iter().filter(|t| t.in_mail).map(|t| (Class::Task, task(t, today))));
+    for seed in &person.messages {
+        if let Err(fault) = message::fill(organisation, mailbox, seed, person, &caller, today) {
+            tracing::warn!(person = %person.address, ?fault, "a message of the company file was refused");
+        }
+    }
     for (class, element) in elements {
         let folder = match class {
             Class::Contact => "contacts",

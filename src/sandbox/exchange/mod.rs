@@ -13,6 +13,7 @@ mod fault;
 mod fill;
 mod ids;
 mod mailbox;
+mod message;
 mod operations;
 mod organisation;
 mod properties;

@@ -196,6 +196,28 @@ impl Salesforce {
         out
     }
 
+    /// All messages in use, each with its relations as `people`.
+    pub fn messages(&self) -> Vec<Value> {
+        let org = self.org();
+        let (messages, relations) =
+            (org.schema.object("EmailMessage"), org.schema.object("EmailMessageRelation"));
+        let (Some(messages), Some(relations)) = (messages, relations) else { return Vec::new() };
+        let live = |object| {
+            let records = org.rows(object).filter(|(_, record)| record.deleted_at.is_none());
+            records.map(|(_, record)| {
+                record.values.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<Map<_, _>>()
+            })
+        };
+        live(&messages)
+            .map(|mut message| {
+                let people = live(&relations).filter(|r| r.get("EmailMessageId") == message.get("Id"));
+                let people: Vec<Value> = people.map(Value::Object).collect();
+                message.insert("people".to_owned(), people.into());
+                message.into()
+            })
+            .collect()
+    }
+
     /// Does what a user does in the browser, as the user with this e-mail address or user name.
     pub fn edit(&self, as_user: &str, edit: &Edit) -> Result<String, ApiError> {
         let mut org = self.org();

@@ -40,7 +40,7 @@ pub fn summary(object: &Object, data: &str) -> Value {
         "queryable": true,
         "retrieveable": true,
         "createable": object.writable,
-        "updateable": object.writable,
+        "updateable": object.writable && object.own_fields.iter().any(|field| field.update),
         "deletable": object.writable,
         "undeletable": object.writable,
         "replicateable": object.replicateable,

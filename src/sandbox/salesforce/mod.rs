@@ -9,6 +9,7 @@ mod collections;
 mod composite;
 pub mod control;
 mod describe;
+mod email;
 mod event_time;
 mod fill;
 mod gate;

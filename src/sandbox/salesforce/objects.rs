@@ -17,6 +17,10 @@ const PARENT: Relation = Relation { name: "Parent", to: &["Account"] };
 const EVENT_OF: Relation = Relation { name: "Event", to: &["Event"] };
 const INVITED: Relation = Relation { name: "Relation", to: &["Contact", "Lead", "User"] };
 const TASK_OF: Relation = Relation { name: "RecurrenceActivity", to: &["Task"] };
+const ACTIVITY: Relation = Relation { name: "Activity", to: &["Task"] };
+const ABOUT: Relation = Relation { name: "RelatedTo", to: &["Account"] };
+const MESSAGE_OF: Relation = Relation { name: "EmailMessage", to: &["EmailMessage"] };
+const REPLIED_TO: Relation = Relation { name: "ReplyToEmailMessage", to: &["EmailMessage"] };
 const CONVERTED: Relation = Relation { name: "ConvertedContact", to: &["Contact"] };
 
 const fn text(name: &'static str, length: usize) -> Field {
@@ -231,6 +235,43 @@ const EVENT_RELATION: &[Field] = &[
     yes_no("IsWhat").read_only(),
 ];
 
+const EMAIL_MESSAGE: &[Field] = &[
+    to("ActivityId", &ACTIVITY).read_only(),
+    to("RelatedToId", &ABOUT),
+    to("ReplyToEmailMessageId", &REPLIED_TO).create_only(),
+    area("TextBody", 32_000),
+    area("HtmlBody", 131_072),
+    area("Headers", 32_000),
+    text("Subject", 3000),
+    text("FromName", 1000),
+    text("FromAddress", 1000),
+    text("ToAddress", 4000),
+    text("CcAddress", 4000),
+    text("BccAddress", 4000),
+    yes_no("Incoming").create_only(),
+    yes_no("HasAttachment").read_only(),
+    // New, Read, Replied, Sent, Forwarded, Draft.
+    strict("Status", &["0", "1", "2", "3", "4", "5"]).required(),
+    date_time("MessageDate"),
+    text("MessageIdentifier", 765),
+    text("ThreadIdentifier", 765),
+    yes_no("IsExternallyVisible"),
+    yes_no("IsClientManaged"),
+];
+
+const EMAIL_MESSAGE_RELATION: &[Field] = &[
+    to("EmailMessageId", &MESSAGE_OF).required().create_only(),
+    to("RelationId", &INVITED).create_only(),
+    strict("RelationType", &["ToAddress", "CcAddress", "BccAddress", "FromAddress", "OtherAddress"])
+        .required()
+        .create_only(),
+    text("RelationAddress", 255).create_only(),
+    strict("RelationObjectType", &["Contact", "Lead", "User"]).read_only(),
+];
+
+/// What there is with Enhanced Email alone.
+pub const OF_ENHANCED_EMAIL: [&str; 2] = ["EmailMessage", "EmailMessageRelation"];
+
 const ORGANIZATION: &[Field] = &[
     text("Name", 80).required(),
     text("OrganizationType", 40),
@@ -268,6 +309,8 @@ pub const ALL: &[Object] = &[
     rows("Task", "Tasks", "00T", TASK),
     rows("Event", "Events", "00U", EVENT),
     rows("EventRelation", "Event Relations", "0RE", EVENT_RELATION),
+    rows("EmailMessage", "Email Messages", "02s", EMAIL_MESSAGE),
+    rows("EmailMessageRelation", "Email Message Relations", "0CC", EMAIL_MESSAGE_RELATION),
     fixed("Organization", "Organizations", "00D", ORGANIZATION),
     fixed("Profile", "Profiles", "00e", PROFILE_FIELDS),
 ];

@@ -1,6 +1,7 @@
 //! The org's records and what may be done to them.
 
 use super::api::ApiError;
+use super::email;
 use super::event_time::{self, Values};
 use super::ids;
 use super::schema::{Field, Kind, Object, Schema};
@@ -156,7 +157,13 @@ impl Org {
         if !missing.is_empty() {
             return Err(required(&missing));
         }
-        Ok(self.insert(object, values, by))
+        let id = self.insert(object, values.clone(), by);
+        match object.name {
+            "EmailMessage" => self.message_kept(&id, &values, by),
+            "EmailMessageRelation" => self.relation_made(&id, &values),
+            _ => {}
+        }
+        Ok(id)
     }
 
     /// Puts checked values in place as a new record, with everything that the server adds.
@@ -206,6 +213,9 @@ impl Org {
         let before = record.values.clone();
         let mut values = accept_all(object, given, false)?;
         self.check(object, Some(&id), &values)?;
+        if object.name == "EmailMessage" {
+            email::may_change(&Record { values: before.clone(), deleted_at: None }, &values)?;
+        }
         if object.name == "Event" {
             let times = event_time::settle(&before, &values, self.multi_day_events)?;
             values.extend(times);
@@ -242,11 +252,21 @@ impl Org {
         }
     }
 
+    /// Puts one value in place by the server itself: nobody's change.
+    pub fn put(&mut self, object: &str, id: &str, field: &'static str, value: Value) {
+        if let Some(record) = self.tables.get_mut(object).and_then(|table| table.get_mut(id)) {
+            record.values.insert(field, value);
+        }
+    }
+
     /// Moves a record to the recycle bin.
     pub fn delete(&mut self, object: &Object, id: &str, by: &str) -> Result<(), ApiError> {
         let (id, _) = self.live(object, id)?;
         if object.name == "Event" {
             self.tell_invitees(&id, "cancelled");
+        }
+        if object.name == "EmailMessage" {
+            self.message_gone(&id, by)?;
         }
         self.overwrite(
             object,

@@ -190,16 +190,18 @@ impl Object {
     }
 }
 
-/// The org's objects, with or without the field that its administrator may have added.
+/// The org's objects, with or without what its administrator may have switched on or added.
 #[derive(Debug, Clone)]
 pub struct Schema {
     objects: Vec<Object>,
 }
 
 impl Schema {
-    /// All objects; `sync_key` says whether Contact, Event and Task carry the external id of the sync.
-    pub fn new(sync_key: bool) -> Self {
+    /// All objects; `sync_key` says whether Contact, Event and Task carry the external id of the sync, `enhanced_email`
+    /// whether the org keeps e-mail as records.
+    pub fn new(sync_key: bool, enhanced_email: bool) -> Self {
         let mut objects = objects::ALL.to_vec();
+        objects.retain(|object| enhanced_email || !objects::OF_ENHANCED_EMAIL.contains(&object.name));
         if !sync_key {
             for object in &mut objects {
                 if let Some((last, others)) = object.own_fields.split_last()

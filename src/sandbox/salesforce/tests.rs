@@ -1,5 +1,7 @@
 //! The org over HTTP, as a client meets it. Outside clients judge the rest (`tests/judges/salesforce.sh`).
 
+mod messages;
+
 use crate::{Company, RunningSandbox, Sandbox, SandboxOptions};
 use chrono::NaiveDate;
 use reqwest::{Client, Method, StatusCode};

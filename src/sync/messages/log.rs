@@ -12,7 +12,7 @@ use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::EmailPolicy;
 use riva_core::ids::{MemberId, PairId};
-use riva_core::item::{MailFolder, Related};
+use riva_core::item::{Item, MailFolder, Related};
 use riva_core::ports::{Claim, ClaimFor, RemoteRef};
 use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -278,13 +278,22 @@ impl FirstSync<'_, '_, '_> {
             writes: vec![Write::Create { side: Side::Crm, item }],
             mail: Some(read),
             crm: None,
-            rule: "logged by matching addresses".to_owned(),
+            rule: rule(&candidate.item).to_owned(),
             title: candidate.item.title(),
             seen,
             image: None,
             fate: Fate::Open,
             pair,
         }
+    }
+}
+
+/// By which rule a message is logged.
+fn rule(item: &Item) -> &'static str {
+    match item.mail_folder() {
+        Some(MailFolder::Drop) => "dropped by the user, people by matching addresses",
+        Some(MailFolder::Sent) => "Sent Items, by matching addresses",
+        Some(MailFolder::Inbox) | None => "Inbox, by matching addresses",
     }
 }
 

@@ -66,6 +66,15 @@ pub(crate) fn may_be_logged(folders: &MessageFolders, item: &Item) -> bool {
     wanted && item.uid.as_deref().is_some_and(|id| !id.trim().is_empty()) && !item.is_private()
 }
 
+/// What was done in a cycle, for the log.
+pub(crate) fn report(logged: u64) -> String {
+    match logged {
+        0 => "Nothing to log".to_owned(),
+        1 => "Logged 1 e-mail in the CRM".to_owned(),
+        n => format!("Logged {n} e-mails in the CRM"),
+    }
+}
+
 const NOT_AGAIN: &str = "Deleted in the CRM, or out of this user's sight there: it is not logged again.";
 
 /// The plan for a message: what is logged stays as it is on both sides, whatever becomes of the other.

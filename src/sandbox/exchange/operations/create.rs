@@ -7,7 +7,7 @@ use super::super::properties::Class;
 use super::super::shape::ItemShape;
 use super::super::show::View;
 use super::super::xml::Element;
-use super::super::{calendar, fill, write};
+use super::super::{calendar, fill, message, write};
 use super::{each, required, word};
 
 const INVITATIONS: &[&str] = &["SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy"];
@@ -105,6 +105,7 @@ pub(super) fn send(organisation: &mut Organisation, mailbox: usize, item: &mut I
         return Err(Refusal::new("ErrorInvalidRecipients", "At least one recipient isn't valid."));
     }
     item.request_sent = true;
+    message::complete(item, &organisation.mailboxes[mailbox].address);
     let from = organisation.mailboxes[mailbox].address.clone();
     organisation.would_mail("message", &from, &to, item.text("item:Subject").unwrap_or_default());
     Ok(())

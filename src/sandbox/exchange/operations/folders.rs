@@ -186,23 +186,28 @@ pub(super) fn delete_folder(
 ) -> Result<Element, Fault> {
     each(&required(operation, "FolderIds")?.children, "DeleteFolder", &[], |id| {
         let at = organisation.find_folder(caller, id)?;
-        let folder = organisation.folder(at).ok_or_else(Refusal::folder_not_found)?;
-        if folder.distinguished.is_some() {
-            return Err(Refusal::new(
-                "ErrorDeleteDistinguishedFolder",
-                "Distinguished folders cannot be deleted.",
-            )
-            .into());
-        }
-        let mailbox = &mut organisation.mailboxes[at.0];
-        let mut gone = mailbox.below(at.1);
-        gone.push(at.1);
-        let items: Vec<_> =
-            mailbox.items.values().filter(|i| gone.contains(&i.folder)).map(|i| i.number).collect();
-        for number in items {
-            mailbox.remove_item(number);
-        }
-        mailbox.folders.retain(|n, _| !gone.contains(n));
+        delete(organisation, at)?;
         Ok(Vec::new())
     })
+}
+
+/// Deletes a folder with all that is in it, past the bin.
+pub(in super::super) fn delete(organisation: &mut Organisation, at: (usize, u32)) -> Result<(), Refusal> {
+    let folder = organisation.folder(at).ok_or_else(Refusal::folder_not_found)?;
+    if folder.distinguished.is_some() {
+        return Err(Refusal::new(
+            "ErrorDeleteDistinguishedFolder",
+            "Distinguished folders cannot be deleted.",
+        ));
+    }
+    let mailbox = &mut organisation.mailboxes[at.0];
+    let mut gone = mailbox.below(at.1);
+    gone.push(at.1);
+    let items: Vec<_> =
+        mailbox.items.values().filter(|i| gone.contains(&i.folder)).map(|i| i.number).collect();
+    for number in items {
+        mailbox.remove_item(number);
+    }
+    mailbox.folders.retain(|n, _| !gone.contains(n));
+    Ok(())
 }

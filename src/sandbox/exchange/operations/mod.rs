@@ -4,7 +4,7 @@ mod convert;
 mod create;
 mod delete;
 mod find;
-mod folders;
+pub(super) mod folders;
 mod get;
 mod names;
 mod restriction;
