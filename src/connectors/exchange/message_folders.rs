@@ -152,7 +152,8 @@ impl Mailbox {
                     let Some(node) = change.one("Message") else { continue };
                     let received =
                         node.text_of("DateTimeReceived").and_then(|t| t.parse::<DateTime<Utc>>().ok());
-                    let old = from.zip(received).is_some_and(|(from, at)| at < from);
+                    // Exchange tells whole seconds.
+                    let old = from.zip(received).is_some_and(|(from, at)| at.timestamp() < from.timestamp());
                     if let Some((id, version)) = id_of(node).filter(|_| !old) {
                         let (id, version) = (RemoteId::new(id), Version::new(version));
                         changes.push(Change::Seen { id, version });

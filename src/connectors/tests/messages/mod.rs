@@ -13,7 +13,7 @@ const CUSTOMER: &str = "ann@far.example";
 const DROP: &str = "CRM/- Create New Email";
 
 fn folders() -> MessageFolders {
-    let from = "2026-11-20T00:00:00Z".parse().unwrap();
+    let from = "2026-11-23T08:15:00.75Z".parse().unwrap();
     MessageFolders { inbox: true, sent: true, master: Some("CRM".into()), from }
 }
 
