@@ -216,6 +216,9 @@ fn a_user_who_is_in_another_policy_is_refused() {
         .refused("is not in policy \"sales-team\"");
     desk.run(&["policy", "add-user", "west", "not-an-address", "--unchecked"])
         .refused("is not an e-mail address");
+    let logging = ["policy", "add", "north", "--mail", "exchange", "--crm", "salesforce", "--email"];
+    desk.run(&logging).fine();
+    assert!(desk.read("policies/north.toml").contains("[modules.email]"));
     desk.run(&["policy", "add", "east", "--mail", "salesforce", "--crm", "exchange"])
         .refused("is a connection to Salesforce");
     assert!(!desk.path("policies/east.toml").exists());

@@ -11,7 +11,7 @@ use riva_api::{Agent as _, ExplainQuery, GiveOrder};
 use riva_core::activity::ActivityQuery;
 use riva_core::admin::ChangeEntry;
 use riva_core::documents::EmailPolicy;
-use riva_core::history::Order;
+use riva_core::history::{Order, UndoSpan};
 use riva_core::ids::MemberId;
 use riva_core::item::Module;
 use riva_sandbox::exchange::Edit as MailEdit;
@@ -96,6 +96,10 @@ impl House {
         queue.iter().find(|row| row.member.address.as_str() == user).unwrap().member.id
     }
 
+    async fn order(&self, member: MemberId, order: Order) {
+        self.tenant.agent.order(&GiveOrder { member, order, by: "admin@test".into() }).await.unwrap();
+    }
+
     async fn activity(&self, user: &str) -> Vec<String> {
         let query = ActivityQuery { member: self.member(user).await, after: 0, limit: 10_000 };
         let lines = self.tenant.agent.activity(&query).await.unwrap();
@@ -135,6 +139,13 @@ async fn each_mail_with_somebody_whom_the_crm_knows_is_logged_once() {
     let dropped = house.mail(KENJI, "inbox", "dropped", old, json!({}));
     house.moved(KENJI, &dropped, DROP);
     house.mail(KENJI, DROP, "waits", old, json!({"From": ["new@far.example"]}));
+    // A preview tells of each, and does nothing.
+    let amelie = house.member(AMELIE).await;
+    let preview = house.tenant.agent.preview(amelie).await.unwrap();
+    let mut told: Vec<&str> = preview.deeds.iter().map(|deed| deed.title.as_str()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["About both", "About came", "About went"], "{preview:?}");
+    assert_eq!(house.log(), House::once(&[]));
     house.tenant.a_cycle_each().await;
     house.tenant.a_cycle_each().await;
     let logged = ["came", "went", "both", "dropped"];
@@ -190,11 +201,16 @@ async fn each_mail_with_somebody_whom_the_crm_knows_is_logged_once() {
 
     // Whom a dropped mail waits for becomes known.
     house.knows("New", "new@far.example");
-    assert!(house.log().get("waits").is_none());
-    let (member, order) = (house.member(KENJI).await, Order::Retry { pair: None });
-    house.tenant.agent.order(&GiveOrder { member, order, by: "admin@test".into() }).await.unwrap();
+    assert!(!house.log().contains_key("waits"));
+    house.order(house.member(KENJI).await, Order::Retry { pair: None }).await;
     house.tenant.a_cycle_each().await;
     assert_eq!(house.log(), House::once(&["came", "went", "dropped", "later", "waits"]));
+    // An undo takes what was logged out of the log; it is not logged again.
+    let (member, since) = (house.member(KENJI).await, UndoSpan::Since(Utc::now() - Duration::hours(1)));
+    house.order(member, Order::Undo { span: since }).await;
+    house.tenant.a_cycle_each().await;
+    house.tenant.a_cycle_each().await;
+    assert_eq!(house.log(), House::once(&["came", "went", "dropped", "later"]));
     let requests = house.tenant.sandbox.control().counters().requests;
     for never in ["CreateItem", "UpdateItem", "DeleteItem", "MoveItem"] {
         assert_eq!(requests.get(never), None, "a mailbox's messages are read alone");

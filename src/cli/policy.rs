@@ -6,7 +6,8 @@ use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand};
 use riva_core::admin::{Admin, AdminError, Candidate, DocumentKind, PolicySummary};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule, TasksPolicy,
+    CalendarPolicy, ContactsPolicy, EmailPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule,
+    TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use riva_core::license::{Counts, LicensingDetails};
@@ -41,6 +42,10 @@ pub enum PolicyVerb {
         /// Do not sync tasks.
         #[arg(long)]
         no_tasks: bool,
+        /// Log e-mail in the CRM too: Inbox, Sent Items and a drop folder, each message once. From Exchange to Salesforce alone.
+        /// The choices are keys of [modules.email] in the policy's file.
+        #[arg(long)]
+        email: bool,
         /// Minutes between full sync cycles.
         #[arg(long, default_value_t = 15)]
         interval: u32,
@@ -129,7 +134,7 @@ impl PolicyVerb {
         match self {
             Self::List => list(desk, &admin),
             Self::Show { name } => show(desk, &admin, &name.into()),
-            Self::Add { name, mail, crm, no_contacts, no_calendar, no_tasks, interval, why } => {
+            Self::Add { name, mail, crm, no_contacts, no_calendar, no_tasks, email, interval, why } => {
                 let name = PolicyName::from(name);
                 match admin.policy(&name) {
                     Err(AdminError::NoSuch { .. }) => {}
@@ -148,7 +153,7 @@ impl PolicyVerb {
                         contacts: (!no_contacts).then(ContactsPolicy::default),
                         calendar: (!no_calendar).then(CalendarPolicy::default),
                         tasks: (!no_tasks).then(TasksPolicy::default),
-                        email: None,
+                        email: email.then(EmailPolicy::default),
                     },
                     safety: Safety::default(),
                     created: None,

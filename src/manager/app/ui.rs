@@ -170,7 +170,11 @@ impl App {
     fn windows_ui(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
         let now = self.desk.now();
         let runs = self.monitor.agent.runs();
-        let offers = Offers { mail: self.setup.names(true), crm: self.setup.names(false) };
+        let offers = Offers {
+            mail: self.setup.names(true),
+            crm: self.setup.names(false),
+            systems: self.setup.systems(),
+        };
         for (id, window) in &mut self.windows {
             match window {
                 Window::Connection(editor) => setup::editor_ui::window_ui(ctx, *id, editor, now, actions),

@@ -25,6 +25,8 @@ pub enum Page {
     Calendar,
     /// Tasks.
     Tasks,
+    /// E-mail.
+    Email,
     /// Delete Safety.
     Safety,
     /// When it was made and changed.
@@ -33,12 +35,13 @@ pub enum Page {
 
 impl Page {
     /// All of them, with their titles.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::General, "General"),
         (Self::Scheduling, "Scheduling"),
         (Self::Contacts, "Contacts"),
         (Self::Calendar, "Calendar"),
         (Self::Tasks, "Tasks"),
+        (Self::Email, "E-mail"),
         (Self::Safety, "Safety"),
         (Self::About, "About"),
     ];
@@ -91,7 +94,8 @@ impl PolicyEditor {
         }
     }
 
-    /// For a new policy on these connections, with all modules on.
+    /// For a new policy on these connections, with contacts, calendar and tasks on. Whose e-mail is logged is for somebody
+    /// to decide.
     pub fn create(mail: &str, crm: &str) -> Self {
         let modules = PolicyModules {
             contacts: Some(ContactsPolicy::default()),
@@ -190,6 +194,15 @@ impl PolicyEditor {
         }
     }
 
+    /// Why e-mail cannot be logged between the policy's connections, if it cannot.
+    pub fn no_email(&self, systems: &BTreeMap<String, SystemKind>) -> Option<String> {
+        let policy = self.policy.as_ref()?;
+        [&policy.mail, &policy.crm].into_iter().find_map(|connection| {
+            let system = systems.get(connection.as_str())?;
+            Some(format!("E-mail cannot be logged with {system}: {}.", system.no_email()?))
+        })
+    }
+
     /// "2 users added, 1 removed", for whoever saves.
     pub fn changes(&self) -> String {
         let Some(policy) = &self.policy else { return String::new() };
@@ -212,6 +225,9 @@ impl PolicyEditor {
         let Some(mut policy) = self.policy.clone() else { return };
         self.errors.clear();
         policy.name = PolicyName::new(self.name.trim());
+        if let Some(email) = &mut policy.modules.email {
+            tidy(&mut email.ignore);
+        }
         if policy.name.as_str().is_empty() {
             self.errors.insert("name", "A name is needed; it becomes the file's name.".into());
         } else if self.is_new() && self.name.chars().any(|c| "/\\:*?\"<>|".contains(c)) {
@@ -267,6 +283,21 @@ impl PolicyEditor {
     }
 }
 
+/// What is typed as one text, as the list that it means so far: put together again, it is the same text.
+pub fn split_list(text: &str) -> Vec<String> {
+    if text.is_empty() { Vec::new() } else { text.split(',').map(str::to_owned).collect() }
+}
+
+/// A list as one text.
+pub fn join_list(list: &[String]) -> String {
+    list.join(",")
+}
+
+/// Without blanks around its entries, and without empty ones.
+fn tidy(list: &mut Vec<String>) {
+    *list = list.iter().map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,6 +341,26 @@ mod tests {
         editor.selected = ["ann@x".into(), "bob@x".into()].into();
         editor.remove_selected();
         assert_eq!(editor.changes(), "1 user to add, 2 to remove");
+    }
+
+    #[test]
+    fn a_list_is_typed_as_one_text() {
+        for typed in ["", "a", "a,", "a, b@c.example", ",", " a ,,b"] {
+            assert_eq!(join_list(&split_list(typed)), typed);
+        }
+        let mut list = split_list(" a.example ,, b@c.example,");
+        tidy(&mut list);
+        assert_eq!(list, ["a.example", "b@c.example"]);
+    }
+
+    #[test]
+    fn email_is_offered_where_it_can_be_logged() {
+        let editor = PolicyEditor::create("exchange", "crm");
+        let with =
+            |crm| BTreeMap::from([("exchange".to_owned(), SystemKind::ExchangeEws), ("crm".to_owned(), crm)]);
+        assert_eq!(editor.no_email(&with(SystemKind::Salesforce)), None);
+        let why = editor.no_email(&with(SystemKind::Odoo)).unwrap();
+        assert_eq!(why, "E-mail cannot be logged with Odoo: not available for this system yet.");
     }
 
     #[test]

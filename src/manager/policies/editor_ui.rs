@@ -1,7 +1,7 @@
 //! Draws *Edit CRM Synchronization Policy*.
 
 use super::editor::{Page, PolicyEditor};
-use super::{browser_ui, general_ui};
+use super::{browser_ui, email_ui, general_ui};
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::setup::editor_ui::revisions_ui;
@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use egui::{Context, RichText, ScrollArea, Ui};
 use riva_core::documents::{
     BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy,
-    PrivateItems, SafetyLimit, Stamp, TasksPolicy,
+    PrivateItems, SafetyLimit, Stamp, SystemKind, TasksPolicy,
 };
+use std::collections::BTreeMap;
 
 /// What the window's buttons do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Offers {
     pub mail: Vec<String>,
     /// CRM connections.
     pub crm: Vec<String>,
+    /// What each connection leads to.
+    pub systems: BTreeMap<String, SystemKind>,
 }
 
 /// The window, and the browser above it.
@@ -111,6 +114,7 @@ fn page_ui(
     match editor.page {
         Page::General => general_ui::page_ui(ui, editor, offers, now, act),
         Page::About => about_ui(ui, editor, now),
+        Page::Email => email_ui::page_ui(ui, editor, offers),
         page => {
             if let Some(policy) = &mut editor.policy {
                 match page {

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod browser_ui;
 pub mod editor;
 pub mod editor_ui;
+mod email_ui;
 pub mod general_ui;
 pub mod licensing;
 pub mod licensing_ui;

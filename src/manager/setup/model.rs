@@ -9,6 +9,7 @@ use riva_core::admin::{ConnectionSummary, LastTest};
 use riva_core::documents::SystemKind;
 use riva_core::fault::FaultKind;
 use riva_core::ids::ConnectionName;
+use std::collections::BTreeMap;
 
 /// What the Setup pane shows.
 #[derive(Debug, Default)]
@@ -79,6 +80,12 @@ impl Setup {
     pub fn names(&self, mail: bool) -> Vec<String> {
         let all = self.connections.value().into_iter().flatten();
         all.filter(|c| c.system.is_some_and(|s| s.is_mail() == mail)).map(|c| c.name.to_string()).collect()
+    }
+
+    /// The system of each connection.
+    pub fn systems(&self) -> BTreeMap<String, SystemKind> {
+        let all = self.connections.value().into_iter().flatten();
+        all.filter_map(|c| Some((c.name.to_string(), c.system?))).collect()
     }
 
     /// The system of a connection.

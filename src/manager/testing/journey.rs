@@ -8,7 +8,7 @@ use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use riva_core::documents::SystemKind;
+use riva_core::documents::{EmailPolicy, SystemKind};
 use riva_core::fault::{Fault, FaultKind};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -172,4 +172,27 @@ fn the_exchange_browser_works_by_enter_alone() {
     }
     click(&mut h, Role::Button, "Ok >>");
     wait(&mut h, "3 users to add");
+}
+
+#[test]
+fn email_is_switched_on_in_the_policy_editor() {
+    let runtime = runtime();
+    let company = Company::new(25, 18, Duration::from_millis(2));
+    let mut h = harness(company.office(runtime.handle()), Open::Manager);
+    click(&mut h, Role::Button, "Policies");
+    open_row(&mut h, "Sales");
+    click(&mut h, Role::Tab, "E-mail");
+    click(&mut h, Role::CheckBox, "Log e-mail in the CRM");
+    click(&mut h, Role::CheckBox, "Sent Items");
+    type_into(&mut h, "Master folder", "Sales/force");
+    type_into(&mut h, "Never match", "northwind.example, boss@elsewhere.example,");
+    click(&mut h, Role::Button, "Save");
+    wait(&mut h, "\"Sales/force\" is no name for a folder");
+    type_into(&mut h, "Master folder", "Salesforce");
+    click(&mut h, Role::Button, "Save");
+    wait(&mut h, "Restart the Riva CRM Agent service?");
+    let ignore = ["northwind.example", "boss@elsewhere.example"].map(str::to_owned).to_vec();
+    let master_folder = "Salesforce".to_owned();
+    let wanted = EmailPolicy { sent: false, ignore, master_folder, ..EmailPolicy::default() };
+    assert_eq!(company.admin.policy(&"Sales".into()).unwrap().modules.email, Some(wanted));
 }

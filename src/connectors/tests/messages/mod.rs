@@ -2,13 +2,15 @@
 
 use super::{House, PRIYA};
 use chrono::{DateTime, Utc};
+use riva_core::documents::AccessMethod;
 use riva_core::fault::CallError;
-use riva_core::ids::{Cursor, RemoteId};
+use riva_core::ids::{Cursor, EmailAddress, RemoteId};
 use riva_core::item::{Field, Item, MailFolder, Module, Role, Sensitivity, Value};
 use riva_core::ports::{CREATE_NEW_EMAIL, Change, Fetched, MessageFolders, SilentWriter};
 use riva_sandbox::exchange::Edit;
 use serde_json::{Value as Json, json};
 
+const HANNAH: &str = "hannah.fischer@northwind-demo.example";
 const CUSTOMER: &str = "ann@far.example";
 const DROP: &str = "CRM/- Create New Email";
 
@@ -177,6 +179,21 @@ async fn small_pages_and_lost_places_miss_nothing() {
         assert!(matches!(lost, Err(CallError::CursorLost(_))), "{lost:?}");
     }
     assert_eq!(sorted(&told(&*side, &folders(), None).await.unwrap().0), all);
+}
+
+#[tokio::test]
+async fn with_full_access_it_is_that_mailbox_all_the_same() {
+    let house = House::open().await;
+    let system = house.system(&house.password, |c| c.access = Some(AccessMethod::DelegateFullAccess));
+    let side = system.open(&EmailAddress::new(HANNAH)).await.unwrap();
+    let made = side.message_source().unwrap().make_folders(&folders()).await.unwrap();
+    assert_eq!(made, ["CRM".to_owned(), DROP.to_owned()]);
+    let at = Some("2020-01-01T00:00:00Z".parse().unwrap());
+    let fields = json!({"Subject": "Hers", "From": [CUSTOMER]}).as_object().unwrap().clone();
+    let edit = Edit::Deliver { user: HANNAH.into(), folder: DROP.into(), at, fields };
+    let id = RemoteId::new(house.sandbox.control().edit(edit).unwrap().unwrap());
+    assert_eq!(seen(&told(&*side, &folders(), None).await.unwrap().0), std::slice::from_ref(&id));
+    assert_eq!(read(&*side, &id).await.mail_folder(), Some(MailFolder::Drop));
 }
 
 #[tokio::test]

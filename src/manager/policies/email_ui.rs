@@ -1,0 +1,52 @@
+//! Draws the E-mail page of the policy editor.
+
+use super::editor::{PolicyEditor, join_list, split_list};
+use super::editor_ui::Offers;
+use crate::theme::tokens;
+use crate::widgets::form;
+use egui::{RichText, Ui};
+use riva_core::documents::EmailPolicy;
+
+pub fn page_ui(ui: &mut Ui, editor: &mut PolicyEditor, offers: &Offers) {
+    let obstacle = editor.no_email(&offers.systems);
+    let Some(policy) = &mut editor.policy else { return };
+    let mut on = policy.modules.email.is_some();
+    // What is on can be switched off, whatever it is on for.
+    let may = obstacle.is_none() || on;
+    let tick = ui.add_enabled_ui(may, |ui| form::tick(ui, "Log e-mail in the CRM", &mut on)).inner;
+    if tick.changed() {
+        policy.modules.email = on.then(EmailPolicy::default);
+    }
+    if let Some(obstacle) = &obstacle {
+        form::below(ui, obstacle, true);
+    }
+    ui.add_space(6.0);
+    let Some(email) = &mut policy.modules.email else { return };
+    let text = "Each message is logged once, with the people whom the CRM knows by its addresses. It is not changed \
+                afterwards, and the mailbox is only read. Attachments, drafts, private messages, and messages among users \
+                of the CRM alone are not logged.";
+    ui.add(egui::Label::new(RichText::new(text).color(tokens(ui).weak)).wrap());
+    ui.add_space(8.0);
+    form::tick(ui, "Inbox", &mut email.inbox);
+    form::tick(ui, "Sent Items", &mut email.sent);
+    form::number(ui, "Go back", &mut email.days_back, 0..=3650, "days, when a user is first synced", None);
+    form::below(ui, "0: messages that come in or are sent from then on.", false);
+    ui.add_space(6.0);
+    form::tick(ui, "Drop folder", &mut email.drop_folders);
+    if email.drop_folders {
+        form::text(ui, "Master folder", &mut email.master_folder, "CRM", None);
+        form::below(
+            ui,
+            "Each mailbox gets the folder \"- Create New Email\" in it. What a user drops there is logged, however old it is.",
+            false,
+        );
+    }
+    ui.add_space(6.0);
+    form::tick(ui, "Match leads, where no contact has the address", &mut email.leads);
+    let mut ignore = join_list(&email.ignore);
+    if form::text(ui, "Never match", &mut ignore, "northwind.example, boss@elsewhere.example", None).changed()
+    {
+        email.ignore = split_list(&ignore);
+    }
+    form::below(ui, "Domains and addresses, with commas between: one's own company.", false);
+}
