@@ -210,7 +210,7 @@ fn a_user_who_is_in_another_policy_is_refused() {
     desk.run(&["policy", "enable", "west"]).fine();
     assert!(
         desk.read("policies/sales-team.toml")
-            .starts_with("# The sales team: contacts, calendar and tasks, both ways.\n")
+            .starts_with("# The sales team: contacts, calendar and tasks, both ways; e-mail into the CRM.\n")
     );
     desk.run(&["policy", "remove-user", "sales-team", "nobody@x.example"])
         .refused("is not in policy \"sales-team\"");

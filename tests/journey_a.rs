@@ -49,6 +49,12 @@ fn two_users_are_added_and_fully_synced() {
     assert_eq!(report["invitations_sent"], 0);
     for user in report["users"].as_array().unwrap() {
         assert_eq!(user["discrepancy"], Value::Null);
+        // One that came in and one that was sent; what is private or from a stranger is not logged.
+        let email = &user["modules"]["email"];
+        assert_eq!(
+            (&email["created_crm"], &email["linked"], &email["created_mail"]),
+            (&2.into(), &2.into(), &0.into())
+        );
         for module in ["contacts", "calendar", "tasks"] {
             let (told, before, after) =
                 (&user["modules"][module], &user["before"][module], &user["after"][module]);

@@ -634,9 +634,13 @@ mod tests {
         let tasks = || company.people.iter().flat_map(|p| &p.tasks);
         assert!(tasks().any(|t| t.in_mail && t.in_crm) && tasks().any(|t| t.crm_status.is_some()));
         assert!(!tasks().any(|t| t.private && t.in_crm));
+        let messages = || company.people.iter().flat_map(|p| &p.messages);
+        assert!(messages().any(|m| m.private) && messages().any(|m| m.from.is_none()));
         // Nothing private is in the CRM, and nobody outside the reserved domains is ever named.
         assert!(!events().any(|e| e.private && e.in_crm) && !contacts().any(|c| c.private && c.in_crm));
-        for address in contacts().flat_map(|c| &c.emails).chain(events().flat_map(|e| &e.attendees)) {
+        let in_messages = messages().flat_map(|m| m.from.iter().chain(&m.to).chain(&m.cc));
+        let others = contacts().flat_map(|c| &c.emails).chain(events().flat_map(|e| &e.attendees));
+        for address in others.chain(in_messages) {
             assert!(address.is_ascii() && address.ends_with(".example"), "{address}");
         }
     }

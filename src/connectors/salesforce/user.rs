@@ -405,6 +405,10 @@ impl Reader for User {
         window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
+        if module.is_log() {
+            let text = "a log of messages is asked about single ones; it is not listed";
+            return Err(Fault::new(FaultKind::UnexpectedAnswer, text).into());
+        }
         self.api.may_poll()?;
         // Contacts first, then leads: the ids of leads come after those of contacts.
         let in_leads = after.is_some_and(|a| a.as_str().starts_with(lead::PREFIX));

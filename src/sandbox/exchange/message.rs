@@ -20,9 +20,10 @@ pub(super) fn complete(item: &mut Item, owner: &str) {
         "message:InternetMessageId",
         Element::t("InternetMessageId").text(format!("<{}@{domain}>", Uuid::new_v4().simple())),
     );
-    for (uri, name) in [("message:Sender", "Sender"), ("message:From", "From")] {
-        put(uri, Element::t(name).with(mailbox(owner)));
-    }
+    put("message:From", Element::t("From").with(mailbox(owner)));
+    // Nobody here sends on behalf of somebody else.
+    let from = item.properties.get("message:From").map(|from| from.children.clone()).unwrap_or_default();
+    item.properties.entry("message:Sender".to_owned()).or_insert_with(|| Element::t("Sender").with_all(from));
 }
 
 fn mailbox(address: &str) -> Element {

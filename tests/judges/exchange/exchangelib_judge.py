@@ -16,11 +16,12 @@ from exchangelib import (DELEGATE, IMPERSONATION, Account, Attendee, Body, Calen
                          Credentials, EWSDate, EWSDateTime, EWSTimeZone, ExtendedProperty, FolderCollection, HTMLBody,
                          Mailbox, Message, Q, Task)
 from exchangelib.autodiscover import Autodiscovery, clear_cache
-from exchangelib.errors import (AutoDiscoverFailed, ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange,
+from exchangelib.errors import (AutoDiscoverFailed, ErrorFolderExists, ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange,
                                 ErrorCalendarOccurrenceIsDeletedFromRecurrence, ErrorOccurrenceCrossingBoundary,
                                 ErrorFolderNotFound, ErrorImpersonateUserDenied,
                                 ErrorItemNotFound, ErrorNameResolutionNoResults, ErrorNonExistentMailbox,
                                 ErrorServerBusy, ErrorIrresolvableConflict, UnauthorizedError)
+from exchangelib.folders import Folder
 from exchangelib.indexed_properties import EmailAddress, PhoneNumber, PhysicalAddress
 from exchangelib.recurrence import (AbsoluteMonthlyPattern, AbsoluteYearlyPattern, DailyPattern, Recurrence,
                                     RelativeMonthlyPattern, RelativeYearlyPattern, WeeklyPattern)
@@ -463,6 +464,65 @@ def _():
             got = seen[task["subject"]]
             equal(got.due_date is not None, "due" in task)
             equal(got.importance, task.get("priority", "normal").capitalize())
+
+
+@check("messages of the company file lie in Inbox and Sent Items, with people, text and Message-ID")
+def _():
+    came = [m for m in ANN["message"] if "from" in m]
+    went = [m for m in ANN["message"] if "from" not in m]
+    equal({m.subject for m in ann.inbox.all()}, {m["subject"] for m in came})
+    assert {m.subject for m in ann.sent.all()} >= {m["subject"] for m in went}, "besides what was sent before"
+    for folder, seeds in ((ann.inbox, came), (ann.sent, went)):
+        for seed in seeds:
+            got = folder.get(subject=seed["subject"])
+            equal(got.sender.email_address, seed.get("from", ANN["address"]))
+            equal(got.author.email_address, seed.get("from", ANN["address"]))
+            to = ([ANN["address"]] if "from" in seed else []) + seed.get("to", [])
+            equal([r.email_address for r in got.to_recipients], to)
+            equal([r.email_address for r in got.cc_recipients or []], seed.get("cc", []))
+            equal(got.text_body.strip().replace("\r\n", "\n"), seed.get("body", "").strip())
+            assert got.message_id.startswith("<") and got.message_id.endswith(">"), got.message_id
+            equal((got.is_draft, got.sensitivity), (False, "Private" if seed.get("private") else "Normal"))
+            equal(got.datetime_received.astimezone(ZoneInfo(ANN["zone"])).strftime("%H:%M"), seed["time"])
+
+
+@check("a message is sent once, and has a Message-ID and a sender then")
+def _():
+    draft = Message(account=ann, folder=ann.drafts, subject="To send", body="Hello", to_recipients=["x@judge.example"])
+    draft.save()
+    got = ann.drafts.get(id=draft.id)
+    equal((got.is_draft, got.message_id), (True, None))
+    got.delete()
+    before = control("counters")["mails"].get("message", 0)
+    Message(account=ann, folder=ann.sent, subject="Sent", body="Hello", to_recipients=["x@judge.example"]).send_and_save()
+    sent = ann.sent.get(subject="Sent")
+    assert sent.message_id and sent.author.email_address == ANN["address"], sent
+    equal((sent.is_draft, control("counters")["mails"]["message"]), (False, before + 1))
+    sent.delete()
+
+
+@check("a folder is made once; a message that is moved there is gone where it was")
+def _():
+    top = ann.root / "Top of Information Store"
+    folder = Folder(parent=top, name="Judged")
+    folder.save()
+    refuses(ErrorFolderExists, lambda: Folder(parent=top, name="judged").save())
+    inside = Folder(parent=folder, name="- Inside")
+    inside.save()
+    equal([f.name for f in folder.children], ["- Inside"])
+    at = "2020-02-02T08:00:00Z"
+    fields = {"Subject": "Moves", "From": ["x@judge.example"], "InternetMessageId": "<1@judge.example>"}
+    control("edit", {"do": "deliver", "user": ANN["address"], "at": at, "fields": fields})
+    list(ann.inbox.sync_items())
+    message = ann.inbox.get(message_id="<1@judge.example>")
+    equal(message.datetime_received, EWSDateTime(2020, 2, 2, 8, 0, tzinfo=EWSTimeZone("UTC")))
+    old = message.id
+    message.move(to_folder=inside)
+    equal([m.message_id for m in inside.all()], ["<1@judge.example>"])
+    gone = [change for change, what in ann.inbox.sync_items() if change == "delete" and what.id == old]
+    equal(gone, ["delete"])
+    inside.delete()
+    folder.delete()
 
 
 @check("HTML is kept, and shown as text where text is asked for")

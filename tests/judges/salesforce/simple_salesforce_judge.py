@@ -389,6 +389,37 @@ def _():
     assert sf.query("SELECT COUNT() FROM Contact WHERE LastName = 'Lost reply'")["totalSize"] == 1
 
 
+@check("e-mail is kept with its people, stays as it is, and goes with them")
+def _():
+    mails = len(requests.get(f"{BASE}/_sandbox/salesforce/mails").json())
+    contact = sf.Contact.create({"LastName": "Writer", "Email": "writer@judge.example"})["id"]
+    kept = {"MessageIdentifier": "<One@judge.example>", "Subject": "Offer", "TextBody": "Dear all", "Incoming": True,
+            "FromAddress": "writer@judge.example", "MessageDate": "2026-11-23T09:30:00Z", "Status": "1"}
+    refused(exceptions.SalesforceMalformedRequest, "REQUIRED_FIELD_MISSING",
+            lambda: sf.EmailMessage.create({k: v for k, v in kept.items() if k != "Status"}))
+    message = sf.EmailMessage.create(kept)["id"]
+    relation = sf.EmailMessageRelation.create(
+        {"EmailMessageId": message, "RelationId": contact, "RelationType": "FromAddress"})["id"]
+    found = sf.query(format_soql("SELECT Id, TextBody FROM EmailMessage WHERE MessageIdentifier = {}", "<one@JUDGE.example>"))
+    assert [r["Id"] for r in found["records"]] == [message], found
+    of = sf.query(f"SELECT RelationAddress, RelationType, Relation.Name FROM EmailMessageRelation WHERE Id = '{relation}'")
+    assert of["records"][0]["RelationAddress"] == "writer@judge.example", of
+    described = {f["name"]: f for f in sf.EmailMessage.describe()["fields"]}
+    assert described["MessageIdentifier"]["length"] == 765 and not described["Status"]["nillable"]
+    for field in ("Subject", "TextBody", "MessageIdentifier"):
+        refused(exceptions.SalesforceMalformedRequest, "INSUFFICIENT_ACCESS_OR_READONLY",
+                lambda field=field: sf.EmailMessage.update(message, {field: "another"}))
+    # Nothing keeps a second one out.
+    twin = sf.EmailMessage.create(kept)["id"]
+    sf.EmailMessage.delete(message)
+    left = sf.query(f"SELECT COUNT() FROM EmailMessageRelation WHERE EmailMessageId = '{message}'")
+    assert left["totalSize"] == 0, left
+    bin_ = sf.query("SELECT Id, IsDeleted FROM EmailMessage WHERE MessageIdentifier = '<One@judge.example>'",
+                    include_deleted=True)
+    assert {r["Id"]: r["IsDeleted"] for r in bin_["records"]} == {message: True, twin: False}, bin_
+    assert len(requests.get(f"{BASE}/_sandbox/salesforce/mails").json()) == mails, "what is logged is not sent"
+
+
 @check("invitees: the mail is counted, not sent")
 def _():
     mails = lambda: len(requests.get(f"{BASE}/_sandbox/salesforce/mails").json())

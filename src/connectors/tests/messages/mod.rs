@@ -1,6 +1,6 @@
 //! Messages of the sandbox's Exchange: what a mailbox tells of them, and the folders that it gets.
 
-use super::{House, PRIYA};
+use super::House;
 use chrono::{DateTime, Utc};
 use riva_core::documents::AccessMethod;
 use riva_core::fault::CallError;
@@ -10,6 +10,8 @@ use riva_core::ports::{CREATE_NEW_EMAIL, Change, Fetched, MessageFolders, Silent
 use riva_sandbox::exchange::Edit;
 use serde_json::{Value as Json, json};
 
+/// Somebody whose Inbox is empty.
+const GRACE: &str = "grace.kim@northwind-demo.example";
 const HANNAH: &str = "hannah.fischer@northwind-demo.example";
 const CUSTOMER: &str = "ann@far.example";
 const DROP: &str = "CRM/- Create New Email";
@@ -23,12 +25,12 @@ impl House {
     /// A message that lies in a folder since then.
     fn message(&self, folder: &str, at: &str, id: &str, more: &Json) -> RemoteId {
         let mut fields = json!({
-            "Subject": format!("Subject of {id}"), "From": [CUSTOMER], "ToRecipients": [PRIYA],
-            "InternetMessageId": format!("<{id}@far.example>"), "Body": {"html": "<p>Dear <b>Priya</b></p>"},
+            "Subject": format!("Subject of {id}"), "From": [CUSTOMER], "ToRecipients": [GRACE],
+            "InternetMessageId": format!("<{id}@far.example>"), "Body": {"html": "<p>Dear <b>Grace</b></p>"},
         });
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let edit = Edit::Deliver {
-            user: PRIYA.into(),
+            user: GRACE.into(),
             folder: folder.into(),
             at: Some(at.parse::<DateTime<Utc>>().unwrap()),
             fields: fields.as_object().unwrap().clone(),
@@ -37,7 +39,7 @@ impl House {
     }
 
     fn moved(&self, id: &RemoteId, folder: &str) -> RemoteId {
-        let edit = Edit::Move { user: PRIYA.into(), id: id.to_string(), folder: folder.into() };
+        let edit = Edit::Move { user: GRACE.into(), id: id.to_string(), folder: folder.into() };
         RemoteId::new(self.sandbox.control().edit(edit).unwrap().unwrap())
     }
 }
@@ -86,12 +88,12 @@ async fn read(side: &dyn SilentWriter, id: &RemoteId) -> Item {
 #[tokio::test]
 async fn messages_are_read_with_their_people_text_and_folder() {
     let house = House::open().await;
-    let side = house.mailbox(PRIYA).await;
+    let side = house.mailbox(GRACE).await;
     let source = side.message_source().unwrap();
     assert_eq!(source.make_folders(&folders()).await.unwrap(), ["CRM".to_owned(), DROP.to_owned()]);
     assert_eq!(source.make_folders(&folders()).await.unwrap(), [""; 0], "they are there");
 
-    let more = json!({"ToRecipients": [PRIYA, "Bo@Far.example"], "CcRecipients": ["cc@far.example"]});
+    let more = json!({"ToRecipients": [GRACE, "Bo@Far.example"], "CcRecipients": ["cc@far.example"]});
     let came = house.message("inbox", "2026-11-23T08:15:00Z", "came", &more);
     let sent = json!({"From": null, "ToRecipients": [CUSTOMER], "Sensitivity": "Private"});
     let sent = house.message("sentitems", "2026-11-23T08:20:00Z", "sent", &sent);
@@ -112,13 +114,13 @@ async fn messages_are_read_with_their_people_text_and_folder() {
     assert_eq!(item.get(Field::SentAt), Some(&Value::Number(1_795_421_700)));
     let people = |role| item.addresses(role).map(|(address, _)| address.to_string()).collect::<Vec<_>>();
     assert_eq!(people(Role::From), [CUSTOMER]);
-    assert_eq!(people(Role::To), ["bo@far.example", PRIYA]);
+    assert_eq!(people(Role::To), ["bo@far.example", GRACE]);
     assert_eq!(people(Role::Cc), ["cc@far.example"]);
     let Some(Value::Body(body)) = item.get(Field::Body) else { panic!("{item:?}") };
-    assert_eq!(body.text.trim(), "Dear Priya");
+    assert_eq!(body.text.trim(), "Dear Grace");
     let item = read(&*side, &sent).await;
     assert_eq!(item.mail_folder(), Some(MailFolder::Sent));
-    assert_eq!(item.addresses(Role::From).next().unwrap().0.as_str(), PRIYA);
+    assert_eq!(item.addresses(Role::From).next().unwrap().0.as_str(), GRACE);
     assert_eq!(item.get(Field::Sensitivity), Some(&Value::Sensitivity(Sensitivity::Private)));
     assert_eq!(read(&*side, &dropped).await.mail_folder(), Some(MailFolder::Drop));
 
@@ -138,7 +140,7 @@ async fn messages_are_read_with_their_people_text_and_folder() {
 #[tokio::test]
 async fn folders_are_read_as_the_policy_says() {
     let house = House::open().await;
-    let side = house.mailbox(PRIYA).await;
+    let side = house.mailbox(GRACE).await;
     let inbox = house.message("inbox", "2026-11-23T08:15:00Z", "1", &json!({}));
     let sent = house.message("sentitems", "2026-11-23T08:15:00Z", "2", &json!({"From": null}));
     let only = |inbox, sent| MessageFolders { inbox, sent, master: None, ..folders() };
@@ -155,7 +157,7 @@ async fn folders_are_read_as_the_policy_says() {
 #[tokio::test]
 async fn small_pages_and_lost_places_miss_nothing() {
     let house = House::open().await;
-    let side = house.mailbox(PRIYA).await;
+    let side = house.mailbox(GRACE).await;
     side.message_source().unwrap().make_folders(&folders()).await.unwrap();
     let mut all = Vec::new();
     for n in 0..7 {
@@ -199,13 +201,13 @@ async fn with_full_access_it_is_that_mailbox_all_the_same() {
 #[tokio::test]
 async fn a_drop_folder_that_its_user_deletes_is_made_again() {
     let house = House::open().await;
-    let side = house.mailbox(PRIYA).await;
+    let side = house.mailbox(GRACE).await;
     let source = side.message_source().unwrap();
     source.make_folders(&folders()).await.unwrap();
     let first = house.message(DROP, "2020-11-23T08:15:00Z", "first", &json!({}));
     let (changes, cursor) = told(&*side, &folders(), None).await.unwrap();
     assert_eq!(seen(&changes), [first]);
-    house.sandbox.control().delete_folder(PRIYA, DROP).unwrap();
+    house.sandbox.control().delete_folder(GRACE, DROP).unwrap();
     assert_eq!(told(&*side, &folders(), Some(&cursor)).await.unwrap().0, [], "no fault");
     assert_eq!(source.make_folders(&folders()).await.unwrap(), [format!("CRM/{CREATE_NEW_EMAIL}")]);
     let second = house.message(DROP, "2020-11-23T08:15:00Z", "second", &json!({}));
