@@ -29,17 +29,14 @@ pub fn page_ui(ui: &mut Ui, editor: &mut PolicyEditor, offers: &Offers) {
     ui.add_space(8.0);
     form::tick(ui, "Inbox", &mut email.inbox);
     form::tick(ui, "Sent Items", &mut email.sent);
-    form::number(ui, "Go back", &mut email.days_back, 0..=3650, "days, when a user is first synced", None);
-    form::below(ui, "0: messages that come in or are sent from then on.", false);
+    let unit = "days before a user's first sync; 0: from then on";
+    form::number(ui, "Go back", &mut email.days_back, 0..=3650, unit, None);
     ui.add_space(6.0);
     form::tick(ui, "Drop folder", &mut email.drop_folders);
     if email.drop_folders {
         form::text(ui, "Master folder", &mut email.master_folder, "CRM", None);
-        form::below(
-            ui,
-            "Each mailbox gets the folder \"- Create New Email\" in it. What a user drops there is logged, however old it is.",
-            false,
-        );
+        let hint = "With \"- Create New Email\" in it: what is dropped there is logged, however old.";
+        form::below(ui, hint, false);
     }
     ui.add_space(6.0);
     form::tick(ui, "Match leads, where no contact has the address", &mut email.leads);

@@ -34,18 +34,27 @@ pub(crate) async fn folders(ctx: &CycleContext<'_>) -> Result<Option<MessageFold
     Ok(Some(MessageFolders { inbox: policy.inbox, sent: policy.sent, master, from }))
 }
 
-/// Makes the drop folders where they are missing.
+/// Makes the drop folders where they are missing. A user who deletes them is given them back a day later.
 pub(crate) async fn make_folders(ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
     let (Some(source), Some(folders)) = (ctx.mail.message_source(), folders(ctx).await?) else {
         return Ok(());
     };
-    if folders.master.is_none() {
+    let Some(master) = &folders.master else { return Ok(()) };
+    // Since when they are known to be there, and in which master folder.
+    let (fact, now) = (format!("message-folders/{}", ctx.member.id.0), ctx.clock.now());
+    let known = ctx.store.fact(&fact).await?;
+    let there = known.as_deref().and_then(|known| known.split_once(' ')).is_some_and(|(at, of)| {
+        let at = at.parse::<DateTime<Utc>>();
+        of == master && at.is_ok_and(|at| now - at < Duration::days(1))
+    });
+    if there {
         return Ok(());
     }
     let made = source.make_folders(&folders).await.map_err(|e| CycleFault::of(Side::Mail, e))?;
     for name in made {
         ctx.line(Level::Info, Some(Module::Email), format!("Made the folder \"{name}\" in the mailbox"));
     }
+    ctx.store.set_fact(&fact, &format!("{} {master}", now.to_rfc3339())).await?;
     Ok(())
 }
 

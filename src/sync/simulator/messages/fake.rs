@@ -115,6 +115,11 @@ impl FakeMailbox {
         self.state().0.folders.clone()
     }
 
+    /// Its user deletes the drop folders, and others with them.
+    pub fn delete_folders(&self) {
+        self.state().0.folders.clear();
+    }
+
     /// What is in the mailbox now.
     pub fn live(&self) -> Vec<(RemoteId, Item)> {
         self.state().0.messages.iter().map(|(id, (_, item))| (id.clone(), item.clone())).collect()

@@ -99,6 +99,27 @@ fn what_is_dropped_waits_for_somebody_whom_the_crm_knows() {
 }
 
 #[test]
+fn drop_folders_that_are_deleted_come_back_a_day_later() {
+    let mut world = World::new(8);
+    let folders = |world: &World| world.mail[0].folders().into_iter().collect::<Vec<_>>();
+    world.cycle(0);
+    assert_eq!(folders(&world), ["CRM"]);
+    world.mail[0].delete_folders();
+    world.pass(60);
+    world.cycle(0);
+    assert_eq!(folders(&world), [""; 0]);
+    world.pass(24 * 60);
+    world.cycle(0);
+    assert_eq!(folders(&world), ["CRM"]);
+    // The policy names another one: it is made at once.
+    if let Some(email) = &mut world.policy.modules.email {
+        email.master_folder = " Salesforce ".into();
+    }
+    world.cycle(0);
+    assert_eq!(folders(&world), ["CRM", "Salesforce"]);
+}
+
+#[test]
 fn what_somebody_else_has_logged_is_not_logged_again() {
     let world = World::new(5);
     world.knows(CUSTOMER);
