@@ -66,6 +66,7 @@ const WORDS: &[&str] = &[
     "cc",
     "sentAt",
     "people",
+    "bcc",
 ];
 
 /// Four maps as one block.

@@ -6,20 +6,25 @@ use chrono::{DateTime, Utc};
 use riva_core::item::{Field, Item, Module, Role, Value};
 
 /// Fields that are read; the folder is told by the mailbox.
-pub(super) const FIELDS: [Field; 8] = [
+pub(super) const FIELDS: [Field; 9] = [
     Field::Summary,
     Field::Body,
     Field::MailFolder,
     Field::From,
     Field::To,
     Field::Cc,
+    Field::Bcc,
     Field::SentAt,
     Field::Sensitivity,
 ];
 
 /// The headers with people.
-const HEADERS: [(Role, &str); 3] =
-    [(Role::From, "From"), (Role::To, "ToRecipients"), (Role::Cc, "CcRecipients")];
+const HEADERS: [(Role, &str); 4] = [
+    (Role::From, "From"),
+    (Role::To, "ToRecipients"),
+    (Role::Cc, "CcRecipients"),
+    (Role::Bcc, "BccRecipients"),
+];
 
 /// The properties that are asked for.
 pub(super) fn properties() -> Vec<Node> {
@@ -31,6 +36,7 @@ pub(super) fn properties() -> Vec<Node> {
         "item:DateTimeReceived",
         "message:ToRecipients",
         "message:CcRecipients",
+        "message:BccRecipients",
         "message:From",
         "message:InternetMessageId",
     ]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | Message-ID | `MessageIdentifier` |
 //! | summary, body | `Subject`, `TextBody` |
-//! | from, to, cc | `FromAddress`, `FromName`; `ToAddress`, `CcAddress` as far as no record has the address |
+//! | from, to, cc, bcc | `FromAddress`, `FromName`; `ToAddress`, `CcAddress`, `BccAddress` as far as no record has the address |
 //! | people | an `EmailMessageRelation` for each |
 //! | sentAt | `MessageDate` |
 //! | mailFolder | `Incoming` and `Status` |
@@ -22,13 +22,14 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 
 /// Fields that are written once.
-pub const WRITES: [Field; 8] = [
+pub const WRITES: [Field; 9] = [
     Field::Summary,
     Field::Body,
     Field::MailFolder,
     Field::From,
     Field::To,
     Field::Cc,
+    Field::Bcc,
     Field::SentAt,
     Field::People,
 ];
@@ -77,6 +78,7 @@ pub fn requests(
             Role::From => "FromAddress",
             Role::To => "ToAddress",
             Role::Cc => "CcAddress",
+            Role::Bcc => "BccAddress",
         };
         parts.push(json!({
             "method": "POST", "url": data("sobjects/EmailMessageRelation"), "referenceId": format!("person{n}"),
@@ -122,7 +124,7 @@ fn record(item: &Item, own: &EmailAddress, layout: &Layout) -> Result<Map<String
     }
     let related: BTreeSet<(Role, EmailAddress)> =
         item.related().into_iter().take(MOST_PEOPLE).map(|p| (p.role, p.address)).collect();
-    for (role, column) in [(Role::To, "ToAddress"), (Role::Cc, "CcAddress")] {
+    for (role, column) in [(Role::To, "ToAddress"), (Role::Cc, "CcAddress"), (Role::Bcc, "BccAddress")] {
         let others = item.addresses(role).map(|(address, _)| address);
         let others = others.filter(|address| !related.contains(&(role, address.clone())));
         put(column, &list(others, layout.length(column)));
@@ -188,6 +190,7 @@ mod tests {
             ("FromName", 1000),
             ("ToAddress", 40),
             ("CcAddress", 4000),
+            ("BccAddress", 4000),
             ("MessageDate", 0),
             ("Incoming", 0),
         ])
@@ -214,10 +217,12 @@ mod tests {
         let mut item = message(MailFolder::Sent, "me@own.example");
         let ann = Related { role: Role::To, id: "003a".into(), address: "ann@far.example".into() };
         item.set_related([ann]);
+        item.set_addresses(Role::Bcc, [("unseen@far.example", "")]);
         let all = requests(&item, &own, &layout(), |r| format!("/v/{r}")).expect("fits");
         let body = &all["compositeRequest"][0]["body"];
         assert_eq!((&body["Incoming"], &body["Status"]), (&json!(false), &json!("3")));
         assert_eq!(body["ToAddress"], "other@far.example; x@y.example");
+        assert_eq!(body["BccAddress"], "unseen@far.example");
         assert_eq!(body["MessageIdentifier"], "<1@a.example>");
         assert_eq!(body["MessageDate"], "2026-11-18T11:06:40.000Z");
         let relation = &all["compositeRequest"][1];

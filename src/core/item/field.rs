@@ -121,6 +121,8 @@ fields! {
     To "to" Set,
     /// Who got a copy of a message.
     Cc "cc" Set,
+    /// Who got a copy of a message unseen by the others: only its writer's mailbox shows them.
+    Bcc "bcc" Set,
     /// When a message was sent, or received: an instant in whole seconds since 1970-01-01T00:00Z.
     SentAt "sentAt" Scalar,
     /// The people of a CRM whom a message is from and to ([`Related`](super::Related)). A CRM's alone.

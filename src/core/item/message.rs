@@ -38,11 +38,13 @@ pub enum Role {
     To,
     /// Who got a copy.
     Cc,
+    /// Who got a copy unseen by the others.
+    Bcc,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::From, Self::To, Self::Cc];
+    pub const ALL: [Self; 4] = [Self::From, Self::To, Self::Cc, Self::Bcc];
 
     /// The field with the addresses of this header.
     pub fn field(self) -> Field {
@@ -50,6 +52,7 @@ impl Role {
             Self::From => Field::From,
             Self::To => Field::To,
             Self::Cc => Field::Cc,
+            Self::Bcc => Field::Bcc,
         }
     }
 }

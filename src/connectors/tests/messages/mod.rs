@@ -95,7 +95,9 @@ async fn messages_are_read_with_their_people_text_and_folder() {
 
     let more = json!({"ToRecipients": [GRACE, "Bo@Far.example"], "CcRecipients": ["cc@far.example"]});
     let came = house.message("inbox", "2026-11-23T08:15:00Z", "came", &more);
-    let sent = json!({"From": null, "ToRecipients": [CUSTOMER], "Sensitivity": "Private"});
+    let sent = json!({
+        "From": null, "ToRecipients": [CUSTOMER], "BccRecipients": ["unseen@far.example"], "Sensitivity": "Private",
+    });
     let sent = house.message("sentitems", "2026-11-23T08:20:00Z", "sent", &sent);
     let old = house.message("inbox", "2019-05-01T00:00:00Z", "old", &json!({}));
     let dropped = house.moved(&house.message("inbox", "2019-05-01T00:00:00Z", "dropped", &json!({})), DROP);
@@ -121,6 +123,7 @@ async fn messages_are_read_with_their_people_text_and_folder() {
     let item = read(&*side, &sent).await;
     assert_eq!(item.mail_folder(), Some(MailFolder::Sent));
     assert_eq!(item.addresses(Role::From).next().unwrap().0.as_str(), GRACE);
+    assert_eq!(item.addresses(Role::Bcc).next().unwrap().0.as_str(), "unseen@far.example");
     assert_eq!(item.get(Field::Sensitivity), Some(&Value::Sensitivity(Sensitivity::Private)));
     assert_eq!(read(&*side, &dropped).await.mail_folder(), Some(MailFolder::Drop));
 
