@@ -135,6 +135,7 @@ fn router(service: Arc<Service>, token: SecretString) -> Router {
         .route("/v1/activity", get(activity))
         .route("/v1/not-synced", get(not_synced))
         .route("/v1/holds", get(past::holds))
+        .route("/v1/hold-details", get(preview::hold_details))
         .route("/v1/decide", post(past::decide))
         .route("/v1/order", get(past::order).post(past::give_order))
         .route("/v1/explain", get(past::explain))

@@ -43,6 +43,10 @@ async fn an_emptied_crm_is_held_by_name_until_it_is_decided() {
         named.sort_unstable();
         assert_eq!(named, NAMES);
         assert_eq!(fakes.mail().names(ANN).len(), 5);
+        let details = agent.client.hold_details(1).await.unwrap();
+        assert_eq!(details.last_done.len(), 5, "each was in step before");
+        assert!(details.last_done.values().all(|at| *at <= hold.since) && details.shown.is_empty());
+        assert!(agent.client.hold_details(9).await.is_err());
 
         let decide = async |number, decision| {
             agent.client.decide(&Decide { number, decision, by: "bob@desk".into() }).await

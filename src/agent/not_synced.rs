@@ -2,7 +2,7 @@
 
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::not_synced::{NotSynced, NotSyncedKind};
+use riva_core::not_synced::{NotSynced, NotSyncedKind, title_in};
 use riva_core::ports::{StoreError, SyncStore};
 use riva_core::rows::{ItemRow, PairRow, PairState, Presence, Side};
 
@@ -46,11 +46,13 @@ async fn pairs(
         after = Some(last.id);
         for pair in page {
             let journal = store.journal(pair.id).await?;
-            let PairRow { mail, crm, reason, .. } = pair;
+            let PairRow { id, mail, crm, reason, .. } = pair;
             all.push(NotSynced {
                 member,
                 module,
                 kind,
+                pair: Some(id),
+                title: title_in(&journal, reason.as_deref().unwrap_or_default()),
                 reason: reason.unwrap_or_else(|| "No reason was written down.".into()),
                 mail_id: mail.map(|side| side.id),
                 crm_id: crm.map(|side| side.id),
@@ -83,6 +85,8 @@ async fn left_alone(
                 module,
                 kind: NotSyncedKind::LeftAlone,
                 reason: reason.to_owned(),
+                pair: None,
+                title: None,
                 mail_id,
                 crm_id,
                 since: None,

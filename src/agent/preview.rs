@@ -4,20 +4,25 @@ use crate::api::{Failed, refuse};
 use crate::service::Service;
 use crate::worker::Stop;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use riva_api::{PreviewOf, PreviewUndo};
+use riva_api::{HoldQuery, PreviewOf, PreviewUndo};
 use riva_core::activity::{EventSink, SyncEvent};
 use riva_core::documents::{Connection, Policy};
 use riva_core::fault::Fault;
 use riva_core::history::{Preview, UndoLine, UndoSpan};
+use riva_core::hold_details::HoldDetails;
+use riva_core::holds::{HoldKind, HoldRow};
 use riva_core::ids::{MemberId, PolicyName};
-use riva_core::ports::{CrmSystem, CrmUser, SilentWriter, StoreError};
+use riva_core::ports::{CrmSystem, CrmUser, DecisionStore as _, SilentWriter, StoreError, SyncStore as _};
 use riva_core::queue::MemberRow;
 use riva_sync::{CycleContext, CycleFault, RandomIds, Record};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+/// Of so many items of a hold it is told when they were last in step: more are not read one by one.
+const MOST_TOLD: usize = 5_000;
 
 /// Nobody watches a preview.
 struct Silent;
@@ -125,6 +130,47 @@ async fn preview_undo(service: &Service, id: MemberId, span: UndoSpan) -> Result
     let opened = Opened::of(service, id).await?;
     let context = opened.context(service);
     Ok(riva_sync::preview_undo(&context, span).await?)
+}
+
+/// What a hold is decided by. Of deletions: since when each item has been as it is; else what both sides show.
+async fn details(service: &Service, hold: &HoldRow) -> Result<HoldDetails, StoreError> {
+    let mut details = HoldDetails::default();
+    for item in hold.items.iter().take(MOST_TOLD) {
+        let journal = service.store.journal(item.pair).await?;
+        let before = journal.iter().rev().find(|line| line.deed != "held");
+        details.last_done.extend(before.map(|line| (item.pair, line.at)));
+    }
+    if hold.kind == HoldKind::DeleteSafety {
+        return Ok(details);
+    }
+    let shown = async {
+        let opened = Opened::of(service, hold.member).await?;
+        Ok::<_, Unseen>(riva_sync::shown_items(&opened.context(service), hold).await?)
+    };
+    match shown.await {
+        Ok(shown) => details.shown = shown,
+        Err(Unseen::Store(error)) => return Err(error),
+        Err(Unseen::Fault(fault)) => details.unseen = Some(format!("{fault} {}", fault.remedy)),
+        Err(Unseen::Member(id)) => details.unseen = Some(format!("There is no {id} any more.")),
+        Err(Unseen::Policy(policy)) => {
+            details.unseen =
+                Some(format!("The policy {policy} or one of its connections is missing or broken."));
+        }
+    }
+    Ok(details)
+}
+
+/// What a hold is decided by, beyond its names.
+pub(crate) async fn hold_details(
+    State(service): State<Arc<Service>>,
+    Query(query): Query<HoldQuery>,
+) -> Result<Response, Failed> {
+    let number = query.number;
+    let holds = service.store.holds(None, true).await?;
+    Ok(match holds.into_iter().find(|hold| hold.number == number) {
+        Some(hold) => Json(details(&service, &hold).await?).into_response(),
+        None => refuse(StatusCode::NOT_FOUND, format!("there is no hold {number}; `riva holds` lists them")),
+    })
 }
 
 /// What the next cycle of a member would do.

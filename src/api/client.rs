@@ -2,13 +2,14 @@
 
 use crate::agent_file::{API_VERSION, Address, AgentFile, AgentLock};
 use crate::{
-    Accept, Agent, AgentError, AgentStatus, Decide, ExplainQuery, GiveOrder, HoldsQuery, OrderQuery,
-    PreviewOf, PreviewUndo, QueueRow, Refusal, Selection, Woken, process,
+    Accept, Agent, AgentError, AgentStatus, Decide, ExplainQuery, GiveOrder, HoldQuery, HoldsQuery,
+    OrderQuery, PreviewOf, PreviewUndo, QueueRow, Refusal, Selection, Woken, process,
 };
 use async_trait::async_trait;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use riva_core::activity::{ActivityLine, ActivityQuery};
 use riva_core::history::{Explanation, OrderRow, Preview, UndoLine, UndoSpan};
+use riva_core::hold_details::HoldDetails;
 use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, MemberId};
 use riva_core::not_synced::NotSynced;
@@ -123,43 +124,6 @@ impl AgentClient {
         Ok(woken.woken)
     }
 
-    /// Holds, with every item by name.
-    pub async fn holds(&self, query: &HoldsQuery) -> Result<Vec<HoldRow>, AgentError> {
-        send(self.ask(Method::GET, "/v1/holds")?.query(query)).await
-    }
-
-    /// Decides about a hold; the engine carries it out at once.
-    pub async fn decide(&self, what: &Decide) -> Result<HoldRow, AgentError> {
-        send(self.ask(Method::POST, "/v1/decide")?.json(what)).await
-    }
-
-    /// Gives the engine an order; it is carried out in the member's next cycle, which is due at once.
-    pub async fn order(&self, what: &GiveOrder) -> Result<OrderRow, AgentError> {
-        send(self.ask(Method::POST, "/v1/order")?.json(what)).await
-    }
-
-    /// An order, with what came of it.
-    pub async fn order_of(&self, number: i64) -> Result<OrderRow, AgentError> {
-        send(self.ask(Method::GET, "/v1/order")?.query(&OrderQuery { number })).await
-    }
-
-    /// The story of the pairs that somebody may mean.
-    pub async fn explain(&self, query: &ExplainQuery) -> Result<Vec<Explanation>, AgentError> {
-        send(self.ask(Method::GET, "/v1/explain")?.query(query)).await
-    }
-
-    /// What the next cycle of a member would do. Both sides are read for it: it takes as long as a cycle.
-    pub async fn preview(&self, member: MemberId) -> Result<Preview, AgentError> {
-        let request = self.ask(Method::POST, "/v1/preview")?.json(&PreviewOf { member });
-        send(request.timeout(LONG)).await
-    }
-
-    /// What an undo would do.
-    pub async fn preview_undo(&self, member: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, AgentError> {
-        let request = self.ask(Method::POST, "/v1/preview-undo")?.json(&PreviewUndo { member, span });
-        send(request.timeout(LONG)).await
-    }
-
     /// Reads the documents anew without a restart.
     pub async fn reload(&self) -> Result<AgentStatus, AgentError> {
         send(self.ask(Method::POST, "/v1/reload")?).await
@@ -182,6 +146,41 @@ impl Agent for AgentClient {
 
     async fn not_synced(&self, member: MemberId) -> Result<Vec<NotSynced>, AgentError> {
         send(self.ask(Method::GET, "/v1/not-synced")?.query(&[("member", member)])).await
+    }
+
+    async fn holds(&self, query: &HoldsQuery) -> Result<Vec<HoldRow>, AgentError> {
+        send(self.ask(Method::GET, "/v1/holds")?.query(query)).await
+    }
+
+    async fn hold_details(&self, number: i64) -> Result<HoldDetails, AgentError> {
+        let request = self.ask(Method::GET, "/v1/hold-details")?.query(&HoldQuery { number });
+        send(request.timeout(LONG)).await
+    }
+
+    async fn decide(&self, what: &Decide) -> Result<HoldRow, AgentError> {
+        send(self.ask(Method::POST, "/v1/decide")?.json(what)).await
+    }
+
+    async fn order(&self, what: &GiveOrder) -> Result<OrderRow, AgentError> {
+        send(self.ask(Method::POST, "/v1/order")?.json(what)).await
+    }
+
+    async fn order_of(&self, number: i64) -> Result<OrderRow, AgentError> {
+        send(self.ask(Method::GET, "/v1/order")?.query(&OrderQuery { number })).await
+    }
+
+    async fn explain(&self, query: &ExplainQuery) -> Result<Vec<Explanation>, AgentError> {
+        send(self.ask(Method::GET, "/v1/explain")?.query(query)).await
+    }
+
+    async fn preview(&self, member: MemberId) -> Result<Preview, AgentError> {
+        let request = self.ask(Method::POST, "/v1/preview")?.json(&PreviewOf { member });
+        send(request.timeout(LONG)).await
+    }
+
+    async fn preview_undo(&self, member: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, AgentError> {
+        let request = self.ask(Method::POST, "/v1/preview-undo")?.json(&PreviewUndo { member, span });
+        send(request.timeout(LONG)).await
     }
 
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError> {

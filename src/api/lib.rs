@@ -14,8 +14,9 @@ pub use process::DETACHED;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{ActivityLine, ActivityQuery};
-use riva_core::history::{Order, UndoSpan};
-use riva_core::holds::Decision;
+use riva_core::history::{Explanation, Order, OrderRow, Preview, UndoLine, UndoSpan};
+use riva_core::hold_details::HoldDetails;
+use riva_core::holds::{Decision, HoldRow};
 use riva_core::ids::{ConnectionName, EmailAddress, MemberId, PolicyName};
 use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, ShownState};
@@ -106,6 +107,13 @@ pub struct Decide {
     pub by: String,
 }
 
+/// Which hold is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldQuery {
+    /// Its number.
+    pub number: i64,
+}
+
 /// An order to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GiveOrder {
@@ -175,6 +183,22 @@ pub trait Agent: Send + Sync {
     async fn activity(&self, query: &ActivityQuery) -> Result<Vec<ActivityLine>, AgentError>;
     /// The items of a member that are not kept in step, each with the reason.
     async fn not_synced(&self, member: MemberId) -> Result<Vec<NotSynced>, AgentError>;
+    /// Holds, with every item by name.
+    async fn holds(&self, query: &HoldsQuery) -> Result<Vec<HoldRow>, AgentError>;
+    /// What a hold is decided by beyond names. Both sides may be read for it.
+    async fn hold_details(&self, number: i64) -> Result<HoldDetails, AgentError>;
+    /// Decides about a hold; the engine carries it out at once.
+    async fn decide(&self, what: &Decide) -> Result<HoldRow, AgentError>;
+    /// Gives the engine an order; it is carried out in the member's next cycle, which is due at once.
+    async fn order(&self, what: &GiveOrder) -> Result<OrderRow, AgentError>;
+    /// An order, with what came of it.
+    async fn order_of(&self, number: i64) -> Result<OrderRow, AgentError>;
+    /// The story of the pairs that somebody may mean.
+    async fn explain(&self, query: &ExplainQuery) -> Result<Vec<Explanation>, AgentError>;
+    /// What the next cycle of a member would do. Both sides are read for it: it takes as long as a cycle.
+    async fn preview(&self, member: MemberId) -> Result<Preview, AgentError>;
+    /// What an undo would do.
+    async fn preview_undo(&self, member: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, AgentError>;
     /// Sync now. Answers how many members were woken.
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError>;
     /// Starts the service and waits until it answers.

@@ -5,11 +5,11 @@ use super::desk::Desk;
 use super::output::{self, line};
 use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand};
-use riva_api::{AgentClient, Decide, HoldsQuery, QueueRow};
+use riva_api::{Agent as _, AgentClient, Decide, HoldsQuery, QueueRow};
 use riva_core::admin::who;
 use riva_core::holds::{Decision, HoldRow};
 use riva_core::ids::{MemberId, RemoteId};
-use riva_core::not_synced::{NotSynced, NotSyncedKind};
+use riva_core::not_synced::NotSynced;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -102,7 +102,6 @@ impl Holds {
 
 /// Everything of a user that is not in step.
 fn of_user(desk: &Desk, agent: &AgentClient, user: &str, policy: Option<&str>) -> Result<Verdict, Failure> {
-    use riva_api::Agent as _;
     let (items, holds) = desk.wait(async {
         let member = member(&agent.queue().await?, user, policy)?;
         let query = HoldsQuery { member: Some(member), closed: false };
@@ -122,7 +121,6 @@ fn of_user(desk: &Desk, agent: &AgentClient, user: &str, policy: Option<&str>) -
 
 /// What waits for an administrator.
 fn all(desk: &Desk, agent: &AgentClient, closed: bool) -> Result<Verdict, Failure> {
-    use riva_api::Agent as _;
     let query = HoldsQuery { member: None, closed };
     let (queue, holds) =
         desk.wait(async { Ok::<_, Failure>((agent.queue().await?, agent.holds(&query).await?)) })?;
@@ -194,13 +192,6 @@ fn verb_of(choice: riva_core::holds::Choice, number: i64) -> String {
 }
 
 fn row(item: &NotSynced) -> Vec<String> {
-    let kind = match item.kind {
-        NotSyncedKind::Held => "held",
-        NotSyncedKind::Failed => "failed",
-        NotSyncedKind::Detached => "detached",
-        NotSyncedKind::LeftAlone => "left alone",
-    };
-    let id = item.mail_id.as_ref().or(item.crm_id.as_ref());
-    let shown = item.history.last().cloned().or_else(|| id.map(ToString::to_string)).unwrap_or_default();
-    vec![item.module.to_string(), kind.to_owned(), shown, item.reason.clone()]
+    let state = item.kind.title().to_lowercase();
+    vec![item.module.to_string(), state, item.called(), item.reason.clone()]
 }

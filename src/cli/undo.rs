@@ -5,11 +5,12 @@ use super::desk::Desk;
 use super::output::{self, line};
 use super::preview::changes;
 use super::verdict::{Failure, Verdict};
-use chrono::{DateTime, Local, NaiveDateTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use riva_api::{Agent as _, AgentClient, GiveOrder};
 use riva_core::admin::who;
 use riva_core::history::{DeedKind, Order, OrderRow, UndoLine, UndoSpan};
+use riva_core::since::since;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -118,50 +119,9 @@ fn confirmed(writes: usize) -> Result<bool, Failure> {
 
 /// A time as a person gives it.
 fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
-    let text = text.trim();
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
-    for format in ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"] {
-        if let Ok(wall) = NaiveDateTime::parse_from_str(text, format)
-            && let Some(at) = Local.from_local_datetime(&wall).earliest()
-        {
-            return Ok(at.to_utc());
-        }
-    }
-    let age = text.char_indices().last().and_then(|(at, unit)| {
-        let n: i64 = text.get(..at)?.parse().ok()?;
-        match unit {
-            's' => TimeDelta::try_seconds(n),
-            'm' => TimeDelta::try_minutes(n),
-            'h' => TimeDelta::try_hours(n),
-            'd' => TimeDelta::try_days(n),
-            _ => None,
-        }
-    });
-    let at = age.and_then(|age| now.checked_sub_signed(age));
-    at.ok_or_else(|| {
+    since(text, now).ok_or_else(|| {
         Failure::Usage(format!(
             "{text:?} is no time; expected 2026-11-24 15:00, an RFC 3339 time, or an age such as 2h"
         ))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        let now: DateTime<Utc> = "2026-11-24T15:00:00Z".parse().unwrap();
-        let at = |text: &str| time(text, now).ok();
-        assert_eq!(at("2026-11-24T16:00:00+02:00"), "2026-11-24T14:00:00Z".parse().ok());
-        assert_eq!(at("90m"), "2026-11-24T13:30:00Z".parse().ok());
-        assert_eq!(at("1d"), "2026-11-23T15:00:00Z".parse().ok());
-        let wall = Local.with_ymd_and_hms(2026, 11, 24, 9, 30, 0).earliest().map(|at| at.to_utc());
-        assert_eq!(at("2026-11-24 09:30"), wall);
-        for wrong in ["", "h", "yesterday", "9999999999999d", "ü"] {
-            assert_eq!(at(wrong), None, "{wrong}");
-        }
-    }
 }

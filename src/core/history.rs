@@ -307,10 +307,38 @@ pub fn shown(value: &Value) -> String {
         }
         Value::Body(body) => body.canonical(),
         Value::Number(number) => number.to_string(),
-        Value::ShowAs(_)
-        | Value::Sensitivity(_)
-        | Value::Recurrence(_)
-        | Value::Overrides(_)
-        | Value::Completion(_) => serde_json::to_string(value).unwrap_or_default(),
+        Value::ShowAs(show_as) => word(show_as),
+        Value::Sensitivity(sensitivity) => word(sensitivity),
+        Value::Completion(done) => {
+            let percent = done.percent.map_or_else(String::new, |percent| format!("{percent} %"));
+            let on = done.on.map_or_else(String::new, |day| format!("on {day}"));
+            parts(&[&word(&done.status), &percent, &on])
+        }
+        Value::Overrides(overrides) => match overrides.len() {
+            1 => "1 occurrence that differs".into(),
+            many => format!("{many} occurrences that differ"),
+        },
+        Value::Recurrence(_) => serde_json::to_string(value).unwrap_or_default(),
+    }
+}
+
+/// The word that a choice is written as, in plain letters: `out of office`.
+fn word(choice: &impl Serialize) -> String {
+    let word = serde_json::to_value(choice).unwrap_or_default();
+    word.as_str().unwrap_or_default().replace('-', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::{Completion, Sensitivity, ShowAs, TaskStatus};
+
+    #[test]
+    fn values_are_shown_in_words() {
+        assert_eq!(shown(&Value::ShowAs(ShowAs::OutOfOffice)), "out of office");
+        assert_eq!(shown(&Value::Sensitivity(Sensitivity::Private)), "private");
+        let on = chrono::NaiveDate::from_ymd_opt(2026, 11, 24);
+        let done = Completion { status: TaskStatus::Completed, on, percent: Some(100) };
+        assert_eq!(shown(&Value::Completion(done)), "completed, 100 %, on 2026-11-24");
     }
 }

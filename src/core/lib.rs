@@ -11,6 +11,7 @@ pub mod fault;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod history;
+pub mod hold_details;
 pub mod holds;
 pub mod ids;
 pub mod item;
@@ -21,3 +22,4 @@ pub mod queue;
 pub mod recurrence;
 pub mod rows;
 pub mod secrets;
+pub mod since;

@@ -7,6 +7,7 @@
 mod age;
 mod app;
 mod desk;
+mod holds;
 mod monitor;
 mod policies;
 mod requested;
@@ -17,6 +18,7 @@ mod theme;
 mod trouble;
 mod welcome;
 mod widgets;
+mod words;
 
 pub use app::App;
 pub use welcome::model::WorkspaceChoice;

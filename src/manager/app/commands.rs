@@ -3,6 +3,7 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 use lucide_icons::Icon;
 use riva_core::documents::SystemKind;
+use riva_core::holds::Choice;
 
 /// Something the administrator can do, on what is chosen now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +14,8 @@ pub enum Verb {
     ShowPolicies,
     /// The sync queue.
     ShowMonitor,
+    /// What waits for an administrator.
+    ShowHolds,
     /// Read everything anew.
     Refresh,
     /// The command palette.
@@ -67,6 +70,20 @@ pub enum Verb {
     SyncAllNow,
     /// The chosen user's activity.
     MonitorActivity,
+    /// What waits of the chosen user.
+    ReviewHolds,
+    /// Decides about the chosen hold.
+    Decide(Choice),
+    /// What the next cycle of the chosen policy's users would do.
+    PreviewPolicy,
+    /// What the next cycle of the chosen user would do.
+    PreviewUser,
+    /// Takes back what was written for the chosen user.
+    UndoUser,
+    /// Tries again what failed of the chosen user.
+    RetryFailed,
+    /// Tells an item's history.
+    ExplainItem,
 }
 
 /// What a verb needs in order to be possible.
@@ -85,6 +102,10 @@ pub struct Situation {
     pub policy_enabled: bool,
     /// A user is chosen in the queue.
     pub member: bool,
+    /// What can be decided about the chosen hold.
+    pub choices: &'static [Choice],
+    /// The chosen hold names exactly one item that it may be the same as.
+    pub one_candidate: bool,
     /// The agent runs.
     pub agent: bool,
     /// The agent is being started, stopped or restarted.
@@ -93,10 +114,11 @@ pub struct Situation {
 
 impl Verb {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 49] = [
         Self::ShowSetup,
         Self::ShowPolicies,
         Self::ShowMonitor,
+        Self::ShowHolds,
         Self::NewConnection(SystemKind::ExchangeEws),
         Self::NewConnection(SystemKind::Caldav),
         Self::NewConnection(SystemKind::Salesforce),
@@ -111,7 +133,22 @@ impl Verb {
         Self::DuplicatePolicy,
         Self::RemovePolicy,
         Self::LicensingDetails,
+        Self::PreviewPolicy,
         Self::MonitorActivity,
+        Self::ReviewHolds,
+        Self::Decide(Choice::Approve),
+        Self::Decide(Choice::Refuse),
+        Self::Decide(Choice::Link),
+        Self::Decide(Choice::Create),
+        Self::Decide(Choice::Ignore),
+        Self::Decide(Choice::TakeMail),
+        Self::Decide(Choice::TakeCrm),
+        Self::Decide(Choice::Keep),
+        Self::Decide(Choice::LetGo),
+        Self::PreviewUser,
+        Self::ExplainItem,
+        Self::UndoUser,
+        Self::RetryFailed,
         Self::SyncNow,
         Self::SyncAllNow,
         Self::StartAgent,
@@ -135,6 +172,7 @@ impl Verb {
             Self::ShowSetup => "Go to Setup",
             Self::ShowPolicies => "Go to Policies",
             Self::ShowMonitor => "Go to Service Monitor",
+            Self::ShowHolds => "Go to what waits for you",
             Self::Refresh => "Refresh",
             Self::Palette => "Command palette",
             Self::Messages => "Messages",
@@ -165,6 +203,21 @@ impl Verb {
             Self::SyncNow => "Sync user now",
             Self::SyncAllNow => "Sync all users now",
             Self::MonitorActivity => "Monitor Activity of user",
+            Self::ReviewHolds => "Review what waits of user",
+            Self::Decide(Choice::Approve) => "Held deletions: approve…",
+            Self::Decide(Choice::Refuse) => "Held deletions: refuse…",
+            Self::Decide(Choice::Link) => "Possible duplicate: link…",
+            Self::Decide(Choice::Create) => "Possible duplicate: create",
+            Self::Decide(Choice::Ignore) => "Hold: ignore",
+            Self::Decide(Choice::TakeMail) => "Conflict: take mailbox…",
+            Self::Decide(Choice::TakeCrm) => "Conflict: take CRM…",
+            Self::Decide(Choice::Keep) => "Deleted but edited: keep",
+            Self::Decide(Choice::LetGo) => "Deleted but edited: let go…",
+            Self::PreviewPolicy => "Preview policy…",
+            Self::PreviewUser => "Preview next cycle of user…",
+            Self::UndoUser => "Undo what was written for user…",
+            Self::RetryFailed => "Retry what failed of user",
+            Self::ExplainItem => "Explain item…",
         }
     }
 
@@ -186,6 +239,11 @@ impl Verb {
             Self::SyncNow => "Sync now",
             Self::SyncAllNow => "Sync all now",
             Self::MonitorActivity => "Monitor Activity",
+            Self::ReviewHolds => "Review what waits",
+            Self::PreviewPolicy | Self::PreviewUser => "Preview…",
+            Self::UndoUser => "Undo…",
+            Self::RetryFailed => "Retry what failed",
+            Self::ExplainItem => "Explain item…",
             other => other.title(),
         }
     }
@@ -196,6 +254,15 @@ impl Verb {
             Self::ShowSetup => Icon::Settings2,
             Self::ShowPolicies => Icon::ListChecks,
             Self::ShowMonitor | Self::MonitorActivity => Icon::Activity,
+            Self::ShowHolds | Self::ReviewHolds => Icon::Inbox,
+            Self::Decide(Choice::Refuse | Choice::Keep) => Icon::ShieldCheck,
+            Self::Decide(Choice::Link) => Icon::Link,
+            Self::Decide(Choice::TakeMail) => Icon::Mail,
+            Self::Decide(Choice::TakeCrm) => Icon::Cloud,
+            Self::PreviewPolicy | Self::PreviewUser => Icon::FileSearch,
+            Self::UndoUser => Icon::Undo2,
+            Self::RetryFailed => Icon::RotateCcw,
+            Self::ExplainItem => Icon::History,
             Self::Palette => Icon::Search,
             Self::Messages => Icon::Bell,
             Self::Help => Icon::Keyboard,
@@ -203,12 +270,14 @@ impl Verb {
             Self::ThemeLight => Icon::Sun,
             Self::ThemeDark => Icon::Moon,
             Self::ThemeSystem => Icon::SunMoon,
-            Self::NewConnection(_) | Self::NewPolicy => Icon::Plus,
+            Self::NewConnection(_) | Self::NewPolicy | Self::Decide(Choice::Create) => Icon::Plus,
             Self::EditConnection | Self::EditPolicy => Icon::Pencil,
             Self::TestConnection => Icon::PlugZap,
-            Self::DeleteConnection | Self::RemovePolicy => Icon::Trash2,
+            Self::DeleteConnection | Self::RemovePolicy | Self::Decide(Choice::Approve | Choice::LetGo) => {
+                Icon::Trash2
+            }
             Self::EnablePolicy | Self::StartAgent => Icon::Play,
-            Self::DisablePolicy => Icon::Ban,
+            Self::DisablePolicy | Self::Decide(Choice::Ignore) => Icon::Ban,
             Self::DuplicatePolicy => Icon::Copy,
             Self::LicensingDetails => Icon::IdCard,
             Self::StopAgent => Icon::Square,
@@ -225,6 +294,11 @@ impl Verb {
             Self::ShowSetup => (ctrl, Key::Num1),
             Self::ShowPolicies => (ctrl, Key::Num2),
             Self::ShowMonitor => (ctrl, Key::Num3),
+            Self::ShowHolds => (ctrl, Key::Num4),
+            Self::ReviewHolds => (ctrl, Key::J),
+            Self::PreviewPolicy => (ctrl_shift, Key::P),
+            Self::ExplainItem => (ctrl, Key::E),
+            Self::UndoUser => (ctrl_shift, Key::U),
             Self::Refresh => (Modifiers::NONE, Key::F5),
             Self::Palette => (ctrl, Key::P),
             Self::Messages => (ctrl, Key::M),
@@ -252,7 +326,7 @@ impl Verb {
         let agent = workspace.or(busy).or((!s.agent).then_some("the agent is not running"));
         match self {
             Self::ShowSetup | Self::ShowPolicies | Self::NewConnection(_) | Self::NewPolicy => manager,
-            Self::ShowMonitor | Self::Refresh => workspace,
+            Self::ShowMonitor | Self::ShowHolds | Self::Refresh => workspace,
             Self::EditConnection | Self::TestConnection | Self::DeleteConnection => {
                 manager.or((!s.connection).then_some("choose a connection first"))
             }
@@ -269,12 +343,27 @@ impl Verb {
                 .or((!s.policy).then_some("choose a policy first"))
                 .or((!s.policy_enabled).then_some("it is disabled")),
             Self::StartAgent => workspace.or(busy).or(s.agent.then_some("the agent is running")),
-            Self::StopAgent | Self::RestartAgent | Self::SyncAllNow => agent,
-            Self::SyncNow => agent.or((!s.member).then_some("choose a user first")),
+            Self::StopAgent | Self::RestartAgent | Self::SyncAllNow | Self::ExplainItem => agent,
+            Self::SyncNow | Self::PreviewUser | Self::UndoUser | Self::RetryFailed | Self::ReviewHolds => {
+                agent.or((!s.member).then_some("choose a user first"))
+            }
+            Self::PreviewPolicy => manager.or((!s.policy).then_some("choose a policy first")).or(agent),
+            Self::Decide(choice) => agent.or(undecidable(choice, s)),
             Self::MonitorActivity => workspace.or((!s.member).then_some("choose a user first")),
             _ => None,
         }
     }
+}
+
+/// Why a choice does not fit the chosen hold.
+fn undecidable(choice: Choice, s: Situation) -> Option<&'static str> {
+    if s.choices.is_empty() {
+        return Some("choose a hold that waits first");
+    }
+    if !s.choices.contains(&choice) {
+        return Some("the chosen hold is of another kind");
+    }
+    (choice == Choice::Link && !s.one_candidate).then_some("choose the candidate in the hold")
 }
 
 #[cfg(test)]
@@ -305,6 +394,11 @@ mod tests {
         for kind in SystemKind::ALL {
             assert!(Verb::ALL.contains(&Verb::NewConnection(kind)));
         }
+        use riva_core::holds::HoldKind as K;
+        for kind in [K::DeleteSafety, K::PossibleDuplicate, K::Conflict, K::DeletedButEdited, K::WouldNotify]
+        {
+            assert!(kind.choices().iter().all(|choice| Verb::ALL.contains(&Verb::Decide(*choice))));
+        }
     }
 
     #[test]
@@ -322,6 +416,12 @@ mod tests {
         assert_eq!(Verb::StartAgent.obstacle(agent), Some("the agent is running"));
         assert_eq!(Verb::StopAgent.obstacle(agent), None);
         assert_eq!(Verb::SyncNow.obstacle(agent), Some("choose a user first"));
+        assert!(Verb::Decide(Choice::Approve).obstacle(agent).is_some());
+        let held = Situation { choices: &[Choice::Link, Choice::Create], ..agent };
+        assert_eq!(Verb::Decide(Choice::Create).obstacle(held), None);
+        assert!(Verb::Decide(Choice::Approve).obstacle(held).is_some());
+        assert_eq!(Verb::Decide(Choice::Link).obstacle(held), Some("choose the candidate in the hold"));
+        assert_eq!(Verb::Decide(Choice::Link).obstacle(Situation { one_candidate: true, ..held }), None);
         let monitor = Situation { monitor_only: true, ..policy };
         assert!(Verb::EditPolicy.obstacle(monitor).is_some());
     }

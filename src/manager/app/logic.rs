@@ -2,7 +2,7 @@
 
 use super::{Action, AgentJob, App, Asked, Job, Pane, Situation, Verb, Window, WindowId};
 use crate::desk::Desk;
-use crate::monitor::model::AgentState;
+use crate::monitor::model::{AgentState, MonitorPage};
 use crate::monitor::watch::{News, Watcher};
 use crate::policies::editor_ui::PolicyAction;
 use crate::requested::{Lost, Requested};
@@ -36,6 +36,7 @@ impl App {
         self.take_in_welcome();
         self.take_in_news();
         self.take_in_jobs();
+        self.take_in_decisions();
         let mut refresh = false;
         let mut saved_policy = None;
         for (_, window) in &mut self.windows {
@@ -62,6 +63,9 @@ impl App {
                 }
                 Window::Licensing(licensing) => drop(licensing.details.poll()),
                 Window::Activity(activity) => activity.poll(&self.desk),
+                Window::Preview(preview) => preview.poll(),
+                Window::Explain(explain) => drop(explain.stories.poll()),
+                Window::Undo(undo) => undo.poll(),
             }
         }
         if let Some(name) = saved_policy {
@@ -98,6 +102,8 @@ impl App {
                     if self.monitor.agent == AgentState::Stopped {
                         self.monitor.set_rows(Vec::new());
                         self.monitor.heard = false;
+                        self.monitor.holds.set(Vec::new());
+                        self.monitor.holds.heard = false;
                     }
                 }
                 News::Queue(rows) => {
@@ -110,6 +116,7 @@ impl App {
                         }
                     }
                 }
+                News::Holds(holds) => self.monitor.holds.set(holds),
                 News::Activity(member, lines) => {
                     for (_, window) in &mut self.windows {
                         if let Window::Activity(activity) = window
@@ -180,6 +187,8 @@ impl App {
             policy: policy.is_some(),
             policy_enabled: policy.is_some_and(|p| p.enabled),
             member: self.monitor.chosen().is_some(),
+            choices: if self.shows_holds() { self.monitor.holds.choices() } else { &[] },
+            one_candidate: self.only_candidate().is_some(),
             agent: self.monitor.agent.runs(),
             agent_busy: self.agent_job.is_some(),
         }
@@ -201,6 +210,16 @@ impl App {
                     self.sync_now(which);
                 }
             }
+            Action::Hold(action) => self.hold_action(action),
+            Action::Explain(member, item) => self.explain(Some(member), item),
+            Action::Retry(member, pair) => self.retry(member, pair),
+            Action::ExplainSearch(id) => self.explain_search(id),
+            Action::Preview(id, action) => self.preview_action(id, action),
+            Action::OpenUndo(member) => {
+                self.monitor.selected = Some(member);
+                self.open_undo();
+            }
+            Action::Undo(id, action) => self.undo_action(id, action),
             Action::Close(id) => self.close(id),
             Action::Welcome(choice) => self.open_workspace(choice),
             Action::Answer(yes) => self.answer(yes),
@@ -211,7 +230,19 @@ impl App {
         match verb {
             Verb::ShowSetup => self.show(Pane::Setup),
             Verb::ShowPolicies => self.show(Pane::Policies),
-            Verb::ShowMonitor => self.show(Pane::Monitor),
+            Verb::ShowMonitor => self.show_monitor(MonitorPage::Queue),
+            Verb::ShowHolds => self.show_monitor(MonitorPage::Waiting),
+            Verb::ReviewHolds => self.review_holds(),
+            Verb::Decide(choice) => self.decide_chosen(choice),
+            Verb::PreviewPolicy => self.preview_policy(),
+            Verb::PreviewUser => self.preview_user(),
+            Verb::UndoUser => self.open_undo(),
+            Verb::ExplainItem => self.explain(self.monitor.selected, String::new()),
+            Verb::RetryFailed => {
+                if let Some(member) = self.monitor.selected {
+                    self.retry(member, None);
+                }
+            }
             Verb::Refresh => {
                 self.refresh();
                 self.watcher.hurry();
@@ -253,7 +284,7 @@ impl App {
         }
     }
 
-    fn show(&mut self, pane: Pane) {
+    pub(super) fn show(&mut self, pane: Pane) {
         self.pane = pane;
         self.refresh();
         self.watcher.hurry();
@@ -340,6 +371,8 @@ impl App {
                 question.busy = Some("Restarting the agent".into());
                 self.question = Some((question, asked));
             }
+            Asked::Decide(number, decision) => self.send_decision(number, decision),
+            Asked::Undo(id) => self.carry_out_undo(id),
             Asked::CloseWindow(id) => self.windows.retain(|(each, _)| *each != id),
         }
     }
@@ -429,6 +462,10 @@ impl App {
     }
 
     fn policy_action(&mut self, id: WindowId, action: PolicyAction) {
+        if action == PolicyAction::Preview {
+            self.preview_edited(id);
+            return;
+        }
         let desk = self.desk.clone();
         let system = match self.window_mut(id) {
             Some(Window::Policy(editor)) => editor.policy.as_ref().map(|p| p.mail.to_string()),

@@ -5,8 +5,10 @@
 
 mod chrome;
 mod commands;
+mod decisions;
 mod logic;
 mod open;
+mod past;
 mod ui;
 
 pub use chrome::{card, child_window, footer, heading, inset, menu_verb, pane_frame, tabs, tool, window};
@@ -14,12 +16,15 @@ pub use commands::{Situation, Verb};
 
 use crate::desk::Desk;
 use crate::monitor::activity::Activity;
+use crate::monitor::explain::Explain;
 use crate::monitor::model::Monitor;
+use crate::monitor::undo::Undo;
 use crate::monitor::watch::Watcher;
 use crate::policies::editor::PolicyEditor;
 use crate::policies::editor_ui::PolicyAction;
 use crate::policies::licensing::Licensing;
 use crate::policies::model::Policies;
+use crate::policies::preview::PolicyPreview;
 use crate::requested::Reply;
 use crate::setup::editor::ConnectionEditor;
 use crate::setup::editor_ui::EditorAction;
@@ -30,12 +35,46 @@ use crate::widgets::dialog::Question;
 use crate::widgets::notices::Notices;
 use crate::widgets::palette::Palette;
 use crate::{Office, Open, Workspaces, theme};
-use riva_core::ids::{ConnectionName, PolicyName};
+use riva_core::holds::Decision;
+use riva_core::ids::{ConnectionName, MemberId, PairId, PolicyName};
 use std::sync::Arc;
 
 /// Names a window inside the main window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowId(pub u64);
+
+/// What is done in a preview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviewAction {
+    /// End it; what was seen stays.
+    Cancel,
+    /// Begin anew.
+    Again,
+    /// Save it as text where the path says.
+    Save,
+}
+
+/// What is done in an undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UndoAction {
+    /// Show what would be restored.
+    List,
+    /// Choose again.
+    Back,
+    /// Do it, asking first.
+    CarryOut,
+    /// Close the window.
+    Close,
+}
+
+/// What is done in a hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HoldAction {
+    /// Decide, asking first where something is lost or overwritten.
+    Decide(i64, Decision),
+    /// Open the activity of whose it is.
+    Activity(MemberId),
+}
 
 /// What the administrator did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +87,20 @@ pub enum Action {
     Policy(WindowId, PolicyAction),
     /// Sync the user of this activity window.
     SyncMember(WindowId),
+    /// Something in a hold.
+    Hold(HoldAction),
+    /// Tell the history of a member's item: its pair's id, an id on a side, or a part of its title.
+    Explain(MemberId, String),
+    /// Try again what failed: one pair, or all of the member.
+    Retry(MemberId, Option<PairId>),
+    /// Look for what is typed in this window.
+    ExplainSearch(WindowId),
+    /// A button of a preview.
+    Preview(WindowId, PreviewAction),
+    /// Take back what was written for a member.
+    OpenUndo(MemberId),
+    /// A button of an undo.
+    Undo(WindowId, UndoAction),
     /// Close a window, asking first if something would be lost.
     Close(WindowId),
     /// A choice on the welcome page.
@@ -70,6 +123,9 @@ enum Window {
     Policy(Box<PolicyEditor>),
     Licensing(Box<Licensing>),
     Activity(Box<Activity>),
+    Preview(Box<PolicyPreview>),
+    Explain(Box<Explain>),
+    Undo(Box<Undo>),
 }
 
 /// What a question is about.
@@ -80,6 +136,8 @@ enum Asked {
     StopAgent,
     RestartAgent,
     CloseWindow(WindowId),
+    Decide(i64, Decision),
+    Undo(WindowId),
 }
 
 /// What is being done to the agent.

@@ -18,7 +18,7 @@ impl App {
         self.raise = Some(id);
     }
 
-    fn find(&self, is: impl Fn(&Window) -> bool) -> Option<WindowId> {
+    pub(super) fn find(&self, is: impl Fn(&Window) -> bool) -> Option<WindowId> {
         self.windows.iter().find(|(_, w)| is(w)).map(|(id, _)| *id)
     }
 

@@ -139,7 +139,7 @@ impl App {
     fn nav_ui(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let t = tokens(ui);
         let wide = ui.ctx().content_rect().width() >= 1000.0;
-        let width = if wide { 184.0 } else { 66.0 };
+        let width = if wide { 204.0 } else { 66.0 };
         let frame = Frame::new().fill(t.nav).inner_margin(Margin::symmetric(8, 12));
         let panel = Panel::left("nav").resizable(false).exact_size(width).frame(frame);
         panel.show(ui, |ui| {
@@ -153,12 +153,18 @@ impl App {
                 let ink = if chosen { t.accent } else { t.text };
                 let text = RichText::new(if wide { title } else { "" }).color(ink);
                 let text = if chosen { text.family(strong_family()) } else { text };
+                let waiting = if pane == Pane::Monitor { self.monitor.holds.waiting() } else { 0 };
+                let badge = if wide && waiting > 0 { waiting.to_string() } else { String::new() };
+                let badge = RichText::new(badge).family(strong_family()).color(t.warn);
                 let button = Button::selectable(chosen, (icon(verb.symbol()).color(ink).size(17.0), text))
                     .min_size(vec2(ui.available_width(), 36.0))
-                    .right_text("");
+                    .right_text(badge);
                 let keys = verb.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
-                let response =
-                    ui.add(button).on_hover_text(format!("{title}  {keys}")).accessible_name(title);
+                let hover = match waiting {
+                    0 => format!("{title}  {keys}"),
+                    n => format!("{title}  {keys}\n{n} waiting for you"),
+                };
+                let response = ui.add(button).on_hover_text(hover).accessible_name(title);
                 if response.clicked() {
                     actions.push(Action::Do(verb));
                 }
@@ -183,6 +189,9 @@ impl App {
                 }
                 Window::Licensing(l) => policies::licensing_ui::window_ui(ctx, *id, l, now, actions),
                 Window::Activity(a) => monitor::activity_ui::window_ui(ctx, *id, a, runs, now, actions),
+                Window::Preview(p) => policies::preview_ui::window_ui(ctx, *id, p, now, actions),
+                Window::Explain(e) => monitor::explain_ui::window_ui(ctx, *id, e, now, actions),
+                Window::Undo(u) => monitor::undo_ui::window_ui(ctx, *id, u, now, actions),
             }
         }
         if let Some(id) = self.raise.take() {

@@ -1,8 +1,10 @@
 //! The Manager on a made-up company, to look at: `cargo run -p riva-manager --features testing --example gallery`.
 //! Options: `--monitor` the Service Monitor alone, `--rows N` users in the queue (as after weeks of work),
-//! `--welcome`, `--broken` a document with a typo.
+//! `--welcome`, `--broken` a document with a typo, `--holds N` so many things that wait for a decision.
 
+use riva_core::ids::MemberId;
 use riva_manager::testing::fakes::Company;
+use riva_manager::testing::made_up;
 use riva_manager::{Office, Open, Opened, WorkspaceChoice, Workspaces, run};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,17 @@ impl Workspaces for Demo {
     }
 }
 
+fn holds_of(number: usize) -> Vec<riva_core::holds::HoldRow> {
+    let now = chrono::Utc::now();
+    let hold = |n: i64| match n % 4 {
+        1 => made_up::emptied(n, MemberId(n % 18 + 1), 12, now),
+        2 => made_up::duplicate(n, MemberId(n % 18 + 1), now),
+        3 => made_up::conflict(n, MemberId(n % 18 + 1), now),
+        _ => made_up::in_doubt(n, MemberId(n % 18 + 1), now),
+    };
+    (1..).take(number).map(hold).collect()
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |name: &str| arguments.iter().any(|a| a == name);
@@ -33,6 +46,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let company = Company::new(25, 18, Duration::from_millis(350));
     if let Some(rows) = value("--rows") {
         company.agent.set_weeks_of_work(rows);
+    }
+    if let Some(holds) = value("--holds") {
+        company.agent.answers().holds = holds_of(holds);
     }
     if has("--broken") {
         let broken = "system = \"odoo\"\nadress = \"https://odoo.northwind.example\"\naccount = \"riva\"\n";

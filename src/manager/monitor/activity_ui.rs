@@ -1,7 +1,7 @@
 //! Draws Monitor Activity.
 
 use super::activity::{Activity, Page, Verdict, level_word};
-use super::not_in_step;
+use super::not_in_step_ui;
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::theme::{Tone, glyph, icon, strong_family, tokens};
@@ -49,7 +49,7 @@ pub fn window_ui(
         tools_ui(ui, activity, agent_runs, id, actions);
         match activity.page {
             Page::Log => log_ui(ui, activity),
-            Page::NotInStep => not_in_step::page_ui(ui, &activity.not_in_step, now),
+            Page::NotInStep => not_in_step_ui::page_ui(ui, &activity.not_in_step, now, actions),
         }
     });
 }
@@ -102,6 +102,16 @@ fn tools_ui(ui: &mut Ui, activity: &mut Activity, agent_runs: bool, id: WindowId
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if buttons::with_icon(ui, Icon::RefreshCw, "Sync this user now", agent_runs).clicked() {
                 actions.push(Action::SyncMember(id));
+            }
+            let undo = buttons::with_icon(ui, Icon::Undo2, "Undo…", agent_runs);
+            if undo.on_hover_text("Take back what was written for this user").clicked() {
+                actions.push(Action::OpenUndo(activity.member));
+            }
+            if activity.page == Page::NotInStep
+                && activity.not_in_step.has_failed()
+                && buttons::with_icon(ui, Icon::RotateCcw, "Retry all", agent_runs).clicked()
+            {
+                actions.push(Action::Retry(activity.member, None));
             }
             let (copy, text): (_, fn(&Activity) -> String) = match activity.page {
                 Page::Log => ("Copy log", Activity::copy_text),

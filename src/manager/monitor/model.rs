@@ -1,6 +1,7 @@
 //! The sync queue as the Monitor shows it: filtered, searched and sorted once, not in every frame.
 
 use crate::age;
+use crate::holds::model::Holds;
 use crate::theme::Tone;
 use crate::widgets::table::Sort;
 use chrono::{DateTime, Utc};
@@ -51,9 +52,23 @@ impl From<Result<AgentStatus, AgentError>> for AgentState {
     }
 }
 
+/// The pages of the Monitor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MonitorPage {
+    /// The sync queue.
+    #[default]
+    Queue,
+    /// What waits for an administrator.
+    Waiting,
+}
+
 /// What the Monitor pane shows.
 #[derive(Debug, Default)]
 pub struct Monitor {
+    /// The open page.
+    pub page: MonitorPage,
+    /// What waits for an administrator.
+    pub holds: Holds,
     /// The agent.
     pub agent: AgentState,
     /// The queue.
@@ -108,6 +123,7 @@ pub fn kind_tone(kind: StateKind) -> Tone {
 impl Monitor {
     /// Takes in a new queue.
     pub fn set_rows(&mut self, rows: Vec<QueueRow>) {
+        self.holds.set_people(&rows);
         self.rows = rows;
         self.heard = true;
         self.counts.clear();
@@ -115,6 +131,14 @@ impl Monitor {
             *self.counts.entry(row.shown.kind).or_default() += 1;
         }
         self.arrange();
+    }
+
+    /// "Waiting for you (3)"; without a number while nothing waits.
+    pub fn waiting_title(&self) -> String {
+        match self.holds.waiting() {
+            0 => "Waiting for you".into(),
+            waiting => format!("Waiting for you ({waiting})"),
+        }
     }
 
     /// All rows.

@@ -1,8 +1,11 @@
 //! Draws the Service Monitor.
 
-use super::model::{AgentState, Monitor, kind_title, kind_tone, next_words, state_words, success_words};
+use super::model::{
+    AgentState, Monitor, MonitorPage, kind_title, kind_tone, next_words, state_words, success_words,
+};
 use crate::age;
 use crate::app::{Action, Verb};
+use crate::holds;
 use crate::theme::{Tone, glyph, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_text, cell_weak};
 use crate::widgets::{chip, spark, trouble};
@@ -38,7 +41,16 @@ pub fn monitor_ui(
             crate::app::tool(ui, Verb::MonitorActivity, member, actions);
         });
         agent_ui(ui, monitor, busy, now, actions);
-        ui.add_space(4.0);
+        ui.add_space(2.0);
+        let waiting = monitor.waiting_title();
+        let pages =
+            [(MonitorPage::Queue, "Sync queue", true), (MonitorPage::Waiting, waiting.as_str(), true)];
+        crate::app::tabs(ui, &mut monitor.page, &pages);
+        if monitor.page == MonitorPage::Waiting {
+            let runs = monitor.agent.runs();
+            holds::ui::page_ui(ui, &mut monitor.holds, runs, now, actions);
+            return;
+        }
         filters_ui(ui, monitor);
         ui.add_space(2.0);
         if monitor.is_empty() {
@@ -180,6 +192,13 @@ fn table_ui(ui: &mut Ui, monitor: &mut Monitor, now: DateTime<Utc>, actions: &mu
         |ui, _| {
             crate::app::menu_verb(ui, Verb::MonitorActivity, None, actions);
             crate::app::menu_verb(ui, Verb::SyncNow, Some(monitor.agent.runs()), actions);
+            ui.separator();
+            let runs = Some(monitor.agent.runs());
+            for verb in
+                [Verb::ReviewHolds, Verb::RetryFailed, Verb::ExplainItem, Verb::PreviewUser, Verb::UndoUser]
+            {
+                crate::app::menu_verb(ui, verb, runs, actions);
+            }
         },
     );
     if let Some(row) = output.select.or(output.activate) {

@@ -1,13 +1,15 @@
 //! Asks the agent how things are, away from the screen's thread, and tells the screen only what has changed.
 
 use crate::desk::{Desk, Ends};
-use riva_api::{AgentError, AgentStatus, QueueRow};
+use riva_api::{AgentError, AgentStatus, HoldsQuery, QueueRow};
 use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::holds::HoldRow;
 use riva_core::ids::MemberId;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How often the agent is asked while somebody looks.
 const LOOKED_AT: Duration = Duration::from_secs(1);
@@ -17,6 +19,10 @@ const AT_REST: Duration = Duration::from_secs(3);
 const REST: u32 = 5;
 /// How often while nobody looks at the queue: the agent's state in the top bar is all that is shown.
 const ASIDE: Duration = Duration::from_secs(10);
+/// Holds are fetched again no sooner than this, unless somebody waits for it: there may be thousands of them.
+const HOLDS_AGAIN: Duration = Duration::from_secs(4);
+/// The same while nobody looks at the Monitor: their number stands in the navigation.
+const HOLDS_ASIDE: Duration = Duration::from_mins(1);
 /// Lines of activity fetched at a time.
 const LINES: usize = 500;
 
@@ -38,6 +44,8 @@ pub enum News {
     Status(Result<AgentStatus, AgentError>),
     /// The whole queue.
     Queue(Vec<QueueRow>),
+    /// All open holds.
+    Holds(Vec<HoldRow>),
     /// New lines of a member.
     Activity(MemberId, Vec<ActivityLine>),
 }
@@ -85,6 +93,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
     let mut last_queue: Vec<QueueRow> = Vec::new();
     // Lines that were sent already, whether or not the screen has drawn them yet.
     let mut told: BTreeMap<MemberId, i64> = BTreeMap::new();
+    let mut holds = HoldsWatch::default();
     let mut looks_without_change = 0;
     loop {
         let interest = wanted.borrow_and_update().clone();
@@ -107,6 +116,20 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
             last_queue.clone_from(&queue);
             looks_without_change = 0;
             if !tell(&desk, &send, News::Queue(queue)).await {
+                return;
+            }
+        }
+        if !runs {
+            // The screen forgets what an agent that is stopped has said.
+            holds = HoldsWatch::default();
+        }
+        if runs
+            && holds.are_due(&last_queue, &interest)
+            && let Ok(open) = desk.agent.holds(&HoldsQuery::default()).await
+            && holds.are_news(&open)
+        {
+            looks_without_change = 0;
+            if !tell(&desk, &send, News::Holds(open)).await {
                 return;
             }
         }
@@ -137,6 +160,42 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
                 looks_without_change = 0;
             }
         }
+    }
+}
+
+/// When holds are to be fetched: they are opened and closed in cycles alone, and a cycle changes its row of the queue.
+#[derive(Default)]
+struct HoldsWatch {
+    last: Option<Vec<HoldRow>>,
+    as_of: Vec<(MemberId, u64, bool)>,
+    hurry: u64,
+    at: Option<Instant>,
+}
+
+impl HoldsWatch {
+    fn are_due(&mut self, queue: &[QueueRow], interest: &Interest) -> bool {
+        let as_of = queue.iter().map(|row| (row.member.id, row.member.state.cycle, row.member.running));
+        let moved = !interest.queue || !as_of.clone().eq(self.as_of.iter().copied());
+        // What is decided is about to be carried out.
+        let settling = self.last.iter().flatten().any(|hold| hold.decided.is_some());
+        let wanted = self.last.is_none() || settling || self.hurry != interest.hurry;
+        let rest = if interest.queue { HOLDS_AGAIN } else { HOLDS_ASIDE };
+        let rested = self.at.is_none_or(|at| at.elapsed() >= rest);
+        let due = (wanted && interest.queue) || (moved && rested);
+        if due {
+            self.as_of = as_of.collect();
+            self.hurry = interest.hurry;
+            self.at = Some(Instant::now());
+        }
+        due
+    }
+
+    fn are_news(&mut self, holds: &[HoldRow]) -> bool {
+        let news = self.last.as_deref() != Some(holds);
+        if news {
+            self.last = Some(holds.to_vec());
+        }
+        news
     }
 }
 

@@ -8,7 +8,8 @@ use crate::setup::editor_ui::revisions_ui;
 use crate::theme::tokens;
 use crate::widgets::{buttons, form, trouble};
 use chrono::{DateTime, Utc};
-use egui::{Context, RichText, ScrollArea, Ui};
+use egui::{Align, Context, Layout, RichText, ScrollArea, Ui};
+use lucide_icons::Icon;
 use riva_core::documents::{
     BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, Policy,
     PrivateItems, SafetyLimit, Stamp, SystemKind, TasksPolicy,
@@ -38,6 +39,8 @@ pub enum PolicyAction {
     Ok,
     /// Close the browser.
     CloseBrowser,
+    /// What the next cycle of its users would do.
+    Preview,
 }
 
 /// The connections that a policy can be put on.
@@ -87,6 +90,14 @@ pub fn window_ui(
             } else {
                 ui.label(RichText::new(editor.changes()).color(tokens(ui).weak));
             }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let saved = !busy && !editor.is_new() && !editor.is_dirty() && editor.policy.is_some();
+                let preview = buttons::with_icon(ui, Icon::FileSearch, "Preview…", saved);
+                let preview = preview.on_hover_text("What the next sync would do; nothing is written");
+                if preview.on_disabled_hover_text("Save it first").clicked() {
+                    act(PolicyAction::Preview);
+                }
+            });
         });
     });
     browser_ui::window_ui(ctx, id, editor, actions);

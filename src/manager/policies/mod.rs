@@ -9,4 +9,7 @@ pub mod general_ui;
 pub mod licensing;
 pub mod licensing_ui;
 pub mod model;
+pub mod preview;
+pub mod preview_text;
+pub mod preview_ui;
 pub mod ui;

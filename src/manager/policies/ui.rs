@@ -4,7 +4,7 @@ use super::model::{Policies, PolicyRow};
 use crate::app::{Action, Verb};
 use crate::setup::ui::broken_ui;
 use crate::theme::{Tone, strong_family, tokens};
-use crate::widgets::table::{Column, Table, cell_text, cell_weak};
+use crate::widgets::table::{Column, Table, cell_rich, cell_text, cell_weak};
 use crate::widgets::{chip, trouble};
 use chrono::{DateTime, Utc};
 use egui::{RichText, Ui};
@@ -27,6 +27,7 @@ pub fn policies_ui(ui: &mut Ui, policies: &mut Policies, now: DateTime<Utc>, act
         crate::app::heading(ui, "Policies", |ui| {
             crate::app::tool(ui, Verb::NewPolicy, true, actions);
             crate::app::tool(ui, Verb::LicensingDetails, chosen.is_some(), actions);
+            crate::app::tool(ui, Verb::PreviewPolicy, chosen.is_some(), actions);
             crate::app::tool(ui, Verb::EditPolicy, chosen.is_some(), actions);
         });
         if let Some(error) = policies.list.error() {
@@ -76,6 +77,7 @@ fn table_ui(ui: &mut Ui, policies: &mut Policies, rows: &[PolicyRow], actions: &
             crate::app::menu_verb(ui, Verb::DuplicatePolicy, None, actions);
             crate::app::menu_verb(ui, Verb::RemovePolicy, Some(!enabled), actions);
             ui.separator();
+            crate::app::menu_verb(ui, Verb::PreviewPolicy, None, actions);
             crate::app::menu_verb(ui, Verb::LicensingDetails, None, actions);
         },
     );
@@ -103,7 +105,7 @@ fn cell_ui(ui: &mut Ui, row: &PolicyRow, column: usize) {
         1 => {
             let colour = if row.broken.is_empty() { tokens(ui).text } else { tokens(ui).bad };
             let text = RichText::new(row.name.as_str()).family(strong_family()).color(colour);
-            ui.add(egui::Label::new(text).truncate());
+            cell_rich(ui, text);
         }
         2 => drop(cell_text(ui, &row.mail)),
         3 => drop(cell_text(ui, &row.crm)),

@@ -3,7 +3,7 @@
 use super::model::{ConnectionRow, Setup};
 use crate::app::{Action, Verb};
 use crate::theme::{Tone, glyph, icon, strong_family, tokens};
-use crate::widgets::table::{Column, Table, cell_text, cell_weak};
+use crate::widgets::table::{Column, Table, cell_rich, cell_text, cell_weak};
 use crate::widgets::{buttons, chip, trouble};
 use chrono::{DateTime, Utc};
 use egui::{Frame, Margin, Panel, RichText, Ui, vec2};
@@ -112,12 +112,11 @@ fn cell_ui(ui: &mut Ui, row: &ConnectionRow, column: usize) {
         0 => {
             let colour = if row.broken.is_empty() { t.accent } else { t.bad };
             glyph(ui, system_icon(row.system), colour, 17.0);
-            let text = RichText::new(&row.shown_name).family(strong_family());
-            ui.add(egui::Label::new(text).truncate());
+            cell_rich(ui, RichText::new(&row.shown_name).family(strong_family()));
         }
         1 if row.broken.is_empty() => drop(cell_text(ui, row.system_title)),
         1 => {
-            ui.add(egui::Label::new(RichText::new(row.system_title).color(t.bad)).truncate());
+            cell_rich(ui, RichText::new(row.system_title).color(t.bad));
         }
         2 => drop(cell_weak(ui, &row.host).on_hover_text(&row.address)),
         3 => drop(cell_text(ui, &row.account)),

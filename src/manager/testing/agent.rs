@@ -1,14 +1,22 @@
 //! A made-up agent: it reads the policies when it starts, and brings each user through an initial sync, a step with
 //! every question it is asked.
 
+use super::answers::Answers;
+use super::made_up;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use riva_api::{Agent, AgentError, AgentStatus, QueueRow, Selection};
+use riva_api::{
+    Agent, AgentError, AgentStatus, Decide, ExplainQuery, GiveOrder, HoldsQuery, QueueRow, Selection,
+};
 use riva_core::activity::{ActivityLine, ActivityQuery, Level, Progress};
 use riva_core::admin::Admin;
 use riva_core::fault::{Fault, FaultKind};
+use riva_core::history::{Explanation, OrderRow, Preview, UndoLine, UndoSpan};
+use riva_core::hold_details::HoldDetails;
+use riva_core::holds::HoldRow;
 use riva_core::ids::{EmailAddress, MemberId, PolicyName};
 use riva_core::item::Module;
+use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, MemberState, ModuleCounts};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,12 +37,19 @@ struct Inside {
 pub struct FakeAgent {
     admin: Admin,
     inside: Mutex<Inside>,
+    answers: Mutex<Answers>,
 }
 
 impl FakeAgent {
     /// One that is stopped.
     pub fn new(admin: Admin) -> Self {
-        Self { admin, inside: Mutex::new(Inside::default()) }
+        let answers = Answers { deeds: 6, ..Answers::default() };
+        Self { admin, inside: Mutex::default(), answers: Mutex::new(answers) }
+    }
+
+    /// What it answers about holds, orders and previews, and what was asked of it.
+    pub fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often it was started.
@@ -253,11 +268,53 @@ impl Agent for FakeAgent {
         Ok(newest)
     }
 
-    async fn not_synced(
-        &self,
-        _member: MemberId,
-    ) -> Result<Vec<riva_core::not_synced::NotSynced>, AgentError> {
-        Ok(Vec::new())
+    async fn not_synced(&self, member: MemberId) -> Result<Vec<NotSynced>, AgentError> {
+        let row = self.inside().rows.iter().find(|row| row.id == member).cloned();
+        let troubled = row.is_some_and(|row| row.state.errors() + row.state.held() > 0);
+        Ok(if troubled { made_up::not_synced(member, Utc::now()) } else { Vec::new() })
+    }
+
+    async fn holds(&self, query: &HoldsQuery) -> Result<Vec<HoldRow>, AgentError> {
+        Ok(self.answers().holds(query))
+    }
+
+    async fn hold_details(&self, number: i64) -> Result<HoldDetails, AgentError> {
+        self.answers().details(number)
+    }
+
+    async fn decide(&self, what: &Decide) -> Result<HoldRow, AgentError> {
+        self.answers().decide(what)
+    }
+
+    async fn order(&self, what: &GiveOrder) -> Result<OrderRow, AgentError> {
+        Ok(self.answers().order(what))
+    }
+
+    async fn order_of(&self, number: i64) -> Result<OrderRow, AgentError> {
+        self.answers().order_of(number)
+    }
+
+    async fn explain(&self, query: &ExplainQuery) -> Result<Vec<Explanation>, AgentError> {
+        if query.item == "nobody" {
+            return Ok(Vec::new());
+        }
+        Ok(vec![made_up::story(query.member, made_up::pair(1), Utc::now())])
+    }
+
+    async fn preview(&self, member: MemberId) -> Result<Preview, AgentError> {
+        let (takes, deeds, unseen) = {
+            let answers = self.answers();
+            (answers.preview_takes, answers.deeds, answers.unseen.contains(&member))
+        };
+        tokio::time::sleep(takes).await;
+        if unseen {
+            return Err(AgentError::Refused("User Not Found: no active user has this address".into()));
+        }
+        Ok(made_up::preview(member, deeds))
+    }
+
+    async fn preview_undo(&self, _: MemberId, _: UndoSpan) -> Result<Vec<UndoLine>, AgentError> {
+        Ok(made_up::undo_lines())
     }
 
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError> {

@@ -1,12 +1,16 @@
 //! For tests: the whole app on a harness without a window, and verbs to work it with.
 
 pub mod agent;
+pub mod answers;
 pub mod fakes;
 pub mod hand;
+#[cfg(test)]
+mod holds;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
 mod load;
+pub mod made_up;
 #[cfg(test)]
 mod shell;
 

@@ -1,5 +1,6 @@
 //! A state in a word, with a colour and an icon, so that colour is never the only sign.
 
+use super::table::cut_off;
 use crate::theme::{Tone, icon_family, tokens};
 use egui::accesskit::Role;
 use egui::text::{LayoutJob, TextWrapping};
@@ -26,8 +27,10 @@ pub fn chip(ui: &mut Ui, tone: Tone, text: &str) -> Response {
     let symbol = ui.painter().layout_no_wrap(symbol, FontId::new(12.5, icon_family()), ink);
     let room = (ui.available_width() - symbol.size().x - 2.0 * PAD - GAP).max(20.0);
     let mut words = LayoutJob::simple_singleline(text.to_owned(), FontId::proportional(12.5), ink);
+    let whole = ui.painter().layout_job(words.clone()).size().x;
     words.wrap = TextWrapping::truncate_at_width(room);
     let words = ui.painter().layout_job(words);
+    cut_off(ui, whole - words.size().x);
     let size = vec2(words.size().x + symbol.size().x + 2.0 * PAD + GAP, 22.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));

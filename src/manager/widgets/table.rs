@@ -86,8 +86,18 @@ pub struct Table<'a> {
     pub row_height: f32,
 }
 
+/// What comes of drawing it.
+#[derive(Default)]
+struct Drawn {
+    output: TableOutput,
+    /// How wide the widest cell of each column would like to be.
+    naturals: Vec<f32>,
+}
+
 const HEADER: f32 = 30.0;
 const PAD: f32 = 10.0;
+/// No cell makes its column wider than this.
+const WIDEST: f32 = 520.0;
 
 impl Table<'_> {
     /// Draws it into the space that is left. `name_of` is a row's accessible name, `cell` draws a cell, `menu` the
@@ -99,7 +109,7 @@ impl Table<'_> {
         mut cell: impl FnMut(&mut Ui, usize, usize),
         mut menu: impl FnMut(&mut Ui, usize),
     ) -> TableOutput {
-        let mut output = TableOutput::default();
+        let mut drawn = Drawn::default();
         let least: f32 = self.columns.iter().map(|c| c.least).sum();
         ui.scope_builder(UiBuilder::new().id_salt(self.name), |ui| {
             ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {
@@ -111,26 +121,23 @@ impl Table<'_> {
             ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
             let height = ui.available_height();
             ScrollArea::horizontal().id_salt("across").auto_shrink(false).max_height(height).show(ui, |ui| {
-                let edges = self.edges(ui.available_width().max(least) - 8.0);
-                self.header(ui, &edges, &mut output);
-                self.body(ui, &edges, &name_of, &mut cell, &mut menu, &mut output);
+                let known = Id::unique((ui.scope_id(), "naturals", self.columns.len()));
+                let naturals = ui.data(|d| d.get_temp::<Vec<f32>>(known)).unwrap_or_default();
+                let edges = edges(self.columns, &naturals, ui.available_width().max(least) - 8.0);
+                self.header(ui, &edges, &mut drawn.output);
+                drawn.naturals.clone_from(&naturals);
+                drawn.naturals.resize(self.columns.len(), 0.0);
+                self.body(ui, &edges, &name_of, &mut cell, &mut menu, &mut drawn);
+                // Columns only grow: rows that scroll by do not make them jump.
+                if drawn.naturals.iter().zip(&naturals).any(|(now, then)| now - then > 0.5)
+                    || naturals.is_empty()
+                {
+                    ui.data_mut(|d| d.insert_temp(known, drawn.naturals.clone()));
+                    ui.ctx().request_repaint();
+                }
             });
         });
-        output
-    }
-
-    /// The left edge of each column, and the right edge of the last.
-    fn edges(&self, width: f32) -> Vec<f32> {
-        let least: f32 = self.columns.iter().map(|c| c.least).sum();
-        let shares: f32 = self.columns.iter().map(|c| c.share).sum();
-        let spare = (width - least).max(0.0) / shares.max(0.001);
-        let mut edges = vec![0.0];
-        let mut x = 0.0;
-        for column in self.columns {
-            x += column.least + column.share * spare;
-            edges.push(x);
-        }
-        edges
+        drawn.output
     }
 
     fn header(&self, ui: &mut Ui, edges: &[f32], output: &mut TableOutput) {
@@ -193,7 +200,7 @@ impl Table<'_> {
         name_of: &impl Fn(usize) -> String,
         cell: &mut impl FnMut(&mut Ui, usize, usize),
         menu: &mut impl FnMut(&mut Ui, usize),
-        output: &mut TableOutput,
+        drawn: &mut Drawn,
     ) {
         let width = edges.last().copied().unwrap_or_default();
         let row_id = ui.scope_id().with("rows");
@@ -226,7 +233,7 @@ impl Table<'_> {
                 row_ui.set_min_size(rect.size());
                 let response = row_ui.response();
                 self.paint_row(&row_ui, rect, row, &response);
-                for column in 0..self.columns.len() {
+                for (column, natural) in drawn.naturals.iter_mut().enumerate() {
                     let inner = cell_rect(rect, edges, column).shrink2(vec2(PAD, 0.0));
                     let layout = if self.columns[column].right {
                         Layout::right_to_left(Align::Center)
@@ -237,7 +244,10 @@ impl Table<'_> {
                         row_ui.new_child(UiBuilder::new().id_salt(column).max_rect(inner).layout(layout));
                     cell_ui.set_clip_rect(inner.expand2(vec2(4.0, 0.0)).intersect(row_ui.clip_rect()));
                     cell_ui.spacing_mut().item_spacing.x = 6.0;
+                    ui.data_mut(|d| d.insert_temp(overflow_id(), 0.0_f32));
                     cell(&mut cell_ui, row, column);
+                    let cut = ui.data(|d| d.get_temp::<f32>(overflow_id())).unwrap_or_default();
+                    *natural = natural.max(cell_ui.min_rect().width() + cut).min(WIDEST);
                 }
                 row_ui.advance_cursor_after_rect(rect);
                 if wanted == Some(row) {
@@ -247,18 +257,18 @@ impl Table<'_> {
                 let selected = self.selected == Some(row);
                 response.widget_info(|| WidgetInfo::selected(Role::Row, true, selected, name_of(row)));
                 if response.clicked() || response.secondary_clicked() {
-                    output.select = Some(row);
+                    drawn.output.select = Some(row);
                 }
                 // A click just before makes a double click a triple one.
                 if response.double_clicked() || response.triple_clicked() {
-                    output.activate = Some(row);
+                    drawn.output.activate = Some(row);
                 }
                 if response.has_focus() {
-                    self.keys(ui, &response, row, output);
+                    self.keys(ui, &response, row, &mut drawn.output);
                 }
                 response.context_menu(|ui| menu(ui, row));
             }
-            if let Some(target) = output.select
+            if let Some(target) = drawn.output.select
                 && self.selected != Some(target)
                 && ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Key { pressed: true, .. })))
             {
@@ -325,15 +335,60 @@ fn cell_rect(row: Rect, edges: &[f32], column: usize) -> Rect {
     )
 }
 
-/// Text in a cell: cut off where it does not fit, whole when pointed at.
+/// Where a cell notes how much of it is cut off.
+fn overflow_id() -> Id {
+    Id::unique("table cell overflow")
+}
+
+/// Notes that a cell is cut off by so many points, so that its column gets them if there is room.
+pub fn cut_off(ui: &Ui, points: f32) {
+    if points > 0.0 {
+        ui.data_mut(|d| *d.get_temp_mut_or_default::<f32>(overflow_id()) += points);
+    }
+}
+
+/// Text in a cell, cut off where it does not fit.
+pub fn cell_rich(ui: &mut Ui, text: RichText) -> egui::Response {
+    let whole = egui::WidgetText::from(text.clone());
+    let whole = whole.into_galley(ui, Some(egui::TextWrapMode::Extend), f32::INFINITY, egui::TextStyle::Body);
+    let response = ui.add(Label::new(text).truncate());
+    cut_off(ui, whole.size().x - response.rect.width());
+    response
+}
+
+/// Text in a cell.
 pub fn cell_text(ui: &mut Ui, text: &str) -> egui::Response {
-    ui.add(Label::new(text).truncate())
+    cell_rich(ui, RichText::new(text))
 }
 
 /// Text of second rank in a cell.
 pub fn cell_weak(ui: &mut Ui, text: &str) -> egui::Response {
     let colour = tokens(ui).weak;
-    ui.add(Label::new(RichText::new(text).color(colour)).truncate())
+    cell_rich(ui, RichText::new(text).color(colour))
+}
+
+/// The left edge of each column, and the right edge of the last. Each gets its least; then what its cells need, as far
+/// as there is room; what is left over is shared out.
+fn edges(columns: &[Column], naturals: &[f32], width: f32) -> Vec<f32> {
+    let needs: Vec<f32> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            naturals.get(index).map_or(0.0, |natural| natural + 2.0 * PAD).max(column.least)
+        })
+        .collect();
+    let least: f32 = columns.iter().map(|c| c.least).sum();
+    let needed: f32 = needs.iter().sum();
+    let shares: f32 = columns.iter().map(|c| c.share).sum();
+    let spare = (width - needed).max(0.0) / shares.max(0.001);
+    let part = if needed > width { (width - least).max(0.0) / (needed - least).max(0.001) } else { 1.0 };
+    let mut edges = vec![0.0];
+    let mut x = 0.0;
+    for (column, need) in columns.iter().zip(needs) {
+        x += column.least + (need - column.least) * part + column.share * spare;
+        edges.push(x);
+    }
+    edges
 }
 
 #[cfg(test)]
@@ -425,6 +480,32 @@ mod tests {
         harness.run();
         harness.get_by_label("Remove thing");
         assert_eq!(seen.borrow().selected, Some(4));
+    }
+
+    #[test]
+    fn no_column_is_cut_while_there_is_room() {
+        let columns =
+            [Column::text("A", 100.0, 1.0), Column::text("B", 60.0, 0.0), Column::number("C", 40.0)];
+        let mut seed = 7_u32;
+        let mut random = |most: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+            let number = (seed >> 8) % most;
+            number as f32
+        };
+        for _ in 0..500 {
+            let naturals = [random(300), random(300), random(120)];
+            let width = 200.0 + random(600);
+            let edges = edges(&columns, &naturals, width);
+            let widths: Vec<f32> = edges.windows(2).map(|two| two[1] - two[0]).collect();
+            let needs: Vec<f32> =
+                columns.iter().zip(naturals).map(|(c, n)| c.least.max(n + 2.0 * PAD)).collect();
+            assert!((edges[3] - width).abs() < 0.1, "{edges:?} {width}");
+            assert!(widths.iter().zip(&columns).all(|(w, c)| *w >= c.least - 0.1), "{widths:?}");
+            if needs.iter().sum::<f32>() <= width {
+                assert!(widths.iter().zip(&needs).all(|(w, n)| *w >= n - 0.1), "{widths:?} {needs:?}");
+            }
+        }
     }
 
     #[test]

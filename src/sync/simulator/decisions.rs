@@ -147,6 +147,16 @@ fn a_possible_duplicate_is_linked_made_or_left_alone() {
         (world, holds)
     };
     // One is the same person; the other is one of its own.
+    let (world, holds) = duplicates();
+    let shown = world.shown_items(&holds[0]);
+    let sides: Vec<Side> = shown.iter().map(|item| item.side).collect();
+    assert_eq!(sides, [Side::Mail, Side::Crm], "the held one, and the one that it may be");
+    let items: Vec<&Item> = shown.iter().filter_map(|shown| shown.item.as_ref()).collect();
+    assert!(items.iter().all(|item| item.title() == "Ann Lee #1"), "{items:?}");
+    let twin = &holds[0].items[0].twins[0].id;
+    world.crm.user_delete(twin);
+    let gone = world.shown_items(&holds[0]).remove(1);
+    assert_eq!((&gone.id, gone.item, gone.why_not.as_str()), (twin, None, "It is not there any more."));
     let (mut world, holds) = duplicates();
     let twin = holds[0].items[0].twins[0].clone();
     assert_eq!(twin.title, "Ann Lee #1");

@@ -22,6 +22,8 @@ use riva_core::ports::{
     SilentWriter, StepSink,
 };
 use riva_core::queue::{MemberRow, MemberState};
+#[cfg(test)]
+use riva_core::{hold_details::ShownItem, holds::HoldRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
@@ -411,6 +413,14 @@ impl World {
     pub fn preview_undo(&self, span: UndoSpan) -> Vec<UndoLine> {
         let cycle = self.next_cycle();
         let seen = self.with(cycle, async |ctx, _, _| preview_undo(ctx, span).await);
+        seen.expect("nobody kills it").expect("nothing fails")
+    }
+
+    /// What the sides show of a hold's items.
+    #[cfg(test)]
+    pub(super) fn shown_items(&self, hold: &HoldRow) -> Vec<ShownItem> {
+        let cycle = self.next_cycle();
+        let seen = self.with(cycle, async |ctx, _, _| crate::shown_items(ctx, hold).await);
         seen.expect("nobody kills it").expect("nothing fails")
     }
 
