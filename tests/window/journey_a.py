@@ -15,8 +15,9 @@ NEW = [
     ("priya", "Priya Raman", "priya.raman@northwind-demo.example"),
     ("Jonas Weber", "Jonas Weber", "jonas.weber@northwind-demo.example"),
 ]
-# An idle window may use so much of one core, in per cent, measured for so many seconds.
-IDLE_PERCENT, IDLE_S = 0.5, 30
+# An idle window may use so much of one core, in per cent, measured for so many seconds; so often, for a single
+# half minute may hold what another program on the machine made the window do (a repaint, a cold cache).
+IDLE_PERCENT, IDLE_S, IDLE_TRIES = 0.5, 30, 3
 
 
 class Journey:
@@ -174,10 +175,13 @@ class Journey:
         # What opening began must have ended: a second without work says so.
         pid = self.manager.pid
         self.robot.until(lambda: share_of_a_core(pid, 1) == 0, "the window comes to rest")
-        share = share_of_a_core(pid, IDLE_S)
-        if share >= IDLE_PERCENT:
-            raise Failed(f"an idle window takes {share:.2f} % of a core, not less than {IDLE_PERCENT} %")
-        return f"{share:.2f} % of a core"
+        shares = []
+        while len(shares) < IDLE_TRIES and (not shares or shares[-1] >= IDLE_PERCENT):
+            shares.append(share_of_a_core(pid, IDLE_S))
+        seen = ", ".join(f"{share:.2f}" for share in shares)
+        if shares[-1] >= IDLE_PERCENT:
+            raise Failed(f"an idle window takes {seen} % of a core, not less than {IDLE_PERCENT} %")
+        return f"{seen} % of a core"
 
     def idle_monitor(self):
         self.robot.click("Service Monitor", role="toggle button")

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// How often the agent is asked while somebody looks.
 const LOOKED_AT: Duration = Duration::from_secs(1);
 /// How often while somebody looks and nothing has moved for some looks.
-const AT_REST: Duration = Duration::from_secs(3);
+const AT_REST: Duration = Duration::from_secs(5);
 /// So many looks without a change are rest.
 const REST: u32 = 5;
 /// How often while nobody looks at the queue: the agent's state in the top bar is all that is shown.

@@ -27,6 +27,18 @@ pub struct Choice {
     pub ticked: bool,
 }
 
+impl Choice {
+    /// The CRM user that the mailbox will be synced with, in words; the user name only where it says more.
+    pub fn crm_user(&self) -> Option<String> {
+        let crm = self.candidate.crm_user.as_ref()?;
+        Some(if crm.user_name.eq_ignore_ascii_case(crm.address.as_str()) {
+            format!("CRM user {}", crm.name)
+        } else {
+            format!("CRM user {} ({})", crm.name, crm.user_name)
+        })
+    }
+}
+
 /// A typed name and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -208,7 +220,7 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riva_core::ports::ResolvedName;
+    use riva_core::ports::{CrmUser, ResolvedName};
 
     fn candidate(address: &str, obstacle: Option<&str>) -> Candidate {
         Candidate {
@@ -240,6 +252,22 @@ mod tests {
         browser.add();
         assert_eq!(browser.pending, [candidate("ann@x", None)]);
         assert_eq!(browser.typed, "bob; cy", "what is left stays to be mended");
+    }
+
+    #[test]
+    fn the_crm_user_is_named_with_a_user_name_that_says_more() {
+        let crm = |user_name: &str| CrmUser {
+            id: "005A".into(),
+            name: "Ann Lee".into(),
+            user_name: user_name.into(),
+            address: "ann@x".into(),
+        };
+        let mut choice = Choice { candidate: candidate("ann@x", None), ticked: false };
+        assert_eq!(choice.crm_user(), None);
+        choice.candidate.crm_user = Some(crm("ANN@x"));
+        assert_eq!(choice.crm_user().as_deref(), Some("CRM user Ann Lee"));
+        choice.candidate.crm_user = Some(crm("ann@x.sandbox"));
+        assert_eq!(choice.crm_user().as_deref(), Some("CRM user Ann Lee (ann@x.sandbox)"));
     }
 
     #[test]

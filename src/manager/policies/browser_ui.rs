@@ -122,6 +122,13 @@ fn checked_ui(ui: &mut Ui, checked: &mut Checked) {
                     ui.label(RichText::new(&user.display_name).family(strong_family()));
                     ui.label(RichText::new(user.address.as_str()).color(t.weak));
                 });
+                if let Some(crm) = choice.crm_user() {
+                    ui.horizontal(|ui| {
+                        ui.add_space(26.0);
+                        glyph(ui, Icon::Link2, t.weak, 13.5);
+                        ui.add(egui::Label::new(RichText::new(crm).color(t.weak)).truncate());
+                    });
+                }
                 if let Some(obstacle) = &choice.candidate.obstacle {
                     ui.horizontal(|ui| {
                         ui.add_space(26.0);
