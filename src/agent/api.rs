@@ -213,7 +213,12 @@ async fn not_synced(
     State(service): State<Arc<Service>>,
     Query(of): Query<OfMember>,
 ) -> Result<Json<Vec<NotSynced>>, Failed> {
-    Ok(Json(crate::not_synced::not_synced(service.store.as_ref(), of.member).await?))
+    let policy = match service.member(of.member).await? {
+        Some(member) => service.policy(&member.policy).map(|(policy, ..)| policy),
+        None => None,
+    };
+    let modules = policy.as_ref().map(|policy| &policy.modules);
+    Ok(Json(crate::not_synced::not_synced(service.store.as_ref(), of.member, modules).await?))
 }
 
 async fn sync_now(

@@ -1,5 +1,6 @@
 //! The items of a member that are not kept in step, with their reasons, from the engine's rows.
 
+use riva_core::documents::{Direction, PolicyModules};
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::not_synced::{NotSynced, NotSyncedKind, title_in};
@@ -9,10 +10,11 @@ use riva_core::rows::{ItemRow, PairRow, PairState, Presence, Side};
 /// Rows read at once.
 const PAGE: usize = 500;
 
-/// All of them.
+/// All of them. The modules are those of the member's policy, where it is known.
 pub(crate) async fn not_synced(
     store: &dyn SyncStore,
     member: MemberId,
+    modules: Option<&PolicyModules>,
 ) -> Result<Vec<NotSynced>, StoreError> {
     let mut all = Vec::new();
     for module in [Module::Contacts, Module::Calendar, Module::Tasks, Module::Email] {
@@ -23,9 +25,10 @@ pub(crate) async fn not_synced(
         ] {
             pairs(store, member, module, state, kind, &mut all).await?;
         }
+        let direction = modules.and_then(|m| m.direction(module));
         // Most messages are nobody's business but their reader's.
         for side in [Side::Mail, Side::Crm].into_iter().filter(|_| !module.is_log()) {
-            left_alone(store, member, module, side, &mut all).await?;
+            left_alone(store, member, module, side, direction, &mut all).await?;
         }
     }
     Ok(all)
@@ -69,6 +72,7 @@ async fn left_alone(
     member: MemberId,
     module: Module,
     side: Side,
+    direction: Option<Direction>,
     all: &mut Vec<NotSynced>,
 ) -> Result<(), StoreError> {
     let mut after: Option<RemoteId> = None;
@@ -77,7 +81,7 @@ async fn left_alone(
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id.clone());
         for row in page {
-            let Some(reason) = why_left_alone(&row) else { continue };
+            let Some(reason) = why_left_alone(&row, direction) else { continue };
             let id = Some(row.id);
             let (mail_id, crm_id) = if side == Side::Mail { (id, None) } else { (None, id) };
             all.push(NotSynced {
@@ -96,7 +100,7 @@ async fn left_alone(
     }
 }
 
-fn why_left_alone(row: &ItemRow) -> Option<&'static str> {
+fn why_left_alone(row: &ItemRow, direction: Option<Direction>) -> Option<&'static str> {
     if row.pair.is_some() || row.dirty {
         return None;
     }
@@ -108,8 +112,48 @@ fn why_left_alone(row: &ItemRow) -> Option<&'static str> {
             Some("No task, or out of this user's sight.")
         }
         (Presence::OutOfScope, _) => Some("Not a person (a group of contacts), or out of this user's sight."),
-        (Presence::Present, Side::Mail) if row.match_keys.is_none() => Some("Marked private in the mailbox."),
+        // What may go to the CRM and did not is private. (An item that the direction keeps back has its match keys.)
+        (Presence::Present, Side::Mail)
+            if row.match_keys.is_none() || direction.is_some_and(|d| d != Direction::CrmToMail) =>
+        {
+            Some("Marked private in the mailbox.")
+        }
         (Presence::Present, _) => Some("The policy syncs the other way only."),
         (Presence::Deleted | Presence::Missing, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riva_core::rows::MatchKey;
+
+    fn row(side: Side, match_keys: Option<Vec<MatchKey>>) -> ItemRow {
+        ItemRow {
+            member: MemberId(1),
+            module: Module::Contacts,
+            side,
+            id: "item".into(),
+            version: "1".into(),
+            presence: Presence::Present,
+            dirty: false,
+            seen: 0,
+            pair: None,
+            match_keys,
+        }
+    }
+
+    #[test]
+    fn a_private_item_is_not_told_as_one_that_the_direction_keeps_back() {
+        let known = || Some(Vec::new());
+        let why = |row: &ItemRow, direction| why_left_alone(row, Some(direction)).unwrap_or_default();
+        let private = "Marked private in the mailbox.";
+        let other_way = "The policy syncs the other way only.";
+        // Since private items are known as twins, they have match keys as any other.
+        assert_eq!(why(&row(Side::Mail, known()), Direction::TwoWay), private);
+        assert_eq!(why(&row(Side::Mail, known()), Direction::MailToCrm), private);
+        assert_eq!(why(&row(Side::Mail, known()), Direction::CrmToMail), other_way);
+        assert_eq!(why(&row(Side::Crm, known()), Direction::MailToCrm), other_way);
+        assert_eq!(why_left_alone(&ItemRow { dirty: true, ..row(Side::Mail, None) }, None), None);
     }
 }

@@ -323,7 +323,8 @@ impl AddUser {
         if desk.json {
             output::json(&json!({ "policy": policy.name, "added": added }));
         } else {
-            line(format!("{}: saved with {} users.", policy.name, policy.users.len()));
+            let n = policy.users.len();
+            line(format!("{}: saved with {n} user{}.", policy.name, if n == 1 { "" } else { "s" }));
         }
         super::agent::after_a_change(desk, self.restart)
     }

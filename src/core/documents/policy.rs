@@ -98,6 +98,16 @@ impl PolicyModules {
         let email = self.email.as_ref().map(|_| Module::Email);
         contacts.into_iter().chain(calendar).chain(tasks).chain(email).collect()
     }
+
+    /// Which way a module's changes go, if it is switched on. E-mail is logged in the CRM alone.
+    pub fn direction(&self, module: Module) -> Option<Direction> {
+        match module {
+            Module::Contacts => self.contacts.as_ref().map(|m| m.direction),
+            Module::Calendar => self.calendar.as_ref().map(|m| m.direction),
+            Module::Tasks => self.tasks.as_ref().map(|m| m.direction),
+            Module::Email => self.email.as_ref().map(|_| Direction::MailToCrm),
+        }
+    }
 }
 
 /// Which way changes go.
