@@ -12,7 +12,8 @@ use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, ClaimFor, StoreError, SyncStore};
 use riva_core::rows::{
-    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
+    Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState,
+    Presence, Side,
 };
 use sqlx::Row as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -366,6 +367,26 @@ impl SyncStore for SqlStore {
             }
         }
         Ok(found)
+    }
+
+    async fn makers(
+        &self,
+        members: &[MemberId],
+        module: Module,
+        side: Side,
+    ) -> Result<Vec<MemberId>, StoreError> {
+        // There are but a few open intents at any time.
+        let open = "SELECT DISTINCT member FROM intent WHERE module = $1 AND side = $2 AND kind = $3 \
+                    AND in_doubt = 0 ORDER BY member";
+        let open = sqlx::query_scalar::<_, i64>(open)
+            .bind(module.code())
+            .bind(side.code())
+            .bind(IntentKind::Create.code())
+            .fetch_all(&self.reads)
+            .await
+            .map_err(broken)?;
+        let of_connection: BTreeSet<MemberId> = members.iter().copied().collect();
+        Ok(open.into_iter().map(MemberId).filter(|member| of_connection.contains(member)).collect())
     }
 
     async fn claim(

@@ -149,13 +149,15 @@ fn a_pair() -> impl Strategy<Value = PairRow> {
 }
 
 fn an_intent() -> impl Strategy<Value = IntentRow> {
-    (0u8..4, a_side(), proptest::option::of(an_id()), some_hashes(), some_hashes(), any::<bool>()).prop_map(
-        |(n, side, target, sends, origin, in_doubt)| IntentRow {
+    let a_kind = select(vec![IntentKind::Create, IntentKind::Update]);
+    let hashes = (some_hashes(), some_hashes());
+    (0u8..4, a_side(), a_kind, proptest::option::of(an_id()), hashes, any::<bool>()).prop_map(
+        |(n, side, kind, target, (sends, origin), in_doubt)| IntentRow {
             pair: pair_id(n),
             member: MemberId(1),
             module: MODULE,
             side,
-            kind: IntentKind::Update,
+            kind,
             marker: Marker { pair: pair_id(n), generation: 1 },
             target,
             expect: Some("1".into()),
@@ -270,6 +272,12 @@ async fn agrees(store: &SqlStore, model: &Model, member: MemberId) {
         let in_state: Vec<_> = model.pairs.values().filter(|p| p.state == state).cloned().collect();
         assert_eq!(counts.get(&state).copied().unwrap_or(0), in_state.len() as u64);
         assert_eq!(store.pairs_in(member, MODULE, state, None, 99).await.unwrap(), in_state);
+    }
+    for side in [Side::Mail, Side::Crm] {
+        let makes = |i: &IntentRow| i.side == side && i.kind == IntentKind::Create && !i.in_doubt;
+        let makers = store.makers(&[member, MemberId(7)], MODULE, side).await.unwrap();
+        assert_eq!(makers == [member], model.intents.values().any(makes));
+        assert_eq!(store.makers(&[MemberId(7)], MODULE, side).await.unwrap(), []);
     }
     let intents = store.open_intents(member).await.unwrap();
     assert_eq!(intents, model.intents.values().cloned().collect::<Vec<_>>());

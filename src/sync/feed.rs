@@ -85,18 +85,24 @@ async fn hand_out(
             Change::Seen { id, .. } | Change::Deleted { id } => id.clone(),
         })
         .collect();
+    // What is gone may be what a member has just made: there is no row of it yet, and no feed will tell again. Whoever makes
+    // anything is told; what is not theirs says nothing to them. They are asked for first: one whose create is recorded in
+    // the meantime has a row then.
+    let gone = page.changes.iter().any(|c| matches!(c.change, Change::Deleted { .. }));
+    let makers = if gone { ctx.store.makers(&members, module, Side::Crm).await? } else { Vec::new() };
     let mut holders: BTreeMap<RemoteId, BTreeSet<MemberId>> = BTreeMap::new();
     for (member, id) in ctx.store.holders(&members, module, Side::Crm, &ids).await? {
         holders.entry(id).or_default().insert(member);
     }
-    let none = BTreeSet::new();
     let mut observations = Vec::new();
     for change in &page.changes {
         match &change.change {
             Change::Deleted { id } => {
-                for member in holders.get(id).unwrap_or(&none) {
+                let mut whom = holders.get(id).cloned().unwrap_or_default();
+                whom.extend(&makers);
+                for member in whom {
                     observations.push(Observation {
-                        member: *member,
+                        member,
                         id: id.clone(),
                         presence: Presence::Deleted,
                         version: None,

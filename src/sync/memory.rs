@@ -13,9 +13,10 @@ use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, StoreError, SyncStore};
 use riva_core::rows::{
-    Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
+    Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState,
+    Presence, Side,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -224,38 +225,31 @@ impl<G: Gate> SyncStore for Memory<G> {
             let mut rows = self.rows();
             for seen in &page.observations {
                 let key = (seen.member, page.module, page.side, seen.id.clone());
-                match rows.items.get_mut(&key) {
-                    Some(row) => {
-                        if seen.presence == Presence::Missing && row.presence == Presence::Deleted {
-                            continue;
-                        }
-                        let moved = seen.version.as_ref().is_some_and(|v| *v != row.version);
-                        if moved || row.presence != seen.presence {
-                            row.dirty = true;
-                            row.seen += 1;
-                            row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
-                            row.presence = seen.presence;
-                            if let Some(version) = &seen.version {
-                                row.version = version.clone();
-                            }
-                        }
-                    }
-                    None if seen.presence == Presence::Present => {
-                        let row = ItemRow {
-                            member: seen.member,
-                            module: page.module,
-                            side: page.side,
-                            id: seen.id.clone(),
-                            version: seen.version.clone().unwrap_or_default(),
-                            presence: seen.presence,
-                            dirty: true,
-                            seen: 1,
-                            pair: None,
-                            match_keys: None,
-                        };
-                        rows.items.insert(key, row);
-                    }
-                    None => {}
+                let Some(row) = rows.items.get_mut(&key) else {
+                    // Also of an item that is gone: whoever is about to link it must find that out.
+                    let row = ItemRow {
+                        member: seen.member,
+                        module: page.module,
+                        side: page.side,
+                        id: seen.id.clone(),
+                        version: seen.version.clone().unwrap_or_default(),
+                        presence: seen.presence,
+                        dirty: true,
+                        seen: 1,
+                        pair: None,
+                        match_keys: None,
+                    };
+                    rows.items.insert(key, row);
+                    continue;
+                };
+                // A listing that misses an item is weaker evidence than the word of the system that it was deleted.
+                let weaker = row.presence == Presence::Deleted && seen.presence == Presence::Missing;
+                let presence = if weaker { row.presence } else { seen.presence };
+                let version = seen.version.clone().unwrap_or_else(|| row.version.clone());
+                if presence != row.presence || version != row.version {
+                    (row.presence, row.version, row.dirty) = (presence, version, true);
+                    row.seen += 1;
+                    row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
                 }
             }
             if let Some(cursor) = &page.cursor {
@@ -274,6 +268,9 @@ impl<G: Gate> SyncStore for Memory<G> {
             for pair in &changes.pairs {
                 rows.pairs.insert(pair.id, pair.clone());
             }
+            for key in &changes.forget_items {
+                rows.items.remove(key);
+            }
             for item in &changes.items {
                 let key = (item.member, item.module, item.side, item.id.clone());
                 let mut new = item.clone();
@@ -282,9 +279,6 @@ impl<G: Gate> SyncStore for Memory<G> {
                     new = ItemRow { pair: item.pair, match_keys: keys.clone(), ..old.clone() };
                 }
                 rows.items.insert(key, new);
-            }
-            for key in &changes.forget_items {
-                rows.items.remove(key);
             }
             for settled in &changes.settled {
                 rows.intents.remove(settled);
@@ -388,7 +382,7 @@ impl<G: Gate> SyncStore for Memory<G> {
     ) -> Result<Vec<PairRow>, StoreError> {
         let rows = self.rows();
         let sides = [Side::Mail, Side::Crm].into_iter();
-        let dirty: std::collections::BTreeSet<PairId> = sides
+        let dirty: BTreeSet<PairId> = sides
             .flat_map(|side| rows.of(member, module, side, None))
             .filter(|row| row.dirty)
             .filter_map(|row| row.pair)
@@ -483,6 +477,20 @@ impl<G: Gate> SyncStore for Memory<G> {
             rows.items.contains_key(&(member, module, side, id.clone())).then(|| (member, id.clone()))
         };
         Ok(members.iter().flat_map(|member| ids.iter().filter_map(move |id| held(*member, id))).collect())
+    }
+
+    async fn makers(
+        &self,
+        members: &[MemberId],
+        module: Module,
+        side: Side,
+    ) -> Result<Vec<MemberId>, StoreError> {
+        let rows = self.rows();
+        let open = rows.intents.values().filter(|i| {
+            (i.module, i.side, i.kind, i.in_doubt) == (module, side, IntentKind::Create, false)
+                && members.contains(&i.member)
+        });
+        Ok(open.map(|i| i.member).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     async fn claim(

@@ -220,6 +220,7 @@ impl Recovery<'_, '_> {
             commit.journal.push(journal::line(pair, now, "held", "recovery", reason.clone()));
             let title = "(an item whose making is in doubt)";
             commit.holds.push(holds::of_pair(HoldKind::InDoubt, pair, title, &reason, Vec::new(), now));
+            commit.intents.push(IntentRow { in_doubt: true, ..intent.clone() });
             commit.pairs.push(PairRow {
                 state: PairState::Held,
                 reason: Some(reason),

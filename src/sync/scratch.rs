@@ -235,6 +235,15 @@ impl SyncStore for Scratch<'_> {
         self.rows.holders(members, module, side, ids).await
     }
 
+    async fn makers(
+        &self,
+        members: &[MemberId],
+        module: Module,
+        side: Side,
+    ) -> Result<Vec<MemberId>, StoreError> {
+        self.rows.makers(members, module, side).await
+    }
+
     async fn claim(
         &self,
         connection: &ConnectionName,

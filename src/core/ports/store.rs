@@ -263,6 +263,15 @@ pub trait SyncStore: Send + Sync {
         ids: &[RemoteId],
     ) -> Result<Vec<(MemberId, RemoteId)>, StoreError>;
 
+    /// Members of a connection who are making something on a side: what a connection's feed tells to be gone may be what
+    /// they have made, and do not know yet. Creates whose answer is known to be lost for good (`in_doubt`) do not count.
+    async fn makers(
+        &self,
+        members: &[MemberId],
+        module: Module,
+        side: Side,
+    ) -> Result<Vec<MemberId>, StoreError>;
+
     /// Claims the making of one record on a CRM connection for a key ("event", iCalUID; "contact", e-mail).
     async fn claim(
         &self,

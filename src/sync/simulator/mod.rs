@@ -7,6 +7,8 @@ mod check;
 mod decisions;
 mod fake;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod merged;
 #[cfg(test)]
 mod messages;
