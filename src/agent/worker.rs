@@ -88,8 +88,8 @@ pub(crate) async fn work(service: &Service, claimed: Claimed, stop: Stop) {
             tracing::warn!("{}: another agent has taken it over", member.address);
         }
         // The lease runs out, and then it is tried again.
-        Err(StoreError::Broken(why)) => {
-            tracing::error!("{}: the state database failed: {why}", member.address);
+        Err(error @ (StoreError::Broken(_) | StoreError::Overtaken)) => {
+            tracing::error!("{}: {error}", member.address);
         }
     }
 }

@@ -317,6 +317,9 @@ pub struct Ingest {
     pub side: Side,
     /// What was seen. An observation of a version that the row already has changes nothing.
     pub observations: Vec<Observation>,
+    /// Where the page was read from: of a connection's feed, a page is stored only while the stored cursor is still this
+    /// one. A member's own pages are guarded by the member's fence.
+    pub after: Option<Cursor>,
     /// Where to go on; `None` leaves the stored one (a listing).
     pub cursor: Option<Cursor>,
 }

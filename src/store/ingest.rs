@@ -4,7 +4,7 @@ use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
 use crate::codes::{Code as _, scope};
 use crate::packed::pack;
 use crate::queue::still_held;
-use riva_core::ids::{MemberId, Version};
+use riva_core::ids::{Cursor, MemberId, Version};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
 use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
@@ -21,6 +21,11 @@ pub(crate) async fn ingest(connection: &mut Connection, fence: i64, page: &Inges
                 still_held(connection, member, fence).await?;
             }
         }
+    }
+    if let FeedScope::Connection(_) = &page.scope
+        && stored_cursor(connection, page).await? != page.after
+    {
+        return Err(StoreError::Overtaken);
     }
     let mut rest = page.observations.as_slice();
     while !rest.is_empty() {
@@ -42,6 +47,19 @@ pub(crate) async fn ingest(connection: &mut Connection, fence: i64, page: &Inges
             .map_err(broken)?;
     }
     Ok(())
+}
+
+/// Where the feed of a page stands.
+async fn stored_cursor(connection: &mut Connection, page: &Ingest) -> Result<Option<Cursor>, StoreError> {
+    let token = "SELECT token FROM cursor WHERE scope = $1 AND module = $2 AND side = $3";
+    let token = sqlx::query_scalar::<_, String>(token)
+        .bind(scope(&page.scope))
+        .bind(page.module.code())
+        .bind(page.side.code())
+        .fetch_optional(connection)
+        .await
+        .map_err(broken)?;
+    Ok(token.map(Cursor::new))
 }
 
 /// How many observations, from the first, one statement can store: it writes a row at most once, so a page that names

@@ -88,6 +88,7 @@ fn a_page() -> impl Strategy<Value = Ingest> {
             module: MODULE,
             side,
             observations,
+            after: None,
             cursor,
         },
     )
@@ -274,9 +275,9 @@ async fn agrees(store: &SqlStore, model: &Model, member: MemberId) {
         assert_eq!(store.pairs_in(member, MODULE, state, None, 99).await.unwrap(), in_state);
     }
     for side in [Side::Mail, Side::Crm] {
-        let makes = |i: &IntentRow| i.side == side && i.kind == IntentKind::Create && !i.in_doubt;
+        let is_open = |i: &IntentRow| i.side == side && i.kind == IntentKind::Create && !i.in_doubt;
         let makers = store.makers(&[member, MemberId(7)], MODULE, side).await.unwrap();
-        assert_eq!(makers == [member], model.intents.values().any(makes));
+        assert_eq!(makers == [member], model.intents.values().any(is_open));
         assert_eq!(store.makers(&[MemberId(7)], MODULE, side).await.unwrap(), []);
     }
     let intents = store.open_intents(member).await.unwrap();
@@ -401,9 +402,13 @@ async fn a_feed_of_a_connection_needs_no_fence_and_a_members_does() {
         module: MODULE,
         side: Side::Crm,
         observations: vec![observation],
+        after: None,
         cursor: Some("c".into()),
     };
     store.ingest(0, &page).await.unwrap();
+    // Another reader, who has begun from the start as well, has been overtaken.
+    let late = Ingest { cursor: Some("d".into()), ..page.clone() };
+    assert_eq!(store.ingest(0, &late).await, Err(StoreError::Overtaken));
     assert_eq!(store.cursor(&scope, MODULE, Side::Crm).await.unwrap(), Some("c".into()));
     let own = Ingest { scope: FeedScope::Member(member), ..page };
     assert_eq!(store.ingest(0, &own).await, Err(StoreError::LeaseLost(member)));

@@ -3,9 +3,9 @@
 
 use crate::context::{CycleFault, FeedContext, FeedOutcome};
 use riva_core::fault::CallError;
-use riva_core::ids::{MemberId, RemoteId};
+use riva_core::ids::{Cursor, MemberId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Change, FeedPage};
+use riva_core::ports::{Change, FeedPage, StoreError};
 use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +25,8 @@ pub async fn run_feed(ctx: &FeedContext<'_>) -> Result<FeedOutcome, CycleFault> 
     Ok(outcome)
 }
 
-/// The name of the fact that counts how often a connection's feed was lost: members that listed under an older count
-/// list again.
+/// The name of the fact that says how often, and where, a connection's feed began: members that listed under another
+/// beginning list again.
 pub(crate) fn epoch_fact(connection: &riva_core::ids::ConnectionName, module: Module) -> String {
     format!("feed-epoch/{connection}/{}", module.as_str())
 }
@@ -47,9 +47,6 @@ async fn read_module(
             Err(CallError::CursorLost(why)) => {
                 tracing::warn!(connection = %ctx.connection, %module, why, "the feed was lost: members list anew");
                 outcome.cursor_lost = true;
-                let fact = epoch_fact(ctx.connection, module);
-                let epoch: u64 = ctx.store.fact(&fact).await?.and_then(|e| e.parse().ok()).unwrap_or(0);
-                ctx.store.set_fact(&fact, &(epoch + 1).to_string()).await?;
                 ctx.store.forget_cursor(&scope, module, Side::Crm).await?;
                 continue;
             }
@@ -60,15 +57,39 @@ async fn read_module(
         outcome.observations += observations.len() as u64;
         let (more, next) = (page.more, page.cursor);
         let unchanged = observations.is_empty() && cursor.as_ref() == Some(&next);
+        if cursor.is_none() {
+            begins(ctx, module, &next).await?;
+        }
         if !unchanged {
-            let ingest =
-                Ingest { scope: scope.clone(), module, side: Side::Crm, observations, cursor: Some(next) };
-            ctx.store.ingest(0, &ingest).await?;
+            let ingest = Ingest {
+                scope: scope.clone(),
+                module,
+                side: Side::Crm,
+                observations,
+                after: cursor,
+                cursor: Some(next),
+            };
+            match ctx.store.ingest(0, &ingest).await {
+                // Another agent reads it, too: on from where that one is. What this page told stands in its pages, or in
+                // those that follow.
+                Err(StoreError::Overtaken) => continue,
+                stored => stored?,
+            }
         }
         if !more {
             return Ok(());
         }
     }
+}
+
+/// The feed begins anew, from "now on": whoever has listed before must list again. That is written down before the feed's
+/// place is: of two readers who begin at once, one at most is believed, and nobody has listed under that one's beginning
+/// before it was there.
+async fn begins(ctx: &FeedContext<'_>, module: Module, at: &Cursor) -> Result<(), CycleFault> {
+    let fact = epoch_fact(ctx.connection, module);
+    let known = ctx.store.fact(&fact).await?;
+    let times: u64 = known.and_then(|e| e.split(' ').next()?.parse().ok()).unwrap_or(0);
+    Ok(ctx.store.set_fact(&fact, &format!("{} {at}", times + 1)).await?)
 }
 
 /// Whom each change concerns: those the record belongs to now, and those who have a row of it.

@@ -10,7 +10,7 @@ use crate::holds;
 use crate::journal;
 use crate::matching::{self, MatchRule};
 use crate::messages;
-use crate::module_cycle::{ModuleCycle, away};
+use crate::module_cycle::{ModuleCycle, away, notable};
 use crate::plan::{Deed, Now};
 use crate::project::{complete, map_item};
 use crate::read::{Reading, now_of};
@@ -324,6 +324,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 return Ok(());
             }
         };
+        let gone_on = self.gone_on(&candidates).await?;
         let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
         let wanted: Vec<RemoteId> = wanted.into_iter().collect();
         let mut twins = self.cycle.fetch(other, &wanted).await?;
@@ -332,6 +333,9 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let mut works = Vec::new();
         let mut commit = Commit::default();
         for (candidate, keys) in candidates.into_iter().zip(keys) {
+            if candidate.pair.as_ref().is_some_and(|p| gone_on.contains(&p.id)) {
+                continue;
+            }
             if candidate.pair.is_none()
                 && let Some(intent) = lost.take(&self.cycle.hasher, &candidate.item)
             {
@@ -426,6 +430,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit.journal.push(journal::of_work(&work, at, "link", work.title.clone()));
         match plan.deed {
             Deed::Merge(merged) => {
+                let named = notable(&merged, &work.title).into_iter();
+                commit.journal.extend(named.map(|(deed, text)| journal::of_work(&work, at, deed, text)));
                 work.writes = reading.updates(&merged);
             }
             Deed::Become(..) | Deed::Hold(..) => {

@@ -4,30 +4,32 @@ use crate::hash::FieldHasher;
 use crate::loops;
 use crate::plan::differs;
 use crate::work::{Fate, Read, Work, Write};
-use riva_core::rows::{Commit, Hashes, IntentKind, ItemRow, PairState, Side};
+use riva_core::rows::{Commit, Hashes, IntentKind, ItemRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is not written is in step, whatever becomes of the writes: a pair that was just linked has a base for it. So has
-/// a side for what is written to it alone: it is what it showed before.
+/// a side for what is written to it alone: it is what it showed before, unless there is an older base. That one stays: if
+/// the write does not arrive, and its origin goes back to what it was, this side is the one that has changed.
 pub(crate) fn in_step_but_for(work: &mut Work) {
     let mut written: BTreeMap<Side, BTreeSet<&str>> = BTreeMap::new();
     for write in &work.writes {
         match write {
             Write::Update { side, set, .. } => {
-                written.entry(side.other()).or_default().extend(set.keys().map(|field| field.as_str()));
+                written.entry(*side).or_default().extend(set.keys().map(|field| field.as_str()));
             }
             Write::Create { .. } | Write::Delete { .. } => return,
         }
     }
     for side in [Side::Mail, Side::Crm] {
         let Some(shown) = work.read(side).map(|read| read.hashes.clone()) else { continue };
-        let from_here = written.get(&side);
+        let is_written = |to: Side, field: &str| written.get(&to).is_some_and(|all| all.contains(field));
         let mut others = shown.clone();
+        let Some(at) = work.pair.side_mut(side) else { continue };
         others.0.retain(|key, _| {
             let field = key.split('/').next().unwrap_or(key);
-            from_here.is_none_or(|fields| !fields.contains(field))
+            let has_base = is_written(side, field) && at.seen.0.contains_key(field);
+            !is_written(side.other(), field) && !has_base
         });
-        let Some(at) = work.pair.side_mut(side) else { continue };
         let mut in_step = at.seen.clone();
         adopt_fields(&mut in_step, &shown, &others);
         loops::follow(at, in_step);
@@ -72,13 +74,7 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
     for side in [Side::Mail, Side::Crm] {
         let Some(read) = work.read(side).cloned() else { continue };
         if let Some(pair_side) = work.pair.side_mut(side) {
-            // A field that is not shown now says nothing: what it was before still counts.
-            let mut seen = read.hashes;
-            let shown: BTreeSet<String> = seen.0.keys().filter(|k| !k.contains('/')).cloned().collect();
-            let of_shown = |key: &str| shown.contains(key.split('/').next().unwrap_or_default());
-            let before = pair_side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
-            seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
-            loops::follow(pair_side, seen);
+            adopt_shown(pair_side, read.hashes);
             pair_side.version = read.version;
         }
     }
@@ -89,6 +85,15 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
     clean(work, commit);
     commit.pairs.push(work.pair.clone());
     work.fate = Fate::Done;
+}
+
+/// All that a side shows is in step. A field that is not shown says nothing: what it was before still counts.
+pub(crate) fn adopt_shown(side: &mut PairSide, mut seen: Hashes) {
+    let shown: BTreeSet<String> = seen.0.keys().filter(|k| !k.contains('/')).cloned().collect();
+    let of_shown = |key: &str| shown.contains(key.split('/').next().unwrap_or_default());
+    let before = side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
+    seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
+    loops::follow(side, seen);
 }
 
 /// The rows that the plan was made of are taken into account.

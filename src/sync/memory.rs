@@ -223,6 +223,10 @@ impl<G: Gate> SyncStore for Memory<G> {
         self.killer.admits(member, fence)?;
         {
             let mut rows = self.rows();
+            let stands_at = rows.cursors.get(&cursor_key(&page.scope, page.module, page.side));
+            if member.is_none() && stands_at != page.after.as_ref() {
+                return Err(StoreError::Overtaken);
+            }
             for seen in &page.observations {
                 let key = (seen.member, page.module, page.side, seen.id.clone());
                 let Some(row) = rows.items.get_mut(&key) else {

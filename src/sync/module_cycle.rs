@@ -458,7 +458,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
 }
 
 /// What of a merge is worth telling: a deed for the journal, and the text.
-fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
     let won = merged.conflicts.iter().map(|(field, winner)| {
         ("conflict", format!("{title}: {field} was changed on both sides; {winner:?} wins"))
     });

@@ -113,6 +113,7 @@ async fn mail_changes(
                 module,
                 side: Side::Mail,
                 observations,
+                after: cursor,
                 cursor: Some(page.cursor),
             };
             ctx.store.ingest(ctx.fence, &ingest).await?;
@@ -177,7 +178,7 @@ async fn list(
             })
             .collect();
         if !observations.is_empty() {
-            let ingest = Ingest { scope: scope(ctx), module, side, observations, cursor: None };
+            let ingest = Ingest { scope: scope(ctx), module, side, observations, after: None, cursor: None };
             ctx.store.ingest(ctx.fence, &ingest).await?;
         }
         match page.next {
@@ -257,7 +258,7 @@ async fn each_page_of_rows(
             })
             .collect();
         if !observations.is_empty() {
-            let ingest = Ingest { scope: scope(ctx), module, side, observations, cursor: None };
+            let ingest = Ingest { scope: scope(ctx), module, side, observations, after: None, cursor: None };
             ctx.store.ingest(ctx.fence, &ingest).await?;
         }
     }

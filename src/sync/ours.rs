@@ -2,6 +2,7 @@
 
 use crate::context::CycleFault;
 use crate::first_sync::{Candidate, FirstSync};
+use crate::in_step::{adopt_fields, adopt_shown};
 use crate::journal;
 use crate::plan::untouched;
 use crate::twin::no_longer_alone;
@@ -61,10 +62,16 @@ impl FirstSync<'_, '_, '_> {
         }
         let (mut seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
         if pair.state == PairState::Tombstoned && pair.side(side).is_none() {
-            // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion.
+            // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion, unless
+            // somebody has written to it. It was made of what its origin showed.
             pair.state = PairState::Linked;
             pair.reason = None;
             seen = self.cycle.hasher.item(item);
+            if let Some(origin) = pair.side(side.other()) {
+                let mut shared = seen.clone();
+                shared.0.retain(|key, _| origin.seen.0.contains_key(key.split('/').next().unwrap_or(key)));
+                adopt_fields(&mut seen, &origin.seen, &shared);
+            }
         }
         *pair.side_mut(side) =
             Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
@@ -118,6 +125,9 @@ impl FirstSync<'_, '_, '_> {
             seen: Hashes::default(),
             sent: intent.sends,
         });
+        if let Some(origin) = pair.side_mut(candidate.side.other()) {
+            adopt_shown(origin, intent.origin);
+        }
         pair.state = PairState::Linked;
         pair.reason = None;
         let now = self.cycle.ctx.clock.now();

@@ -6,7 +6,7 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::hash::FieldHasher;
 use crate::holds;
-use crate::in_step::adopt_fields;
+use crate::in_step::{adopt_fields, adopt_shown};
 use crate::journal;
 use crate::retry::retry_at;
 use crate::twin::no_longer_alone;
@@ -154,21 +154,28 @@ impl Recovery<'_, '_> {
                 continue;
             }
             self.outcome.adopted += 1;
-            let mut present = refs.iter().zip(there).filter_map(|(at, fetched)| match fetched {
-                Fetched::Present { version, item, .. } => Some((at, version, item.title())),
-                _ => None,
-            });
-            let Some((at, version, title)) = present.next() else {
+            let mut present: Vec<(RemoteRef, Box<Item>)> = refs
+                .into_iter()
+                .zip(there)
+                .filter_map(|(at, fetched)| match fetched {
+                    Fetched::Present { version, item, .. } => Some((RemoteRef { version, ..at }, item)),
+                    _ => None,
+                })
+                .collect();
+            if present.is_empty() {
                 // It was made, and somebody has taken it away since: planned as what it is.
-                self.adopt_create(intent, pair, &first, "(an item that is gone)", now, commit).await?;
+                self.adopt_create(intent, pair, &first, None, now, commit).await?;
                 continue;
-            };
-            let found = RemoteRef { id: at.id.clone(), version };
-            // Made twice by a repeated request: the first stays, the other goes to Deleted Items.
-            for (double, ..) in present {
+            }
+            // Made twice by a repeated request: the one that shows what was sent last stays, or the first; the other goes to
+            // Deleted Items.
+            let shows = |item: &Item| contains(&self.hasher.item(item), &intent.sends);
+            let kept = present.iter().position(|(_, item)| shows(item)).unwrap_or(0);
+            let (found, item) = present.swap_remove(kept);
+            for (double, _) in &present {
                 self.remove_double(intent, pair, double, now, commit).await?;
             }
-            self.adopt_create(intent, pair, &found, &title, now, commit).await?;
+            self.adopt_create(intent, pair, &found, Some(&item), now, commit).await?;
         }
         Ok(())
     }
@@ -235,7 +242,7 @@ impl Recovery<'_, '_> {
         intent: &IntentRow,
         pair: &PairRow,
         found: &RemoteRef,
-        title: &str,
+        item: Option<&Item>,
         now: DateTime<Utc>,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
@@ -243,18 +250,30 @@ impl Recovery<'_, '_> {
         if let Some(old) = pair.side(self.side).filter(|old| old.id != found.id) {
             commit.forget_items.push((pair.member, self.module, self.side, old.id.clone()));
         }
-        // What it showed when it was made is not known, a user may have edited it since: the merge goes by what was sent.
-        let side = PairSide {
-            id: found.id.clone(),
-            version: found.version.clone(),
-            seen: Hashes::default(),
-            sent: intent.sends.clone(),
-        };
+        // What it showed when it was made is not known, a user may have edited it since: the merge goes by what was sent. Where
+        // an earlier request was given up, it may be that one's work: then what it shows otherwise says nothing.
+        let mut sent = intent.sends.clone();
+        if let Some(item) = item.filter(|_| pair.attempts > 0) {
+            let mut as_sent = Hashes::default();
+            adopt_fields(&mut as_sent, &self.hasher.item(item), &sent);
+            let field = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
+            let keys = sent.0.keys().chain(as_sent.0.keys());
+            let others: BTreeSet<String> =
+                keys.filter(|key| sent.0.get(*key) != as_sent.0.get(*key)).map(|key| field(key)).collect();
+            sent.0.retain(|key, _| !others.contains(&field(key)));
+        }
+        let side =
+            PairSide { id: found.id.clone(), version: found.version.clone(), seen: Hashes::default(), sent };
         *pair.side_mut(self.side) = Some(side);
+        // Its origin is in step as it was then: where it was made again, more may have changed there since the base.
+        if let Some(origin) = pair.side_mut(self.side.other()) {
+            adopt_shown(origin, intent.origin.clone());
+        }
         pair.state = PairState::Linked;
         pair.reason = None;
         commit.items.push(self.row(&pair, &found.id, &found.version));
         commit.items.extend(no_longer_alone(self.ctx, &pair, self.side.other()).await?);
+        let title = item.map_or_else(|| "(an item that is gone)".to_owned(), Item::title);
         commit.journal.push(journal::line(&pair, now, "adopt", "recovery", format!("found again: {title}")));
         commit.settled.push(pair.id);
         commit.pairs.push(pair);

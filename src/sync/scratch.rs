@@ -30,6 +30,7 @@ struct Shared {
 /// A copy of one member's rows, over the store for everything else.
 pub(crate) struct Scratch<'a> {
     base: &'a dyn SyncStore,
+    member: MemberId,
     rows: Memory<Open>,
     shared: Mutex<Shared>,
 }
@@ -66,7 +67,7 @@ impl<'a> Scratch<'a> {
         let holds = base.open_holds(member).await?;
         let orders = base.open_orders(member).await?;
         rows.take_over(&Commit { intents, holds, orders, ..Commit::default() });
-        Ok(Self { base, rows, shared: Mutex::default() })
+        Ok(Self { base, member, rows, shared: Mutex::default() })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -107,7 +108,9 @@ impl SyncStore for Scratch<'_> {
             let key = (scope_key(&page.scope), page.module, page.side);
             self.shared().cursors.insert(key, page.cursor.clone());
         }
-        self.rows.ingest(fence, page).await
+        // Cursors are kept here: there are rows alone.
+        let rows = FeedScope::Member(self.member);
+        self.rows.ingest(fence, &Ingest { scope: rows, cursor: None, ..page.clone() }).await
     }
 
     async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError> {

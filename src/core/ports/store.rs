@@ -19,6 +19,9 @@ pub enum StoreError {
     /// Another agent holds this member now: stop at once, write nothing more.
     #[error("the lease on {0} was lost")]
     LeaseLost(MemberId),
+    /// Another reader of the connection's feed has gone on in the meantime: nothing of this page is stored.
+    #[error("the feed was read by another reader in the meantime")]
+    Overtaken,
     /// The database cannot be opened, read or written.
     #[error("the state database failed: {0}")]
     Broken(String),

@@ -5,9 +5,11 @@ use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
 use crate::journal;
 use crate::matching;
+use riva_core::ids::PairId;
 use riva_core::item::Module;
 use riva_core::ports::{Claim, Fetched};
 use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether another pair of the same member claims the record that a candidate would be made as.
 pub(super) enum Elsewhere {
@@ -65,6 +67,21 @@ impl FirstSync<'_, '_, '_> {
             _ if occurrence || at.as_occurrence().is_some() => Ok(Elsewhere::There),
             _ => Ok(Elsewhere::Nowhere),
         }
+    }
+
+    /// Pairs of candidates that have found their twin since they were read: what was read just now was theirs. They are
+    /// planned anew.
+    pub(super) async fn gone_on(&self, candidates: &[Candidate]) -> Result<BTreeSet<PairId>, CycleFault> {
+        let then: BTreeMap<PairId, &PairRow> =
+            candidates.iter().filter_map(|c| c.pair.as_ref()).map(|p| (p.id, p)).collect();
+        let ids: Vec<PairId> = then.keys().copied().collect();
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let now = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &ids).await?;
+        let sides = |p: &PairRow| [Side::Mail, Side::Crm].map(|side| p.side(side).map(|at| at.id.clone()));
+        let moved = |p: &PairRow| then.get(&p.id).is_none_or(|then| sides(then) != sides(p));
+        Ok(now.iter().filter(|p| moved(p)).map(|p| p.id).collect())
     }
 
     /// The candidate takes the place of the item that is gone.

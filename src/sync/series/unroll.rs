@@ -260,6 +260,7 @@ impl ModuleCycle<'_, '_> {
                 module: self.module,
                 side: unrolling.side,
                 observations: page.to_vec(),
+                after: None,
                 cursor: None,
             };
             self.ctx.store.ingest(self.ctx.fence, &ingest).await?;

@@ -23,6 +23,8 @@ pub(super) struct Arena {
     pub told: Vec<u32>,
     /// Invariants that did not hold.
     pub broken: Vec<String>,
+    /// Edits that went with an item which was deleted by somebody who had not seen them.
+    pub went: Vec<Went>,
     pub trace: Trace,
     /// What was deleted may come back: the policy says so, or the database was lost.
     pub may_resurrect: bool,
@@ -30,6 +32,15 @@ pub(super) struct Arena {
     pub doubled: BTreeMap<u64, usize>,
     /// Users (by item) whom an item ever concerned.
     pub concerned: BTreeSet<(usize, u64)>,
+}
+
+/// An edit that went with an item.
+#[derive(Debug, Clone)]
+pub(super) struct Went {
+    pub side: Side,
+    pub id: RemoteId,
+    pub slot: Slot,
+    pub token: u32,
 }
 
 impl Arena {
@@ -74,7 +85,7 @@ impl Arena {
             users,
             deleted: None,
             was_deleted: false,
-            unsure: 0,
+            unsure: BTreeMap::new(),
             by_user: Some(deeds),
         };
         self.concerns(&stored);
@@ -210,7 +221,7 @@ impl Arena {
         let Request::Update(patches) = request else { return };
         for patch in patches {
             if let Some(stored) = self.server(side).items.get_mut(&patch.id) {
-                stored.unsure |= 1 << user;
+                stored.unsure.entry(user).or_default();
             }
         }
     }
@@ -267,12 +278,23 @@ impl Arena {
     /// A user's engine is shown an item.
     pub fn shown(&mut self, side: Side, user: usize, id: &RemoteId) {
         let Some(stored) = self.server(side).items.get_mut(id) else { return };
-        if stored.live() {
-            stored.unsure &= !(1 << user);
+        // Where something else stands by now, it cannot be told whether whoever wrote that had seen what was written before.
+        let Stored { shows, unsure, .. } = stored;
+        if stored.deleted.is_none()
+            && unsure.get(&user).is_some_and(|all| all.iter().all(|(slot, t)| shows.get(slot) == Some(t)))
+        {
+            unsure.remove(&user);
         }
         let tokens: Vec<u32> = stored.shows.values().copied().collect();
         for token in tokens {
             self.history.shown_to(token, user);
+        }
+    }
+
+    /// A user's engine has the answer to a write.
+    pub fn answered(&mut self, side: Side, user: usize, id: &RemoteId) {
+        if let Some(stored) = self.server(side).items.get_mut(id) {
+            stored.unsure.remove(&user);
         }
     }
 
@@ -298,7 +320,7 @@ impl Arena {
             users: 1 << user,
             deleted: None,
             was_deleted: false,
-            unsure: 0,
+            unsure: BTreeMap::new(),
             shows: BTreeMap::new(),
             by_user: None,
         };
@@ -378,8 +400,11 @@ impl Arena {
                 ));
             }
         }
+        let shown_before = stored.shows.clone();
         self.follow(side, user, &mut stored, &before);
-        stored.unsure |= 1 << user;
+        let written = stored.shows.iter().filter(|(slot, t)| shown_before.get(slot) != Some(t));
+        let written: Vec<(Slot, u32)> = written.map(|(slot, t)| (*slot, *t)).collect();
+        stored.unsure.entry(user).or_default().extend(written);
         let server = self.server(side);
         server.items.insert(patch.id.clone(), stored);
         server.touch(&patch.id, now);
@@ -448,7 +473,7 @@ impl Arena {
             |s: &Stored| s.deleted.filter(|d| d.by_user && d.linked & (1 << user) != 0).map(|d| d.deed);
         let last = self.copies(side, user, serial).filter_map(|(_, s)| buried(s)).max();
         let Some(deed) = last else { return };
-        if self.copies(side, user, serial).any(|(_, s)| buried(s).is_some() && s.unsure & (1 << user) != 0) {
+        if self.copies(side, user, serial).any(|(_, s)| buried(s).is_some() && s.unsure.contains_key(&user)) {
             // Whether what was written there last had arrived, and was deleted with it, cannot be told from outside.
             return;
         }
@@ -507,8 +532,7 @@ impl Arena {
             let known = shown.iter().any(|(s, t)| s == slot && self.history.follows(*t, *token));
             let blank = self.history.get(*token).is_some_and(|e| e.blank);
             if !known && !blank {
-                self.wrong(format!("I3 loss: t{token} went with {id} (#{serial}), which was deleted by somebody who had not seen it"));
-                return;
+                self.went.push(Went { side, id: id.clone(), slot: *slot, token: *token });
             }
         }
     }

@@ -28,7 +28,7 @@ use super::world::World;
 use crate::hash::FieldHasher;
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::{Field, Item};
-use riva_core::rows::{PairRow, PairState, Side};
+use riva_core::rows::{JournalRow, PairRow, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Cycles after which all must be in step.
@@ -47,7 +47,35 @@ pub fn check(world: &mut World) -> Result<(), String> {
         }
     }
     each_item(world, &view)?;
-    each_edit(world, &view)
+    each_edit(world, &view)?;
+    each_that_went(world)
+}
+
+/// I3: what went with an item that somebody deleted without having seen it had lost a conflict before, which is named: the
+/// policy had let go of it.
+fn each_that_went(world: &World) -> Result<(), String> {
+    let (pairs, journal) = (world.store.all_pairs(), world.store.all_journal());
+    for went in &world.remote.lock().went {
+        let of_item: BTreeSet<PairId> = pairs
+            .iter()
+            .filter(|p| p.side(went.side).is_some_and(|at| at.id == went.id))
+            .map(|p| p.id)
+            .collect();
+        let field = conflict_of(went.slot);
+        let named = |j: &JournalRow| j.deed == "conflict" && j.text.contains(&field);
+        if !journal.iter().any(|j| of_item.contains(&j.pair) && named(j)) {
+            return Err(format!(
+                "I3 loss: t{} went with {}, which was deleted by somebody who had not seen it",
+                went.token, went.id
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What the journal says of a conflict about a slot.
+fn conflict_of(slot: Slot) -> String {
+    format!(": {} was changed on both sides", slot.field())
 }
 
 /// I7 and I8: in step after [`CYCLES`] cycles; one more writes nothing, and reads no item.
@@ -269,14 +297,17 @@ fn each_edit(world: &World, view: &View) -> Result<(), String> {
                         continue;
                     }
                     // A conflict that was named: the policy has decided.
-                    let field = format!(": {} was changed on both sides", slot.field());
+                    let field = conflict_of(*slot);
                     // So was a change whose answer was lost, and that was not there any more when it was looked for: whether
                     // whoever replaced it knew it cannot be told from here.
                     let named = journal.iter().filter(|j| of_record.contains(&j.pair)).any(|j| {
                         (j.deed == "conflict" && j.text.contains(&field))
                             || (j.deed == "drop" && j.rule == "recovery")
                     });
-                    if arena.history.is_lost(token, &standing) && !named {
+                    // What is blank when two items are linked is filled (table row 17).
+                    let filled =
+                        edit.blank && journal.iter().any(|j| of_record.contains(&j.pair) && j.deed == "link");
+                    if arena.history.is_lost(token, &standing) && !named && !filled {
                         return Err(format!(
                             "I3 loss: t{token} ({edit:?}) of #{serial}, user {user}, is nowhere: {standing:?} {pair:?}"
                         ));

@@ -2,12 +2,13 @@
 //! its answer does.
 
 use super::arena::Arena;
+use super::leases::Store;
 use super::server::{Answer, Request};
 use super::turns::turn;
 use async_trait::async_trait;
 use chrono::Duration;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
-use riva_core::ids::{CrmUserId, Cursor, Marker, RemoteId};
+use riva_core::ids::{CrmUserId, Cursor, Marker, MemberId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{
     Capabilities, Change, ChangePage, CrmSystem, CrmUser, Draft, Endpoint, FeedChange, FeedPage, Fetched,
@@ -37,14 +38,37 @@ pub struct FakeSide {
     side: Side,
     user: usize,
     caps: Arc<Capabilities>,
+    /// Under which claim it is used.
+    claim: Claim,
     /// The last answer was to slow down: whoever calls once more in this cycle has not listened.
     told_to_wait: AtomicBool,
 }
 
+/// A member that is claimed.
+#[derive(Clone)]
+pub(super) struct Claim {
+    pub store: Arc<Store>,
+    pub member: MemberId,
+    pub fence: i64,
+}
+
+impl Claim {
+    /// Somebody else has it by now.
+    fn is_lost(&self) -> bool {
+        !self.store.gate().is_latest(self.member, self.fence)
+    }
+}
+
 impl FakeSide {
-    pub(super) fn new(remote: &Remote, side: Side, user: usize, caps: &Arc<Capabilities>) -> Self {
-        let told_to_wait = AtomicBool::new(false);
-        Self { remote: remote.clone(), side, user, caps: Arc::clone(caps), told_to_wait }
+    pub(super) fn new(
+        remote: &Remote,
+        side: Side,
+        user: usize,
+        caps: &Arc<Capabilities>,
+        claim: &Claim,
+    ) -> Self {
+        let (caps, claim) = (Arc::clone(caps), claim.clone());
+        Self { remote: remote.clone(), side, user, caps, claim, told_to_wait: AtomicBool::new(false) }
     }
 
     /// The way of a call to the system. `items`: it reads or writes items.
@@ -102,9 +126,11 @@ impl FakeSide {
             let lost = server.random.percent(faults.lost_answer);
             let cut = server.random.percent(faults.cut_answer);
             arena.told.clear();
-            let mut answers = arena.carry_out(self.side, self.user, &request, false);
+            // What is sent after the claim was lost arrives late (engine design, section 2, P7).
+            let late = self.claim.is_lost();
+            let mut answers = arena.carry_out(self.side, self.user, &request, late);
             if twice {
-                answers = arena.carry_out(self.side, self.user, &request, false);
+                answers = arena.carry_out(self.side, self.user, &request, late);
             }
             if cut {
                 answers.pop();
@@ -122,6 +148,9 @@ impl FakeSide {
         let mut arena = self.remote.lock();
         for token in told {
             arena.history.shown_to(token, self.user);
+        }
+        for written in answers.iter().flatten().flatten() {
+            arena.answered(self.side, self.user, &written.at.id);
         }
         answers.shrink_to_fit();
         Ok(answers)
@@ -323,6 +352,6 @@ impl CrmSystem for FakeCrm {
 
 impl FakeCrm {
     fn view(&self) -> Arc<FakeSide> {
-        Arc::new(FakeSide::new(&self.0.remote, Side::Crm, self.0.user, &self.0.caps))
+        Arc::new(FakeSide::new(&self.0.remote, Side::Crm, self.0.user, &self.0.caps, &self.0.claim))
     }
 }

@@ -49,6 +49,11 @@ impl Leases {
         *fence
     }
 
+    /// Whether a claim is the latest.
+    pub fn is_latest(&self, member: MemberId, fence: i64) -> bool {
+        self.state().fences.get(&member) == Some(&fence)
+    }
+
     /// Commits made so far.
     pub fn commits(&self) -> u64 {
         self.state().commits

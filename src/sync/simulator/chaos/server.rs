@@ -55,8 +55,9 @@ pub(super) struct Stored {
     pub deleted: Option<Deleted>,
     /// It was deleted at some time, even if it is back.
     pub was_deleted: bool,
-    /// The users (as bits) whose engine has written to it, and has not read it since: it may not know what it did.
-    pub unsure: u32,
+    /// What the users' engines have written to it, and do not know whether it arrived: no answer came, and what was read
+    /// since does not show it.
+    pub unsure: BTreeMap<usize, Vec<(Slot, u32)>>,
     /// Which edits its slots show.
     pub shows: BTreeMap<Slot, u32>,
     /// Made (or brought back) by a user, after how many deeds; `None`: made by the engine.

@@ -126,6 +126,22 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (1574, "what is not written is in step: a deletion after it is a deletion"),
     (2471, "a user's edit between a create and its reading back goes to the other side"),
     (3505, "what another member's cycle saw anew in the connection's feed is read before anything is made"),
+    (
+        1154,
+        "of two agents that begin a connection's feed at once, one is believed: no change falls between them",
+    ),
+    (6740, "whoever overwrote what we wrote before we read it may have seen it, or not"),
+    (6850, "an item that is made by an agent whose claim was lost comes late"),
+    (7886, "what is emptied before two items are linked is filled again"),
+    (
+        8183,
+        "an item that was made again and found after a lost answer has its origin for a base, as it was then",
+    ),
+    (9428, "what lost a conflict may go with the item"),
+    (11754, "a conflict is named when two items are linked, too"),
+    (12736, "what is written is in step on neither side before it is written"),
+    (18509, "an item that finds its twin while it waits to be made is not made"),
+    (18944, "an item that came late, after its origin was deleted, is kept if somebody has written to it"),
 ];
 
 #[test]

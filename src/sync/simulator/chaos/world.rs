@@ -2,7 +2,7 @@
 //! a time.
 
 use super::arena::Arena;
-use super::fake::{FakeCrm, FakeSide, Remote, crm_user};
+use super::fake::{Claim, FakeCrm, FakeSide, Remote, crm_user};
 use super::faults::Faults;
 use super::history::History;
 use super::items::{crm_form, holds, mail_form};
@@ -192,6 +192,7 @@ impl World {
             now: "2026-11-23T08:00:00Z".parse().unwrap_or_default(),
             told: Vec::new(),
             broken: Vec::new(),
+            went: Vec::new(),
             trace: Trace::default(),
             may_resurrect: false,
             doubled: BTreeMap::new(),
@@ -382,11 +383,14 @@ impl World {
             running: true,
             state: MemberState::default(),
         };
-        let side =
-            |side, user| FakeSide::new(&self.remote, side, user, &self.caps[usize::from(side == Side::Crm)]);
+        let fence = self.store.gate().claim(row.id);
+        let claim = Claim { store: Arc::clone(&self.store), member: row.id, fence };
+        let side = |side, user| {
+            FakeSide::new(&self.remote, side, user, &self.caps[usize::from(side == Side::Crm)], &claim)
+        };
         Cycle {
             number: self.cycles.fetch_add(1, Ordering::SeqCst),
-            fence: self.store.gate().claim(row.id),
+            fence,
             member: row,
             policy: self.policy.clone(),
             mail: Arc::new(side(Side::Mail, member)),

@@ -89,8 +89,10 @@ pub fn judge(world: &World) -> Result<End, String> {
         }
     }
     bystander(world)?;
-    // A process that dies before it marks an origin leaves it unmarked; everything else is made up for.
-    if !world.side(cell.side).server().has_sprung() && cell.op != Op::Tag {
+    // A process that dies before it marks an origin leaves it unmarked, and one of which nobody can know whether it made
+    // something makes nothing more; everything else is made up for.
+    let made_up_for = cell.op != Op::Tag && !unknowable(cell);
+    if !world.side(cell.side).server().has_sprung() && made_up_for {
         return Err("the write was never made".into());
     }
     let (mail, crm) = (view(world, Side::Mail)?, view(world, Side::Crm)?);
