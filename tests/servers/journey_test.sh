@@ -13,7 +13,8 @@ openerp=$(bash "$here/openerp.sh" start "$dir/openerp") || { status=$?; echo "$o
 trap 'bash "$here/openerp.sh" stop "$dir/openerp"; bash "$here/radicale.sh" stop "$dir/radicale"' EXIT
 radicale=$(bash "$here/radicale.sh" start "$dir/radicale") || { status=$?; echo "$radicale" | tail -1; exit $status; }
 [ -d "$dir/journey-venv" ] || python3 -m venv "$dir/journey-venv"
-"$dir/journey-venv/bin/pip" install -q --disable-pip-version-check 'icalendar==6.3.1' 'vobject==0.9.9' || {
+"$dir/journey-venv/bin/pip" install -q --disable-pip-version-check 'icalendar==6.3.1' 'vobject==0.9.9' \
+  'recurring-ical-events==3.8.0' || {
   echo "the Python packages of this test cannot be installed"
   exit 1
 }

@@ -22,6 +22,8 @@ const EVENT: &[Field] = &[
     Field::Sensitivity,
     Field::Importance,
     Field::Status,
+    Field::Recurrence,
+    Field::Overrides,
 ];
 
 /// What a task can hold.
@@ -70,8 +72,8 @@ pub fn of(collections: &Collections, writers: usize) -> Capabilities {
     let mut modules = BTreeMap::new();
     if let Some(calendar) = &collections.calendar {
         let mut events = module(EVENT, calendar.sync);
-        events.reads.insert(Field::Recurrence);
         events.required.insert(Field::When);
+        events.series = SeriesSupport::Full;
         modules.insert(Module::Calendar, events);
     }
     if let Some(list) = &collections.tasks {

@@ -2,6 +2,7 @@
 
 use super::line::{Component, Line};
 use super::moment::{Span, naive};
+use super::series;
 use super::zone::{Zone, resolve};
 use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
@@ -36,8 +37,17 @@ impl EventResource {
     pub fn read(text: &str) -> Result<Self, NotAnEvent> {
         let mut calendars =
             Component::read_all(text, "VCALENDAR").map_err(|e| NotAnEvent::Unreadable(e.to_string()))?;
-        let calendar = calendars.swap_remove(0);
-        let is = |name: &str| calendar.components().any(|c| c.name == name);
+        Self::of(calendars.swap_remove(0)).map_err(|calendar| {
+            let is = |name: &&str| calendar.components().any(|c| c.name == *name);
+            match ["VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY"].into_iter().find(is) {
+                Some(kind) => NotAnEvent::OtherKind(kind.to_owned()),
+                None => NotAnEvent::Unreadable("there is no VEVENT in it".to_owned()),
+            }
+        })
+    }
+
+    /// A calendar with an event in it; the calendar again if there is none.
+    pub(super) fn of(calendar: Component) -> Result<Self, Component> {
         let position = |wanted: &dyn Fn(&Component) -> bool| {
             calendar.parts.iter().position(|p| match p {
                 super::Part::Component(c) => c.name == "VEVENT" && wanted(c),
@@ -47,12 +57,7 @@ impl EventResource {
         let at = position(&|c| c.first("RECURRENCE-ID").is_none()).or_else(|| position(&|_| true));
         match at {
             Some(at) => Ok(Self { calendar, at }),
-            None => {
-                Err(match ["VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY"].into_iter().find(|n| is(n)) {
-                    Some(kind) => NotAnEvent::OtherKind(kind.to_owned()),
-                    None => NotAnEvent::Unreadable("there is no VEVENT in it".to_owned()),
-                })
-            }
+            None => Err(calendar),
         }
     }
 
@@ -72,10 +77,16 @@ impl EventResource {
 
 /// Reads a resource into an item.
 pub fn read_event(resource: &EventResource) -> Result<Item, NotAnEvent> {
-    let event = resource.event();
-    let when = when(&resource.calendar, event).and_then(in_range).map_err(NotAnEvent::Unreadable)?;
-    let mut item = Item::new(Module::Calendar);
+    let mut item = fields(&resource.calendar, resource.event()).map_err(NotAnEvent::Unreadable)?;
     item.uid = resource.uid().map(|uid| plain_uid(&uid));
+    series::read(resource, &mut item);
+    Ok(item)
+}
+
+/// What one VEVENT says for itself.
+pub(super) fn fields(calendar: &Component, event: &Component) -> Result<Item, String> {
+    let when = when(calendar, event).and_then(in_range)?;
+    let mut item = Item::new(Module::Calendar);
     item.set_text(Field::Summary, one_line(event, "SUMMARY", " "));
     item.set_text(Field::Location, one_line(event, "LOCATION", ", "));
     item.set(Field::Body, body(event));
@@ -87,7 +98,6 @@ pub fn read_event(resource: &EventResource) -> Result<Item, NotAnEvent> {
     item.set(Field::Reminder, reminder(event, &when));
     item.set_text(Field::Organizer, event.first("ORGANIZER").and_then(address).unwrap_or_default());
     item.set(Field::Attendees, attendees(event));
-    item.set_text(Field::Recurrence, recurrence(resource));
     item.set(Field::When, Value::When(when));
     Ok(item)
 }
@@ -250,25 +260,6 @@ fn attendees(event: &Component) -> Value {
     Value::set(people)
 }
 
-/// The lines that make a series of an event, in the order of their names; empty for a single event.
-fn recurrence(resource: &EventResource) -> String {
-    let event = resource.event();
-    let mut lines: Vec<String> = ["RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID"]
-        .into_iter()
-        .flat_map(|name| event.all(name).map(move |l| format!("{name}:{}", l.value().trim())))
-        .collect();
-    let uid = resource.uid();
-    let changed: Vec<String> = resource
-        .calendar
-        .components()
-        .filter(|c| c.name == "VEVENT" && c.text_of("UID").map(|u| u.trim().to_owned()) == uid)
-        .filter(|c| event.first("RECURRENCE-ID").is_none() && c.first("RECURRENCE-ID").is_some())
-        .filter_map(|c| Some(format!("CHANGED:{}", c.first("RECURRENCE-ID")?.value().trim())))
-        .collect();
-    lines.extend(changed);
-    lines.join("\n")
-}
-
 /// A point in time as a property gives it.
 pub(super) enum Moment {
     Day(NaiveDate),
@@ -277,7 +268,11 @@ pub(super) enum Moment {
 }
 
 pub(super) fn moment(calendar: &Component, line: &Line) -> Result<Moment, String> {
-    let value = line.value();
+    moment_of(calendar, line, &line.value())
+}
+
+/// One of the values of a line.
+pub(super) fn moment_of(calendar: &Component, line: &Line, value: &str) -> Result<Moment, String> {
     let value = value.trim();
     let wrong = || format!("{} is no date or time: {value}", line.name);
     let (at, utc) = naive(value).ok_or_else(wrong)?;
@@ -471,7 +466,14 @@ mod tests {
     #[test]
     fn what_is_not_there_is_blank() {
         let item = read("DTSTART:20260105T090000Z").unwrap();
-        for field in [Field::Summary, Field::Body, Field::Attendees, Field::Reminder, Field::Recurrence] {
+        for field in [
+            Field::Summary,
+            Field::Body,
+            Field::Attendees,
+            Field::Reminder,
+            Field::Recurrence,
+            Field::Overrides,
+        ] {
             assert_eq!(item.get(field), Some(&Value::Blank), "{field}");
         }
     }
@@ -491,13 +493,6 @@ mod tests {
         assert_eq!(people.len(), 1);
         assert_eq!(people["bob@x.test"].label, "B, Bob");
         assert!(!people["bob@x.test"].attendee.unwrap().required);
-    }
-
-    #[test]
-    fn a_series_says_so() {
-        let item = read("DTSTART:20260105T090000Z\nRRULE:FREQ=DAILY\nEXDATE:20260106T090000Z").unwrap();
-        assert_eq!(item.text(Field::Recurrence), Some("RRULE:FREQ=DAILY\nEXDATE:20260106T090000Z"));
-        assert!(read("DTSTART:20260105T090000Z\nRECURRENCE-ID:20260105T080000Z").unwrap().is_recurring());
     }
 
     #[test]

@@ -126,7 +126,8 @@ fn marker() -> Marker {
 
 fn read_back(resource: &EventResource) -> Item {
     let mut item = read_event(&EventResource::read(&resource.calendar.write()).unwrap()).unwrap();
-    item.fields.remove(&Field::Recurrence);
+    // Blank of a single event.
+    item.fields.retain(|field, _| !matches!(field, Field::Recurrence | Field::Overrides));
     item
 }
 

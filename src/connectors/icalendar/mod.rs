@@ -1,8 +1,11 @@
 //! Events and tasks as iCalendar text (RFC 5545): read into items, and changed in place.
 
+mod clock;
 mod event;
 mod line;
 mod moment;
+mod rewrite;
+mod series;
 mod silence;
 mod task;
 mod write;
@@ -19,3 +22,7 @@ pub use write::{MARKER, Refused, change_event, marker_line, marker_of, new_event
 mod corpus_tests;
 #[cfg(test)]
 mod fixpoint_tests;
+#[cfg(test)]
+mod series_cases;
+#[cfg(test)]
+mod series_tests;

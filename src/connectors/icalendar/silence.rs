@@ -2,6 +2,8 @@
 
 use super::event::address;
 use super::line::{Component, Line};
+use super::series::OF_SERIES;
+use std::collections::BTreeMap;
 
 /// How the server and the user stand to scheduling.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub fn quieten(
             return Err(WouldMail { people: people.organized_here });
         }
         if people.elsewhere {
-            return if parties(before) == parties(after) { Ok(()) } else { Err(WouldMail { people: 1 }) };
+            return if answers_stay(before, after) { Ok(()) } else { Err(WouldMail { people: 1 }) };
         }
     }
     for event in after.components_mut() {
@@ -91,16 +93,53 @@ fn scheduled(scheduling: &Scheduling, calendar: &Component) -> Scheduled {
     all
 }
 
-/// Who takes part and how they answered, of every event in it.
-fn parties(calendar: &Component) -> Vec<(String, Option<String>)> {
-    let mut parties: Vec<_> = calendar
-        .components()
-        .flat_map(Component::lines)
-        .filter(|l| l.name == "ATTENDEE" || l.name == "ORGANIZER")
-        .map(|l| (l.value().to_lowercase(), l.param("PARTSTAT").map(str::to_uppercase)))
-        .collect();
-    parties.sort();
-    parties
+/// Whether a server has nothing to tell the organizer: who takes part in which occurrence, and what they answered, stays. An
+/// occurrence that gets a component of its own takes its people from its series; one that an attendee leaves out would be
+/// declined (RFC 6638, section 3.2.2.1).
+fn answers_stay(before: &Component, after: &Component) -> bool {
+    let (before, mut after) = (answers(before), answers(after));
+    for (id, was) in &before {
+        if after.remove(id).as_ref() != Some(was) {
+            return false;
+        }
+    }
+    after.iter().all(|((uid, _), new)| {
+        let series = before.get(&(uid.clone(), String::new()));
+        series.is_some_and(|series| series.parties == new.parties && new.times.is_empty())
+    })
+}
+
+/// What an attendee's copy tells of one event of it.
+#[derive(PartialEq, Eq, Default)]
+struct Answers {
+    /// Who takes part, and how they answered.
+    parties: Vec<(String, Option<String>)>,
+    /// The lines that say when it takes place, and when not.
+    times: Vec<(String, String)>,
+}
+
+/// By UID and RECURRENCE-ID.
+fn answers(calendar: &Component) -> BTreeMap<(String, String), Answers> {
+    let mut all: BTreeMap<(String, String), Answers> = BTreeMap::new();
+    for event in calendar.components().filter(|c| c.name != "VTIMEZONE") {
+        let id = |name| event.first(name).map(|l| l.value().trim().to_owned()).unwrap_or_default();
+        let told = all.entry((id("UID"), id("RECURRENCE-ID"))).or_default();
+        for line in event.lines() {
+            match line.name.as_str() {
+                "ATTENDEE" | "ORGANIZER" => {
+                    let answer = line.param("PARTSTAT").map(str::to_uppercase);
+                    told.parties.push((line.value().to_lowercase(), answer));
+                }
+                name if OF_SERIES.contains(&name) => {
+                    told.times.push((name.to_owned(), line.value().trim().to_owned()));
+                }
+                _ => {}
+            }
+        }
+        told.parties.sort();
+        told.times.sort();
+    }
+    all
 }
 
 #[cfg(test)]
@@ -166,5 +205,30 @@ mod tests {
         let mut answered = meeting("c@x.test", ";PARTSTAT=ACCEPTED");
         assert!(quieten(&automatic(), Some(&before), &mut answered).is_err());
         assert_eq!(mailed_by_deletion(&automatic(), &before), 0);
+    }
+
+    #[test]
+    fn an_attendee_neither_declines_an_occurrence_nor_invites_to_one() {
+        let series = meeting("c@x.test", "").write().replace("END:VEVENT", "RRULE:FREQ=DAILY\nEND:VEVENT");
+        let one = |attendee: &str| {
+            format!(
+                "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:20270105T090000Z\nORGANIZER:mailto:c@x.test\nATTENDEE:mailto:b@x.test\nATTENDEE{attendee}:mailto:a@x.test\nEND:VEVENT\nEND:VCALENDAR"
+            )
+        };
+        let read = |text: &str| Component::read_all(text, "VCALENDAR").unwrap().remove(0);
+        let kept = series.replace("END:VCALENDAR", &one(""));
+        for (after, silent) in [
+            (series.clone(), true),
+            (kept.clone(), true),
+            (series.replace("END:VCALENDAR", &one(";PARTSTAT=DECLINED")), false),
+            (series.replace("RRULE", "EXDATE:20270105T090000Z\nRRULE"), false),
+        ] {
+            let outcome = quieten(&automatic(), Some(&read(&series)), &mut read(&after));
+            assert_eq!(outcome.is_ok(), silent, "{after}");
+        }
+        assert!(
+            quieten(&automatic(), Some(&read(&kept)), &mut read(&series)).is_err(),
+            "an answer is taken back"
+        );
     }
 }

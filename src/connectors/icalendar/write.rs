@@ -4,6 +4,7 @@ use super::event::{EventResource, address, reminder_alarm};
 use super::line::{Component, Line, Part, escape};
 use super::moment::{date_text, minutes_before, utc_text, wall_text};
 use super::zone::{Zone, resolve};
+use super::{rewrite, series};
 use chrono::{DateTime, Datelike as _, Utc};
 use chrono_tz::Tz;
 use riva_core::ids::Marker;
@@ -70,59 +71,79 @@ pub fn new_event(
     Ok(resource)
 }
 
-/// Sets fields of the event of a resource.
+/// Sets fields of the event of a resource; of a series also its rule, and what single occurrences do otherwise.
 pub fn change_event(
     resource: &mut EventResource,
     set: &BTreeMap<Field, Value>,
     marker: &Marker,
     now: DateTime<Utc>,
 ) -> Result<(), Refused> {
-    let mut zones = Vec::new();
-    let Some(Part::Component(mut event)) = resource.calendar.parts.get(resource.at).cloned() else {
-        return Ok(());
+    let of_series = |(field, value): (&Field, &Value)| {
+        matches!(field, Field::Recurrence | Field::Overrides) && *value != Value::Blank
     };
-    for (field, value) in set {
-        let refused = |reason: &str| Refused { field: *field, reason: reason.to_owned() };
-        match (field, value) {
-            (Field::Summary, value) => text(&mut event, "SUMMARY", value).map_err(refused)?,
-            (Field::Location, value) => text(&mut event, "LOCATION", value).map_err(refused)?,
-            (Field::Body, Value::Blank) => body(&mut event, &Body::default()),
-            (Field::Body, Value::Body(new)) => body(&mut event, new),
-            (Field::When, Value::When(when)) => {
-                if event.lines().any(|l| matches!(l.name.as_str(), "RRULE" | "RDATE" | "RECURRENCE-ID")) {
-                    return Err(refused("the times of a series are not written yet"));
-                }
-                zones.extend(write_when(&resource.calendar, &mut event, when).map_err(refused)?);
-            }
-            (Field::ShowAs, value) => show_as(&mut event, value).map_err(refused)?,
-            (Field::Sensitivity, value) => sensitivity(&mut event, value).map_err(refused)?,
-            (Field::Importance, value) => importance(&mut event, value).map_err(refused)?,
-            (Field::Status, Value::Blank) => event.replace("STATUS", None),
-            (Field::Status, Value::Text(status)) => {
-                let status = status.trim().to_ascii_uppercase();
-                if !matches!(status.as_str(), "CONFIRMED" | "TENTATIVE" | "CANCELLED") {
-                    return Err(refused("an event is CONFIRMED, TENTATIVE or CANCELLED"));
-                }
-                event.replace("STATUS", Some(Line::new("STATUS", status)));
-            }
-            (Field::Categories, value) => categories(&mut event, value).map_err(refused)?,
-            (Field::Reminder, value) => reminder(&mut event, value).map_err(refused)?,
-            (Field::Organizer, value) => organizer(&mut event, value).map_err(refused)?,
-            (Field::Attendees, Value::Blank) => attendees(&mut event, &BTreeMap::new()),
-            (Field::Attendees, Value::Set(people)) => attendees(&mut event, people),
-            (_, _) => return Err(refused("an event on this side cannot hold it")),
-        }
+    if series::is_series(resource) || set.iter().any(of_series) {
+        return rewrite::change_series(resource, set, marker, now);
     }
-    event.replace("DTSTAMP", Some(Line::new("DTSTAMP", utc_text(now))));
-    event.replace("LAST-MODIFIED", Some(Line::new("LAST-MODIFIED", utc_text(now))));
-    let uid = event.text_of("UID");
-    event.replace(MARKER, Some(marker_line(marker, uid.as_deref())));
+    let mut zones = Vec::new();
+    let mut event = resource.event().clone();
+    for (field, value) in set.iter().filter(|(f, _)| !matches!(f, Field::Recurrence | Field::Overrides)) {
+        zones.extend(set_field(&resource.calendar, &mut event, *field, value)?);
+    }
+    stamp(&mut event, now);
+    mark(&mut event, marker);
     resource.calendar.parts[resource.at] = Part::Component(event);
     for zone in zones {
         resource.calendar.parts.insert(resource.at, Part::Component(zone));
         resource.at += 1;
     }
     Ok(())
+}
+
+/// Sets a field of a VEVENT. Answers the VTIMEZONE that the calendar needs for it.
+pub(super) fn set_field(
+    calendar: &Component,
+    event: &mut Component,
+    field: Field,
+    value: &Value,
+) -> Result<Option<Component>, Refused> {
+    let refused = |reason: &str| Refused { field, reason: reason.to_owned() };
+    match (field, value) {
+        (Field::Summary, value) => text(event, "SUMMARY", value).map_err(refused)?,
+        (Field::Location, value) => text(event, "LOCATION", value).map_err(refused)?,
+        (Field::Body, Value::Blank) => body(event, &Body::default()),
+        (Field::Body, Value::Body(new)) => body(event, new),
+        (Field::When, Value::When(when)) => return write_when(calendar, event, when).map_err(refused),
+        (Field::ShowAs, value) => show_as(event, value).map_err(refused)?,
+        (Field::Sensitivity, value) => sensitivity(event, value).map_err(refused)?,
+        (Field::Importance, value) => importance(event, value).map_err(refused)?,
+        (Field::Status, Value::Blank) => event.replace("STATUS", None),
+        (Field::Status, Value::Text(status)) => {
+            let status = status.trim().to_ascii_uppercase();
+            if !matches!(status.as_str(), "CONFIRMED" | "TENTATIVE" | "CANCELLED") {
+                return Err(refused("an event is CONFIRMED, TENTATIVE or CANCELLED"));
+            }
+            event.replace("STATUS", Some(Line::new("STATUS", status)));
+        }
+        (Field::Categories, value) => categories(event, value).map_err(refused)?,
+        (Field::Reminder, value) => reminder(event, value).map_err(refused)?,
+        (Field::Organizer, value) => organizer(event, value).map_err(refused)?,
+        (Field::Attendees, Value::Blank) => attendees(event, &BTreeMap::new()),
+        (Field::Attendees, Value::Set(people)) => attendees(event, people),
+        (_, _) => return Err(refused("an event on this side cannot hold it")),
+    }
+    Ok(None)
+}
+
+/// Says when an event was changed.
+pub(super) fn stamp(event: &mut Component, now: DateTime<Utc>) {
+    event.replace("DTSTAMP", Some(Line::new("DTSTAMP", utc_text(now))));
+    event.replace("LAST-MODIFIED", Some(Line::new("LAST-MODIFIED", utc_text(now))));
+}
+
+/// Puts our marker in.
+pub(super) fn mark(event: &mut Component, marker: &Marker) {
+    let uid = event.text_of("UID");
+    event.replace(MARKER, Some(marker_line(marker, uid.as_deref())));
 }
 
 pub(super) fn text(event: &mut Component, name: &str, value: &Value) -> Result<(), &'static str> {
@@ -403,15 +424,6 @@ mod tests {
             let found = resolve(&calendar, "Custom X", from.naive_utc());
             assert_eq!(found, Some(Zone::Iana(zone)), "{}", calendar.write());
         }
-    }
-
-    #[test]
-    fn a_series_is_not_moved() {
-        let mut resource = EventResource::read(&THEIRS.replace("URL:", "RRULE:FREQ=DAILY\r\nURL:")).unwrap();
-        let day = chrono::NaiveDate::from_ymd_opt(2026, 7, 6).unwrap();
-        let when = When::AllDay { start: day, end: day.succ_opt().unwrap() };
-        let set = [(Field::When, Value::When(when))].into();
-        assert!(change_event(&mut resource, &set, &marker(), now()).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! JSON is in `RIVA_RADICALE` and `RIVA_XANDIKOS`; without it the test says that it was not run.
 
 mod contract;
+mod dav_series;
 
 use riva_connectors::caldav;
 use riva_core::documents::{AuthMethod, Connection, SystemKind};
@@ -79,6 +80,11 @@ impl Server {
         let address = format!("{user}@riva.test");
         self.system(None, |_| {}).open(&address.as_str().into()).await.expect("the mailbox opens")
     }
+}
+
+/// Those that are there.
+fn servers() -> Vec<Server> {
+    ["RIVA_RADICALE", "RIVA_XANDIKOS"].into_iter().filter_map(Server::from).collect()
 }
 
 #[derive(Default)]

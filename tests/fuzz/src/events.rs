@@ -21,10 +21,11 @@ pub fn event(text: &str) {
     silent(&resource.calendar);
     let Ok(item) = read_event(&resource) else { return };
     let mut set = item.fields.clone();
-    set.remove(&Field::Recurrence);
-    set.remove(&Field::Overrides);
-    let single = Item { fields: set.clone(), ..item.clone() };
-    if let Ok(new) = new_event(&single, "uid-1", &marker(), now()) {
+    if item.text(Field::Recurrence).is_some() {
+        // A series that is held: it is left as it is.
+        set.retain(|field, _| !matches!(field, Field::When | Field::Recurrence | Field::Overrides));
+    }
+    if let Ok(new) = new_event(&item, "uid-1", &marker(), now()) {
         let again = reread(&new.calendar);
         // A body's HTML and times in a zone's autumn hour may take another form once; what they say may not change.
         for field in [Field::Summary, Field::Location, Field::Attendees, Field::Categories] {
@@ -37,7 +38,10 @@ pub fn event(text: &str) {
     }
     let mut changed = resource.clone();
     if change_event(&mut changed, &set, &marker(), now()).is_ok() {
-        reread(&changed.calendar);
+        let again = reread(&changed.calendar);
+        for field in [Field::Recurrence, Field::Overrides] {
+            assert_eq!(again.get(field), item.get(field), "{field} of {}", changed.calendar.write());
+        }
     }
 }
 

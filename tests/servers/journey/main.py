@@ -6,16 +6,19 @@ Everything is seen from outside: the command `riva`, CalDAV and CardDAV by plain
 import argparse
 import json
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+import sample
 from riva import Riva
 from sides import Mailbox, OpenErp
 
 ADDRESS = "alice@example.test"
-EVENTS, CARDS = 500, 200
+EVENTS, CARDS, SERIES = 500, 200, 30
 checks = {"passed": 0, "failed": 0}
 
 
@@ -28,7 +31,11 @@ def load(root, radicale):
     """Puts real-world items into the mailbox; what Radicale itself refuses is counted by its reason."""
     script = pathlib.Path(__file__).with_name("load.py")
     collections = root / "data/collections"
-    done = subprocess.run([root / "venv/bin/python", script, collections, "alice"], capture_output=True, text=True)
+    chosen, left, taken = sample.choose()
+    print(f"series, by their kind: {dict(taken)}")
+    print(f"series that are left out: {dict(left)}")
+    done = subprocess.run([root / "venv/bin/python", script, collections, "alice"], input=json.dumps(chosen),
+                          capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(done.stderr)
     result = json.loads(done.stdout)
@@ -108,12 +115,16 @@ def compare(riva, mailbox, erp):
             print(f"  failed: {entry.get('mail_id') or entry.get('crm_id')}: {entry['reason']}")
     excused = {entry["mail_id"].rsplit("/", 1)[-1] for entry in listed if entry.get("mail_id")}
     for kind in ("events", "cards"):
-        ours, theirs = mailbox.all(kind), erp.all(kind)
+        ours, theirs = mailbox.all(kind, excused), erp.all(kind)
         expected = {name: item for name, item in ours.items() if name not in excused}
         twins, remaining = pair_up(erp, kind, expected, list(theirs.values()))
         missing = [(name, item["keys"][0]) for name, item in expected.items() if name not in twins]
         differ = [(name, d) for name, twin in twins.items() if (d := erp.differences(kind, expected[name], twin))]
         print(f"{kind}: {len(ours)} in the mailbox, {len(theirs)} in OpenERP, {len(excused)} listed")
+        if kind == "events":
+            series = {name.split("#")[0] for name in twins if "#" in name}
+            print(f"events: {len(series)} series with {sum('#' in name for name in twins)} occurrences")
+            check("events: series of the mailbox are in OpenERP, occurrence by occurrence", len(series) >= SERIES, series)
         check(f"{kind}: every item arrived or is listed", not missing, missing[:5])
         check(f"{kind}: the fields are the same on both sides", not differ, differ[:5])
         check(f"{kind}: nothing stands in OpenERP twice, or without an origin", not remaining, remaining[:3])
@@ -146,6 +157,43 @@ def edits(riva, mailbox, erp):
     check("a contact deleted in OpenERP is gone in the mailbox", not mailbox.find("cards", "zoe@newfield.test"))
 
 
+def series_edits(riva, mailbox, erp):
+    """A series is a record for each occurrence; what is done to one of them is done to that one alone."""
+    dates = lambda name: sorted(row["date"] for row in erp.named("events", name))
+    at = lambda day, hour: f"2026-12-{day} {hour}:00:00"
+    mailbox.put("events", "made-series.ics", series("made-series"))
+    sync(riva)
+    check("each occurrence of a series is in OpenERP", dates("Every Monday") == [at(day, "08") for day in ("07", "14", "21", "28")],
+          dates("Every Monday"))
+
+    moved = (f"BEGIN:VEVENT\r\nUID:made-series\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Later that Monday\r\n"
+             "RECURRENCE-ID;TZID=Europe/Berlin:20261214T090000\r\nDTSTART;TZID=Europe/Berlin:20261214T110000\r\n"
+             "DTEND;TZID=Europe/Berlin:20261214T120000\r\nX-THEIRS:of the occurrence\r\nEND:VEVENT\r\n")
+    text = series("made-series", "EXDATE;TZID=Europe/Berlin:20261221T090000\r\n")
+    mailbox.put("events", "made-series.ics", text.replace("END:VCALENDAR", moved + "END:VCALENDAR"))
+    sync(riva)
+    check("an occurrence that is changed in the mailbox is in OpenERP", dates("Later that Monday") == [at("14", "10")],
+          dates("Later that Monday"))
+    check("one that is deleted in the mailbox is gone in OpenERP, and the others are there",
+          dates("Every Monday") == [at("07", "08"), at("28", "08")], dates("Every Monday"))
+
+    first, last = (row["id"] for row in sorted(erp.named("events", "Every Monday"), key=lambda row: row["date"]))
+    before = mailbox.find("events", "UID:made-series")
+    erp.write("events", last, {"location": "Room 7"})
+    erp.remove("events", first)
+    sync(riva)
+    after = mailbox.find("events", "UID:made-series") or ""
+    now = {sample.recurrence_id(e): e for e in sample.all_events(after)}
+    check("an occurrence that is edited in OpenERP is changed in the mailbox",
+          str(now.get("20261228T090000", {}).get("LOCATION")) == "Room 7", after)
+    left_out = {sample.word(d.dt) for line in sample.exdates(now.get("")) for d in line.dts}
+    check("one that is deleted in OpenERP is left out in the mailbox", left_out == {"20261207T090000", "20261221T090000"}, after)
+    check("the series is as it was", "LOCATION" not in now[""] and now[""]["SUMMARY"] == "Every Monday", after)
+    block = lambda text: re.search(r"BEGIN:VEVENT(?:(?!END:VEVENT).)*X-THEIRS:of the occurrence.*?END:VEVENT", text, re.S)
+    check("the other occurrence stays to the letter", block(before or "") and block(before)[0] == (block(after) or [""])[0], after)
+    check("the lines of others are there", "X-THEIRS:of the series" in after, after)
+
+
 def quiet(riva):
     before = sync(riva)["state"]["modules"]
     after = sync(riva)["state"]["modules"]
@@ -158,6 +206,13 @@ def event(uid, summary):
             f"SUMMARY:{summary}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
 
 
+def series(uid, more=""):
+    return ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//journey//EN\r\nBEGIN:VEVENT\r\n"
+            f"UID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Every Monday\r\nDTSTART;TZID=Europe/Berlin:20261207T090000\r\n"
+            "DTEND;TZID=Europe/Berlin:20261207T100000\r\nRRULE:FREQ=WEEKLY;COUNT=4\r\nX-THEIRS:of the series\r\n"
+            f"{more}END:VEVENT\r\nEND:VCALENDAR\r\n")
+
+
 def card(uid, given, family, mail):
     return (f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{given} {family}\r\nN:{family};{given};;;\r\n"
             f"EMAIL:{mail}\r\nEND:VCARD\r\n")
@@ -168,13 +223,15 @@ def main():
     for name in ("riva", "openerp", "radicale", "radicale-folder", "root"):
         parser.add_argument(f"--{name}", required=True)
     args = parser.parse_args()
+    # Whoever ends the test ends the agent with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     radicale, openerp = json.loads(args.radicale), json.loads(args.openerp)
     with tempfile.TemporaryDirectory(prefix="riva-journey-") as folder:
         mailbox = Mailbox(radicale, "alice")
         erp = OpenErp(openerp, ADDRESS)
         load(pathlib.Path(args.radicale_folder), radicale)
         riva = Riva(args.riva, pathlib.Path(folder), pathlib.Path(args.root))
-        riva.make_workspace(radicale, openerp)
+        riva.make_workspace(radicale, openerp, sample.AHEAD)
         try:
             journey(riva, radicale, openerp)
             row = settled(riva)
@@ -182,6 +239,7 @@ def main():
             compare(riva, mailbox, erp)
             quiet(riva)
             edits(riva, mailbox, erp)
+            series_edits(riva, mailbox, erp)
             quiet(riva)
             riva.no_secret_in_files([radicale["password"], openerp["password"]], check)
         finally:

@@ -31,7 +31,7 @@ class Riva:
             raise SystemExit(f"riva {' '.join(words)}: {answer.stdout}{answer.stderr}")
         return json.loads(answer.stdout)
 
-    def make_workspace(self, radicale, openerp):
+    def make_workspace(self, radicale, openerp, days_ahead):
         """Connections and a policy with a window that holds the corpora's old events; a licence by the demo's issuer."""
         for part in ("connections", "policies", "licenses"):
             (self.workspace / part).mkdir(parents=True)
@@ -44,7 +44,7 @@ class Riva:
             f'auth = {{ method = "password" }}\n\n[options]\ndatabase = "{openerp["database"]}"\n')
         (self.workspace / "policies/real.toml").write_text(
             'enabled = false\nmail = "radicale"\ncrm = "openerp"\n\n[modules.contacts]\n\n[modules.calendar]\n'
-            "days_back = 36500\ndays_ahead = 36500\n")
+            f"days_back = 36500\ndays_ahead = {days_ahead}\n")
         unsigned = self.workspace.parent / "license.toml"
         unsigned.write_text(
             '[license]\nid = "journey"\nlicensee = "Journey"\nmode = "demo"\nissued = "2026-01-01"\n'

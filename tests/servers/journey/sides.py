@@ -8,8 +8,9 @@ import urllib.request
 import xmlrpc.client
 import zoneinfo
 
-import icalendar
 import vobject
+
+import sample
 
 FOLDERS = {"events": "calendar", "cards": "contacts"}
 TYPES = {"events": "text/calendar; charset=utf-8", "cards": "text/vcard; charset=utf-8"}
@@ -55,9 +56,28 @@ class Mailbox:
     def find(self, kind, text):
         return next((body for _, body in self.resources(kind) if text in re.sub(r"\r?\n[ \t]", "", body)), None)
 
-    def all(self, kind):
-        parse = parse_event if kind == "events" else parse_card
-        return {name: item for name, body in self.resources(kind) if (item := parse(body))}
+    def all(self, kind, excused=()):
+        """By name; the occurrences of a series, as an outside library expands it, each as `name#RECURRENCE-ID`."""
+        if kind == "cards":
+            return {name: parse_card(body) for name, body in self.resources(kind)}
+        found = {}
+        for name, body in self.resources(kind):
+            if name in excused:
+                continue
+            if sample.is_series(body) and not sample.is_alone(body):
+                occurrences = sample.occurrences(body)
+                found |= {f"{name}#{named(event, body)}": parse_event(event) for event in occurrences}
+            elif item := parse_event(sample.all_events(body)[0]):
+                found[name] = item
+        return {name: item for name, item in found.items() if item}
+
+
+def named(event, body):
+    """Which occurrence it is: its start by the rule, on the clock of its series."""
+    value, start = event["RECURRENCE-ID"].dt, sample.parts(body)[0][0]["DTSTART"].dt
+    if isinstance(value, dt.datetime) and value.tzinfo and isinstance(start, dt.datetime) and start.tzinfo:
+        value = value.astimezone(start.tzinfo)
+    return sample.word(value)
 
 
 def instant(prop):
@@ -73,10 +93,9 @@ def instant(prop):
     return value.isoformat()
 
 
-def parse_event(body):
-    calendar = icalendar.Calendar.from_ical(body)
-    event = next((e for e in calendar.walk("VEVENT") if "RECURRENCE-ID" not in e), None)
-    if event is None or "DTSTART" not in event:
+def parse_event(event):
+    """An appointment that is within the time that is synced."""
+    if "DTSTART" not in event or instant(event["DTSTART"]) > sample.latest().isoformat(" "):
         return None
     return {"keys": [(words(str(event.get("SUMMARY", ""))) or "(no subject)")[:NAME]],
             "location": words(str(event.get("LOCATION", ""))),
@@ -157,6 +176,10 @@ class OpenErp:
 
     def remove(self, kind, record):
         return self.execute(self.MODELS[kind], "unlink", [record])
+
+    def named(self, kind, name):
+        ids = self.execute(self.MODELS[kind], "search", [("name", "=", name), ("user_id", "=", self.user)])
+        return self.execute(self.MODELS[kind], "read", ids, ["date", "location"])
 
     def find(self, kind, text):
         field = "email" if kind == "cards" and "@" in text else "name"
