@@ -72,7 +72,7 @@ fn every_calendar_of_the_corpus_is_read_or_refused_with_a_reason() {
         let back = EventResource::read(&again.calendar.write()).unwrap();
         assert_eq!(read_event(&back).unwrap(), item, "{name}");
         if item.recurrence().is_some() {
-            one_occurrence_is_cancelled(&name, &resource, &item);
+            one_occurrence_is_cancelled(name, &resource, &item);
         }
     }
     let left: usize = refused.values().map(Vec::len).sum();

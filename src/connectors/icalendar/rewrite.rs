@@ -68,7 +68,9 @@ pub(super) fn change_series(
             }
             if before.as_ref().is_some_and(Item::is_recurring) {
                 master.remove_lines(|line| OF_SERIES.contains(&line.name.as_str()));
-                own_parts(resource).into_iter().for_each(|at| writing.remove(at));
+                for at in own_parts(resource) {
+                    writing.remove(at);
+                }
             }
         }
     }

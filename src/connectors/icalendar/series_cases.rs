@@ -15,7 +15,9 @@ fn calendar(events: &[&str]) -> String {
     let mut text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n".to_owned();
     for lines in events {
         let lines = lines.replace('\n', "\r\n");
-        text += &format!("BEGIN:VEVENT\r\nUID:u\r\n{lines}\r\nEND:VEVENT\r\n");
+        for part in ["BEGIN:VEVENT\r\nUID:u\r\n", &lines, "\r\nEND:VEVENT\r\n"] {
+            text += part;
+        }
     }
     text + "END:VCALENDAR\r\n"
 }
@@ -353,7 +355,7 @@ fn rules(rule: Rule) -> Value {
 fn set(resource: &mut EventResource, field: Field, value: Value) {
     change_event(resource, &[(field, value.clone())].into(), &marker(), now()).unwrap();
     let again = EventResource::read(&resource.calendar.write()).unwrap();
-    assert_eq!(read_event(&again).unwrap().get(field), Some(&value), "{}", resource.calendar.write());
+    assert_eq!(read_event(&again).unwrap().get(field).cloned(), Some(value), "{}", resource.calendar.write());
 }
 
 const MEETING: &str = "SUMMARY:Jour fixe\nDTSTART;TZID=\"W. Europe Standard Time\":20260316T090000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=4\nSEQUENCE:3\nORGANIZER;CN=Ann:mailto:ann@x.test\nATTENDEE;PARTSTAT=ACCEPTED;X-A=1:mailto:bob@x.test\nX-THEIRS;P=\"a;b\":keep, me\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:20260316T074500Z\nEND:VALARM";

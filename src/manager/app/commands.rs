@@ -389,12 +389,12 @@ mod tests {
 
     #[test]
     fn every_verb_is_listed_once_under_its_own_title() {
+        use riva_core::holds::HoldKind as K;
         let titles: BTreeSet<_> = Verb::ALL.iter().map(|v| v.title()).collect();
         assert_eq!(titles.len(), Verb::ALL.len());
         for kind in SystemKind::ALL {
             assert!(Verb::ALL.contains(&Verb::NewConnection(kind)));
         }
-        use riva_core::holds::HoldKind as K;
         for kind in [K::DeleteSafety, K::PossibleDuplicate, K::Conflict, K::DeletedButEdited, K::WouldNotify]
         {
             assert!(kind.choices().iter().all(|choice| Verb::ALL.contains(&Verb::Decide(*choice))));

@@ -487,11 +487,10 @@ mod tests {
         let columns =
             [Column::text("A", 100.0, 1.0), Column::text("B", 60.0, 0.0), Column::number("C", 40.0)];
         let mut seed = 7_u32;
-        let mut random = |most: u32| {
+        let mut random = |most: u16| {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-            let number = (seed >> 8) % most;
-            number as f32
+            let number = u16::try_from(seed >> 16).unwrap_or_default();
+            f32::from(number % most)
         };
         for _ in 0..500 {
             let naturals = [random(300), random(300), random(120)];
