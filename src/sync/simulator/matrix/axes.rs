@@ -202,7 +202,7 @@ impl Cell {
     }
 
     /// The system that is written to.
-    pub fn target(&self) -> System {
+    pub fn target(self) -> System {
         match self.side {
             Side::Mail => self.mail,
             Side::Crm => self.crm,
@@ -210,7 +210,7 @@ impl Cell {
     }
 
     /// Why there is no such write, or no such trouble with it.
-    pub fn not_there(&self) -> Option<&'static str> {
+    pub fn not_there(self) -> Option<&'static str> {
         if !self.mail.has(self.kind) || !self.crm.has(self.kind) {
             return Some("one of the systems has no such items");
         }

@@ -21,7 +21,7 @@ pub enum End {
 }
 
 /// Whether a create may have been made or not, where nobody can find out.
-fn unknowable(cell: &Cell) -> bool {
+fn unknowable(cell: Cell) -> bool {
     // An open intent for what was not carried out, and that nothing can look for.
     let not_done = match (cell.trouble, cell.crash) {
         (_, Crash::BeforeCall) | (Trouble::RequestLost, _) => true,
@@ -39,7 +39,7 @@ fn unknowable(cell: &Cell) -> bool {
 }
 
 /// How a cell must end; `None`: either way.
-fn must_end(cell: &Cell) -> Option<End> {
+fn must_end(cell: Cell) -> Option<End> {
     let for_good = matches!(cell.trouble, Trouble::ForbiddenForGood | Trouble::WouldNotify);
     match cell.op {
         // What cannot be marked is left unmarked.
@@ -78,7 +78,7 @@ fn view(world: &World, side: Side) -> Result<View, String> {
 /// # Errors
 /// What is wrong.
 pub fn judge(world: &World) -> Result<End, String> {
-    let cell = &world.cell;
+    let cell = world.cell;
     for side in [Side::Mail, Side::Crm] {
         let server = world.side(side).server();
         if server.mails > 0 {
@@ -154,7 +154,7 @@ fn one(
     crm: &[(RemoteId, Item)],
     concerned: bool,
 ) -> Result<End, String> {
-    let cell = &world.cell;
+    let cell = world.cell;
     for (copies, side) in [(mail, Side::Mail), (crm, Side::Crm)] {
         if copies.len() > 1 {
             return Err(format!("I2 duplicate: {} times in the {}", copies.len(), side.title()));
@@ -166,18 +166,13 @@ fn one(
         };
         p.state != PairState::Tombstoned && (has(Side::Mail, mail) || has(Side::Crm, crm))
     });
-    let end = match (mail.first(), crm.first()) {
-        (Some((_, m)), Some((_, c))) => match listed(pair.as_ref()) {
-            Some(_) => End::Listed,
-            None => {
-                same(m, c).map_err(|why| format!("I7 convergence: {why}"))?;
-                End::InStep
-            }
-        },
-        _ => match listed(pair.as_ref()) {
-            Some(_) => End::Listed,
-            None => return Err(format!("I3 loss: on one side alone, and nothing says why: {pair:?}")),
-        },
+    let end = match (mail.first(), crm.first(), listed(pair.as_ref())) {
+        (_, _, Some(_)) => End::Listed,
+        (Some((_, m)), Some((_, c)), None) => {
+            same(m, c).map_err(|why| format!("I7 convergence: {why}"))?;
+            End::InStep
+        }
+        _ => return Err(format!("I3 loss: on one side alone, and nothing says why: {pair:?}")),
     };
     let of = |side| if side == Side::Mail { mail } else { crm };
     let deleted = cell.op == Op::Delete && concerned;

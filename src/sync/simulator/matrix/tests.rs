@@ -14,9 +14,9 @@ const CELLS: [usize; 4] = [14_400, 7_080, 6_300, 1_020];
 /// The moment at which the process dies: found in a run in which it does not.
 fn dies_at(cell: Cell) -> Result<Option<usize>, String> {
     let world = World::new(Cell { crash: Crash::No, ..cell })?;
-    let call = world.call();
+    let write = world.call();
     let past = world.goes_wrong(None);
-    let at = past.iter().position(|m| *m == call).ok_or_else(|| format!("no such write: {past:?}"))?;
+    let at = past.iter().position(|m| *m == write).ok_or_else(|| format!("no such write: {past:?}"))?;
     let before = || past[..at].iter().rposition(|m| *m == Moment::Storing);
     let after = |wanted: fn(&Moment) -> bool| past[at..].iter().position(wanted).map(|n| at + n);
     Ok(match cell.crash {
