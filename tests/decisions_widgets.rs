@@ -9,10 +9,10 @@ mod tenant;
 
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT, Queryable};
-use riva_api::QueueRow;
+use riva_api::{HoldsQuery, QueueRow};
 use riva_core::activity::ActivityQuery;
 use riva_core::admin::ChangeEntry;
-use riva_core::queue::StateKind;
+use riva_core::holds::HoldKind;
 use riva_manager::Open;
 use riva_manager::testing::hand::{H, choose, click, everything, has, open_row, shows, wait};
 use riva_manager::testing::{harness, step_until};
@@ -24,6 +24,7 @@ fn of_one(name: &str) -> (Tenant, String) {
     let (tenant, user) = (Tenant::new(), address(name));
     let mut policy = tenant.admin.policy(&POLICY.into()).unwrap();
     policy.enabled = false;
+    policy.safety.contacts.items = 2;
     policy.users.retain(|each| each.address.as_str() == user);
     assert_eq!(policy.users.len(), 1);
     tenant.admin.save_policy(&policy, &ChangeEntry::default()).unwrap();
@@ -61,6 +62,7 @@ fn enable(h: &mut H, tenant: &Tenant) {
 fn what_the_preview_lists_is_what_the_sync_then_does() {
     let (tenant, _) = of_one("amelie.dubois");
     let mut h = harness(tenant.office(), Open::Manager);
+    wait(&mut h, "Agent running");
     click(&mut h, Role::Button, "Policies");
     choose(&mut h, POLICY, "Preview…");
     wait(&mut h, "Nothing was written.");
@@ -94,45 +96,52 @@ fn held_deletions_are_made_when_they_are_approved_by_clicks_and_can_be_undone() 
 
     // Somebody empties the user's contacts in the CRM.
     let records = tenant.sandbox().salesforce().dump().remove(&user).unwrap().remove("Contact").unwrap();
-    let mut gone = Vec::new();
     for record in &records {
         let id = record["Id"].as_str().unwrap().to_owned();
         tenant.sandbox().salesforce().edit(&user, &Edit::Delete { object: "Contact".into(), id }).unwrap();
-        gone.push(record["LastName"].as_str().unwrap().to_owned());
     }
     click(&mut h, Role::Button, "Service Monitor");
     choose(&mut h, &user, "Sync now");
-    step_until(&mut h, "the deletions are held", |h| has(h, Role::Tab, "Waiting for you (1)"));
+    let safety = || {
+        let holds = tenant.runtime.block_on(tenant.agent.holds(&HoldsQuery::default())).unwrap();
+        holds.into_iter().find(|hold| hold.kind == HoldKind::DeleteSafety)
+    };
+    step_until(&mut h, "the deletions are held", |_| safety().is_some());
+    let hold = safety().unwrap();
+    assert!(hold.items.len() > 2 && hold.items.len() <= records.len(), "{hold:?}");
     assert_eq!(tenant.both_sides(&user).0, mail_was, "nothing is deleted before it is approved");
 
     // Service Monitor > Waiting for you > the items by name > Approve deletions… > Delete.
-    click(&mut h, Role::Tab, "Waiting for you (1)");
-    step_until(&mut h, "every deletion by name", |h| {
-        let rows: Vec<String> =
-            h.query_all_by_role(Role::Row).filter_map(|row| row.accesskit_node().label()).collect();
+    choose(&mut h, &user, "Review what waits");
+    let of_hold = |h: &H| {
+        let mut rows = h.query_all_by_role(Role::Row).filter_map(|row| row.accesskit_node().label());
+        rows.find(|label| label.contains("Delete Safety"))
+    };
+    step_until(&mut h, "the hold is listed", |h| of_hold(h).is_some());
+    let name = of_hold(&h).unwrap();
+    click(&mut h, Role::Row, &name);
+    step_until(&mut h, "the deletions by name", |h| {
         // What does not fit on the screen is scrolled to.
-        gone.iter().take(5).all(|name| rows.iter().any(|row| row.contains(name)))
+        hold.items.iter().take(5).all(|item| has(h, Role::Row, &item.title))
     });
     click(&mut h, Role::Button, "Approve deletions…");
     wait(&mut h, "Deleted Items of the mailbox");
     click(&mut h, Role::Button, "Delete");
     wait(&mut h, "approved. It is carried out at once");
-    step_until(&mut h, "it is carried out", |h| {
-        has(h, Role::Tab, "Waiting for you") && shows(h, "Nothing waits for you")
+    step_until(&mut h, "it is carried out, and gone from the list", |h| {
+        safety().is_none() && of_hold(h).is_none() && !row(&tenant).member.running
     });
-    step_until(&mut h, "the user waits for the next time", |_| row(&tenant).shown.kind == StateKind::Waiting);
     let (mail, crm) = tenant.both_sides(&user);
-    assert_eq!(mail.contacts, mail_was.contacts - records.len() as u64);
-    assert_eq!(
-        (mail.events, mail.tasks, crm.events, crm.tasks),
-        (mail_was.events, mail_was.tasks, crm_was.events, crm_was.tasks)
-    );
+    assert_eq!(mail.contacts, mail_was.contacts - hold.items.len() as u64);
+    assert_eq!((mail.events, mail.tasks), (mail_was.events, mail_was.tasks));
+    assert_eq!((crm.events, crm.tasks), (crm_was.events, crm_was.tasks));
 
     // Monitor Activity > Undo… > One cycle > what would be restored > Undo.
     let member = row(&tenant).member.id;
     let query = ActivityQuery { member, after: 0, limit: 5_000 };
     let lines = tenant.runtime.block_on(tenant.agent.activity(&query)).unwrap();
-    let cycle = lines.iter().find(|line| line.text.contains("for hold 1")).unwrap().cycle;
+    let decided = format!("for hold {}", hold.number);
+    let cycle = lines.iter().find(|line| line.text.contains(&decided)).unwrap().cycle;
     click(&mut h, Role::Tab, "Sync queue");
     open_row(&mut h, &user);
     click(&mut h, Role::Button, "Undo…");
@@ -146,7 +155,7 @@ fn held_deletions_are_made_when_they_are_approved_by_clicks_and_can_be_undone() 
     let name = of_cycle(&h).unwrap();
     click(&mut h, Role::Row, &name);
     click(&mut h, Role::Button, "Show what would be restored");
-    wait(&mut h, &format!("{} writes are taken back", records.len()));
+    wait(&mut h, &format!("{} writes are taken back", hold.items.len()));
     assert!(shows(&h, "Make it again in the mailbox"), "{}", everything(&h));
     assert_eq!(tenant.both_sides(&user).0.contacts, mail.contacts, "the list writes nothing");
     let undo = h.query_all_by_role_and_label(Role::Button, "Undo…");
