@@ -8,6 +8,7 @@ use riva_core::ports::{SecretKey, SecretKind, SecretStore, SystemClock};
 use riva_core::secrets::FileSecrets;
 use riva_manager::Office;
 use riva_sandbox::{Company, RunningSandbox, Sandbox, SandboxOptions};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -130,7 +131,9 @@ impl Tenant {
     /// What is in a mailbox and what its user owns in the CRM, asked of the servers from behind.
     pub fn both_sides(&self, address: &str) -> (Items, Items) {
         let mail = self.sandbox().control().items(address).unwrap();
-        let of_class = |class: &str| mail.iter().filter(|item| item["class"] == class).count() as u64;
+        // What was deleted lies in Deleted Items.
+        let there = |item: &&Value, class: &str| item["class"] == class && item["folder"] != "deleteditems";
+        let of_class = |class: &str| mail.iter().filter(|item| there(item, class)).count() as u64;
         let mailbox = Items {
             contacts: of_class("Contact"),
             events: of_class("CalendarItem"),
