@@ -205,7 +205,8 @@ fn a_preview_can_be_cancelled_and_is_offered_only_for_what_is_saved() {
     let runtime = runtime();
     let company = company();
     runtime.block_on(riva_api::Agent::start(&*company.agent)).unwrap();
-    company.agent.answers().preview_takes = Duration::from_millis(60);
+    // Long enough to be seen on a busy machine.
+    company.agent.answers().preview_takes = Duration::from_secs(3);
     let mut h = harness(company.office(runtime.handle()), Open::Manager);
     click(&mut h, Role::Button, "Policies");
     open_row(&mut h, "Sales");
@@ -217,7 +218,7 @@ fn a_preview_can_be_cancelled_and_is_offered_only_for_what_is_saved() {
     let editor = h.query_all_by(|n| n.role() == Role::Button && n.label().as_deref() == Some("Preview…"));
     editor.last().unwrap().click();
     h.run_steps(3);
-    wait(&mut h, "Reading both sides of user 3 of 18");
+    wait(&mut h, "Reading both sides of user 1 of 18");
     let cancels = h.query_all_by(|n| n.role() == Role::Button && n.label().as_deref() == Some("Cancel"));
     cancels.last().unwrap().click();
     h.run_steps(3);
