@@ -6,7 +6,7 @@ use super::moment::{date_text, naive, wall_text};
 use super::zone::{Zone, resolve};
 use chrono::{DateTime, Months, NaiveDateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
-use riva_core::item::{Frequency, Recurrence, RecurrenceId, When};
+use riva_core::item::{Frequency, Recurrence, RecurrenceId, When, is_in_calendar};
 
 /// The form in which a series' own start is told, and so its occurrences are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,12 @@ impl Clock {
     /// The occurrence that one of the values of a line names. Instants are compared, not words (cases 5, 7 and 8 of the
     /// engine design).
     pub fn name(&self, calendar: &Component, line: &Line, value: &str) -> Result<RecurrenceId, String> {
+        let id = self.named(calendar, line, value)?;
+        let far = || format!("{} is out of range: {}", line.name, value.trim());
+        if is_in_calendar(&id.day()) { Ok(id) } else { Err(far()) }
+    }
+
+    fn named(&self, calendar: &Component, line: &Line, value: &str) -> Result<RecurrenceId, String> {
         let unclear = || format!("{} does not say which occurrence is meant: {}", line.name, value.trim());
         let moment = moment_of(calendar, line, value)?;
         let RecurrenceId::Wall(first) = self.first else {

@@ -316,6 +316,7 @@ fn what_cannot_be_told_without_a_doubt_is_held() {
     assert_held("twice in one place", &[MONDAYS, MONDAYS]);
     assert_held("both changed and left out", &[&mondays("EXDATE:20260330T070000Z"), &one("RECURRENCE-ID")]);
     assert_held("none of its rule's", &[MONDAYS, &one("RECURRENCE-ID").replace("T070000Z", "T080000Z")]);
+    assert_held("out of range", &[&mondays("EXDATE:99990101T000000Z")]);
     assert_held("tomorrow", &[&mondays("EXDATE:tomorrow")]);
     assert_held(
         "not known",
