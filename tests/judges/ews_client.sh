@@ -26,7 +26,7 @@ wire=$dir/wire-client
 report=$dir/report.$$
 rm -rf "$wire"
 trap 'rm -f "$report"' EXIT
-if (cd "$root" && RIVA_EWS_DUMP=$wire cargo test -q -p riva-connectors --test exchange_sandbox) > "$dir/client.log" 2>&1; then
+if (cd "$root" && RIVA_EWS_DUMP=$wire cargo test -q --locked --workspace --test exchange_sandbox) > "$dir/client.log" 2>&1; then
     echo "ok the connector's tests against the sandbox" > "$report"
 else
     tail -40 "$dir/client.log"

@@ -26,12 +26,12 @@ if [ ! -e "$dir/venv/.done" ]; then
 fi
 
 if [ -z "${RIVA_SANDBOX_SERVE:-}" ]; then
-    (cd "$root" && cargo build -q -p riva-sandbox --example serve)
+    (cd "$root" && cargo build -q --locked --workspace --example serve)
     RIVA_SANDBOX_SERVE=${CARGO_TARGET_DIR:-$root/target}/debug/examples/serve
 fi
 
 if [ -z "${RIVA_EWS_CLIENT:-}" ]; then
-    (cd "$root" && cargo build -q -p riva-connectors --example exchange_series)
+    (cd "$root" && cargo build -q --locked --workspace --example exchange_series)
     RIVA_EWS_CLIENT=${CARGO_TARGET_DIR:-$root/target}/debug/examples/exchange_series
 fi
 

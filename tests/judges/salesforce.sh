@@ -29,7 +29,7 @@ if [ ! -e "$dir/node_modules/jsforce" ]; then
 fi
 
 if [ -z "${RIVA_SANDBOX_SERVE:-}" ]; then
-    (cd "$root" && cargo build -q -p riva-sandbox --example serve)
+    (cd "$root" && cargo build -q --locked --workspace --example serve)
     RIVA_SANDBOX_SERVE=${CARGO_TARGET_DIR:-$root/target}/debug/examples/serve
 fi
 

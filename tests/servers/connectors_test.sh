@@ -26,6 +26,6 @@ start xandikos RIVA_XANDIKOS
 start openerp RIVA_OPENERP
 
 cd "$here/../.." || exit 1
-cargo test --locked -p riva-connectors --test dav_servers -- --nocapture || status=1
-cargo test --locked -p riva-connectors --lib odoo::tests -- --nocapture || status=1
+cargo test --locked --workspace --test dav_servers -- --nocapture || status=1
+cargo test --locked --workspace --lib odoo::tests -- --nocapture || status=1
 exit $status
