@@ -73,8 +73,8 @@ impl App {
         let ctx = ui.ctx().clone();
         self.windows_ui(&ctx, actions);
         self.above_ui(&ctx, actions);
-        // Ages grow old: two frames a minute keep them right and cost nothing.
-        ctx.request_repaint_after(Duration::from_secs(30));
+        // Ages grow old; the smallest that is shown is a minute.
+        ctx.request_repaint_after(Duration::from_mins(1));
     }
 
     fn top_ui(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
