@@ -142,6 +142,8 @@ fn held_deletions_are_made_when_they_are_approved_by_clicks_and_can_be_undone() 
     let lines = tenant.runtime.block_on(tenant.agent.activity(&query)).unwrap();
     let decided = format!("for hold {}", hold.number);
     let cycle = lines.iter().find(|line| line.text.contains(&decided)).unwrap().cycle;
+    // Messages float for some seconds, and above the windows' buttons.
+    step_until(&mut h, "the messages have gone", |h| !has(h, Role::Button, "Close message"));
     click(&mut h, Role::Tab, "Sync queue");
     open_row(&mut h, &user);
     click(&mut h, Role::Button, "Undo…");
