@@ -8,9 +8,13 @@ use riva_api::Agent;
 use riva_core::admin::{Admin, AdminError};
 use riva_core::ports::Clock;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+
+/// How long work waits for a screen that has not taken in what it was told: a few frames.
+const SLOW_SCREEN: Duration = Duration::from_millis(50);
 
 /// Wakes the screen up from any thread.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -84,5 +88,25 @@ impl Desk {
     /// Starts work that tells about itself as it goes on; it ends when the answer is dropped.
     pub fn begin(&self, work: impl Future<Output = ()> + Send + 'static) -> Ends {
         Ends(self.runtime.spawn(work).abort_handle())
+    }
+
+    /// For work that was begun: tells the screen something, and waits while the screen is slow. False if whoever began
+    /// the work is gone.
+    pub async fn tell<T>(&self, send: &SyncSender<T>, mut news: T) -> bool {
+        loop {
+            match send.try_send(news) {
+                Ok(()) => {
+                    (self.wake)();
+                    return true;
+                }
+                Err(TrySendError::Full(back)) => {
+                    news = back;
+                    (self.wake)();
+                    // The screen takes all there is at its next frame, and tells nobody when it has.
+                    tokio::time::sleep(SLOW_SCREEN).await;
+                }
+                Err(TrySendError::Disconnected(_)) => return false,
+            }
+        }
     }
 }

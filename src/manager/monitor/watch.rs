@@ -6,7 +6,7 @@ use riva_core::activity::{ActivityLine, ActivityQuery};
 use riva_core::holds::HoldRow;
 use riva_core::ids::MemberId;
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -102,7 +102,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
         let runs = status.is_ok();
         looks_without_change += 1;
         if last_status.as_ref() != Some(&status) {
-            if !tell(&desk, &send, News::Status(status.clone())).await {
+            if !desk.tell(&send, News::Status(status.clone())).await {
                 return;
             }
             last_status = Some(status);
@@ -115,7 +115,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
         {
             last_queue.clone_from(&queue);
             looks_without_change = 0;
-            if !tell(&desk, &send, News::Queue(queue)).await {
+            if !desk.tell(&send, News::Queue(queue)).await {
                 return;
             }
         }
@@ -129,7 +129,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
             && holds.are_news(&open)
         {
             looks_without_change = 0;
-            if !tell(&desk, &send, News::Holds(open)).await {
+            if !desk.tell(&send, News::Holds(open)).await {
                 return;
             }
         }
@@ -141,7 +141,7 @@ async fn run(desk: Desk, mut wanted: watch::Receiver<Interest>, send: SyncSender
             let Some(last) = lines.last() else { continue };
             told.insert(*member, last.seq);
             looks_without_change = 0;
-            if !tell(&desk, &send, News::Activity(*member, lines)).await {
+            if !desk.tell(&send, News::Activity(*member, lines)).await {
                 return;
             }
         }
@@ -196,24 +196,5 @@ impl HoldsWatch {
             self.last = Some(holds.to_vec());
         }
         news
-    }
-}
-
-/// Sends, waiting while the screen is slow; false if it is gone.
-async fn tell(desk: &Desk, send: &SyncSender<News>, news: News) -> bool {
-    let mut news = news;
-    loop {
-        match send.try_send(news) {
-            Ok(()) => {
-                (desk.wake)();
-                return true;
-            }
-            Err(TrySendError::Full(back)) => {
-                news = back;
-                (desk.wake)();
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Err(TrySendError::Disconnected(_)) => return false,
-        }
     }
 }

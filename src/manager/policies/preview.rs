@@ -282,7 +282,7 @@ async fn work(desk: Desk, policy: PolicyName, only: Option<MemberId>, send: Sync
     let queue = match desk.agent.queue().await {
         Ok(queue) => queue,
         Err(error) => {
-            tell(&desk, &send, News::Failed(error.into())).await;
+            desk.tell(&send, News::Failed(error.into())).await;
             return;
         }
     };
@@ -290,47 +290,27 @@ async fn work(desk: Desk, policy: PolicyName, only: Option<MemberId>, send: Sync
     let chosen: Vec<_> = of_policy.filter(|member| only.is_none_or(|only| member.id == only)).collect();
     if chosen.is_empty() {
         let why = format!("The agent knows no users in policy {policy}.");
-        tell(
-            &desk,
+        desk.tell(
             &send,
             News::Failed(Trouble::new("Nothing to preview", why, "If they are new, restart the agent.")),
         )
         .await;
         return;
     }
-    if !tell(&desk, &send, News::Users(chosen.len())).await {
+    if !desk.tell(&send, News::Users(chosen.len())).await {
         return;
     }
     for member in chosen {
-        if !tell(&desk, &send, News::Reading(member.address.clone())).await {
+        if !desk.tell(&send, News::Reading(member.address.clone())).await {
             return;
         }
         // Of several users, one that cannot be reached hides nobody else.
         let seen = desk.agent.preview(member.id).await;
-        if !tell(&desk, &send, News::Seen(UserPreview::of(member.address.clone(), member.id, seen))).await {
+        if !desk.tell(&send, News::Seen(UserPreview::of(member.address.clone(), member.id, seen))).await {
             return;
         }
     }
-    tell(&desk, &send, News::Done).await;
-}
-
-/// Sends, waiting while the screen is slow; false if it is gone.
-async fn tell(desk: &Desk, send: &SyncSender<News>, news: News) -> bool {
-    let mut news = news;
-    loop {
-        match send.try_send(news) {
-            Ok(()) => {
-                (desk.wake)();
-                return true;
-            }
-            Err(std::sync::mpsc::TrySendError::Full(back)) => {
-                news = back;
-                (desk.wake)();
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-            Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return false,
-        }
-    }
+    desk.tell(&send, News::Done).await;
 }
 
 #[cfg(test)]
