@@ -337,6 +337,9 @@ impl Effects<'_, '_> {
         } else {
             adopt_written(&mut seen, &shown, &sends, &before);
         }
+        if kind == IntentKind::Create && work.pair.attempts > 0 {
+            loops::note_made_again(&mut sent);
+        }
         loops::note(&mut sent, work.read(side).map(|r| &r.hashes), &sends, now);
         adopt_fields(&mut sent, &sends, &sends);
         if !work.writes.is_empty()

@@ -112,6 +112,39 @@ pub(crate) fn clean(work: &Work, commit: &mut Commit) {
     }
 }
 
+/// The fields of a base that are shown otherwise now.
+fn shown_otherwise(base: &Hashes, shown: &Hashes) -> BTreeSet<String> {
+    let mut as_base = Hashes::default();
+    adopt_fields(&mut as_base, shown, base);
+    let keys = base.0.keys().chain(as_base.0.keys()).filter(|key| !loops::is_note(key));
+    let others = keys.filter(|key| base.0.get(*key) != as_base.0.get(*key));
+    others.map(|key| key.split('/').next().unwrap_or(key).to_owned()).collect()
+}
+
+/// Nothing is known of these fields any more.
+fn forget_fields(base: &mut Hashes, fields: &BTreeSet<String>) {
+    base.0.retain(|key, _| !fields.contains(key.split('/').next().unwrap_or(key)));
+}
+
+/// An item has come in the place of one that is gone, and is not that one with another id: what it shows otherwise may be
+/// older than the base, and is nobody's edit.
+pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes) {
+    let others = shown_otherwise(seen, shown);
+    forget_fields(seen, &others);
+    forget_fields(sent, &others);
+}
+
+/// The base of an item that was made by one request or by another, or only looks like it: seen, and sent. What it shows just
+/// as it was sent is in step; what it shows otherwise says nothing.
+pub(crate) fn as_far_as_sent(mut sent: Hashes, shown: &Hashes) -> (Hashes, Hashes) {
+    let others = shown_otherwise(&sent, shown);
+    if others.is_empty() {
+        return (Hashes::default(), sent);
+    }
+    forget_fields(&mut sent, &others);
+    (sent.clone(), sent)
+}
+
 /// What the other side showed of the fields that are written: of a create, all of them.
 pub(crate) fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHasher) -> Hashes {
     match (write, origin) {

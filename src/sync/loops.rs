@@ -17,6 +17,9 @@ const WAS: &str = "was:";
 /// Under this prefix: when it was sent again, in seconds.
 const AGAIN: &str = "again:";
 
+/// Under this key: it was made anew after an earlier request to make it had been given up.
+const MADE_AGAIN: &str = "again";
+
 /// How long a note counts.
 const A_DAY: u64 = 24 * 60 * 60;
 
@@ -27,7 +30,17 @@ pub(crate) fn is_frozen(sent: &Hashes, key: &str, value: Option<u64>) -> bool {
 
 /// Whether a key of the hashes is a note and no field's.
 pub(crate) fn is_note(key: &str) -> bool {
-    key.starts_with(AGAIN) || key.starts_with(WAS)
+    key.starts_with(AGAIN) || key.starts_with(WAS) || key == MADE_AGAIN
+}
+
+/// Notes that an earlier request to make the item was given up: it may arrive yet, with what its origin showed then.
+pub(crate) fn note_made_again(sent: &mut Hashes) {
+    sent.0.insert(MADE_AGAIN.to_owned(), 0);
+}
+
+/// Whether a second item may come by an earlier request.
+pub(crate) fn was_made_again(sent: &Hashes) -> bool {
+    sent.0.contains_key(MADE_AGAIN)
 }
 
 /// The base follows what a side shows now. What differs, and is not what we have just written, its users have changed:

@@ -136,6 +136,13 @@ impl<G: Gate> Memory<G> {
         rows.pairs.values().filter(has).fold(0, |users, p| users | 1 << (p.member.0 - 1))
     }
 
+    /// The members (as bits) for whom a write to an item is under way, or was when it was interrupted.
+    pub fn writing(&self, side: Side, id: &RemoteId) -> u32 {
+        let rows = self.rows();
+        let writes = |i: &&IntentRow| i.side == side && i.target.as_ref() == Some(id);
+        rows.intents.values().filter(writes).fold(0, |users, i| users | 1 << (i.member.0 - 1))
+    }
+
     /// All pairs.
     pub fn all_pairs(&self) -> Vec<PairRow> {
         self.rows().pairs.values().cloned().collect()

@@ -2,8 +2,9 @@
 
 use crate::context::CycleFault;
 use crate::first_sync::{Candidate, FirstSync};
-use crate::in_step::{adopt_fields, adopt_shown};
+use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent, in_its_place};
 use crate::journal;
+use crate::loops;
 use crate::plan::untouched;
 use crate::twin::no_longer_alone;
 use riva_core::activity::Level;
@@ -11,7 +12,7 @@ use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::Item;
 use riva_core::ports::{Fetched, Removal};
-use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
+use riva_core::rows::{Commit, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 
 impl FirstSync<'_, '_, '_> {
     /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
@@ -60,7 +61,14 @@ impl FirstSync<'_, '_, '_> {
             }
             None => {}
         }
-        let (mut seen, sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        let instead = old.as_ref().is_some_and(|at| at.id != row.id);
+        let (mut seen, mut sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        // Nothing moves in a CRM; and where an item was made again, the first one may have been taken back, or the first
+        // request may have arrived at last.
+        let another = side == Side::Crm || marker.generation != pair.generation;
+        if instead && (another || loops::was_made_again(&sent)) {
+            in_its_place(&mut seen, &mut sent, &self.cycle.hasher.item(item));
+        }
         if pair.state == PairState::Tombstoned && pair.side(side).is_none() {
             // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion, unless
             // somebody has written to it. It was made of what its origin showed.
@@ -113,18 +121,19 @@ impl FirstSync<'_, '_, '_> {
         intent: IntentRow,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
+        // Known by its key alone it may as well be another item, that has turned up just now: what it shows otherwise than
+        // it was sent says nothing.
+        let sends = intent.sends.0.len();
+        let (seen, sent) = as_far_as_sent(intent.sends, &self.cycle.hasher.item(&candidate.item));
+        let deed = if sent.0.len() == sends { "adopt" } else { "link" };
         commit.settled.push(intent.pair);
         let pair = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &[intent.pair]).await?.pop();
         let Some(mut pair) = pair else { return Ok(()) };
         if let Some(old) = pair.side(candidate.side).filter(|old| old.id != candidate.id) {
             commit.forget_items.push((pair.member, pair.module, candidate.side, old.id.clone()));
         }
-        *pair.side_mut(candidate.side) = Some(PairSide {
-            id: candidate.id,
-            version: candidate.version,
-            seen: Hashes::default(),
-            sent: intent.sends,
-        });
+        *pair.side_mut(candidate.side) =
+            Some(PairSide { id: candidate.id, version: candidate.version, seen, sent });
         if let Some(origin) = pair.side_mut(candidate.side.other()) {
             adopt_shown(origin, intent.origin);
         }
@@ -137,7 +146,7 @@ impl FirstSync<'_, '_, '_> {
             ..row
         }));
         commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, candidate.side.other()).await?);
-        commit.journal.push(journal::line(&pair, now, "adopt", "as sent", candidate.item.title()));
+        commit.journal.push(journal::line(&pair, now, deed, "as sent", candidate.item.title()));
         commit.pairs.push(pair);
         Ok(())
     }

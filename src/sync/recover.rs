@@ -6,8 +6,9 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::hash::FieldHasher;
 use crate::holds;
-use crate::in_step::{adopt_fields, adopt_shown};
+use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
 use crate::journal;
+use crate::loops;
 use crate::retry::retry_at;
 use crate::twin::no_longer_alone;
 use chrono::{DateTime, Duration, Utc};
@@ -252,18 +253,15 @@ impl Recovery<'_, '_> {
         }
         // What it showed when it was made is not known, a user may have edited it since: the merge goes by what was sent. Where
         // an earlier request was given up, it may be that one's work: then what it shows otherwise says nothing.
-        let mut sent = intent.sends.clone();
-        if let Some(item) = item.filter(|_| pair.attempts > 0) {
-            let mut as_sent = Hashes::default();
-            adopt_fields(&mut as_sent, &self.hasher.item(item), &sent);
-            let field = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
-            let keys = sent.0.keys().chain(as_sent.0.keys());
-            let others: BTreeSet<String> =
-                keys.filter(|key| sent.0.get(*key) != as_sent.0.get(*key)).map(|key| field(key)).collect();
-            sent.0.retain(|key, _| !others.contains(&field(key)));
+        let sent = intent.sends.clone();
+        let (seen, mut sent) = match item.filter(|_| pair.attempts > 0) {
+            Some(item) => as_far_as_sent(sent, &self.hasher.item(item)),
+            None => (Hashes::default(), sent),
+        };
+        if pair.attempts > 0 {
+            loops::note_made_again(&mut sent);
         }
-        let side =
-            PairSide { id: found.id.clone(), version: found.version.clone(), seen: Hashes::default(), sent };
+        let side = PairSide { id: found.id.clone(), version: found.version.clone(), seen, sent };
         *pair.side_mut(self.side) = Some(side);
         // Its origin is in step as it was then: where it was made again, more may have changed there since the base.
         if let Some(origin) = pair.side_mut(self.side.other()) {

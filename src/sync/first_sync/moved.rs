@@ -3,7 +3,9 @@
 
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
+use crate::in_step::in_its_place;
 use crate::journal;
+use crate::loops;
 use crate::matching;
 use riva_core::ids::PairId;
 use riva_core::item::Module;
@@ -93,7 +95,7 @@ impl FirstSync<'_, '_, '_> {
     ) -> Result<(), CycleFault> {
         let (member, module, side) = (pair.member, pair.module, candidate.side);
         let now = self.cycle.ctx.clock.now();
-        let (seen, sent) = match pair.side(side) {
+        let (mut seen, mut sent) = match pair.side(side) {
             Some(old) => {
                 if self.cycle.ctx.store.item(member, module, side, &old.id).await?.is_some() {
                     commit.forget_items.push((member, module, side, old.id.clone()));
@@ -102,6 +104,10 @@ impl FirstSync<'_, '_, '_> {
             }
             None => Default::default(),
         };
+        if pair.generation > 1 || loops::was_made_again(&sent) {
+            // It may be the item for which the one that is gone was made, taken back by its user.
+            in_its_place(&mut seen, &mut sent, &self.cycle.hasher.item(&candidate.item));
+        }
         if pair.state == PairState::Quarantined {
             pair.next_try = Some(now);
         }

@@ -216,6 +216,14 @@ impl Arena {
         }
     }
 
+    /// These users' engines (as bits) are writing to an item, and have not recorded how that ended.
+    pub fn unsure_of(&mut self, side: Side, id: &RemoteId, users: u32) {
+        let Some(stored) = self.server(side).items.get_mut(id) else { return };
+        for user in (0..32).filter(|user| users & (1 << user) != 0) {
+            stored.unsure.entry(user).or_default();
+        }
+    }
+
     /// A request to update is lost on its way: whoever sent it cannot know.
     pub fn in_doubt(&mut self, side: Side, user: usize, request: &Request) {
         let Request::Update(patches) = request else { return };
@@ -293,7 +301,8 @@ impl Arena {
 
     /// A user's engine has the answer to a write.
     pub fn answered(&mut self, side: Side, user: usize, id: &RemoteId) {
-        if let Some(stored) = self.server(side).items.get_mut(id) {
+        // Of what is deleted by then, the answer may never be recorded.
+        if let Some(stored) = self.server(side).items.get_mut(id).filter(|s| s.live()) {
             stored.unsure.remove(&user);
         }
     }

@@ -26,8 +26,9 @@ use super::items::{Content, Slot, serial_of};
 use super::server::Stored;
 use super::world::World;
 use crate::hash::FieldHasher;
+use riva_core::holds::HoldRow;
 use riva_core::ids::{MemberId, PairId, RemoteId};
-use riva_core::item::{Field, Item};
+use riva_core::item::{Field, Item, Module};
 use riva_core::rows::{JournalRow, PairRow, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,6 +106,8 @@ struct View {
     items: BTreeMap<(Side, usize, u64), Vec<(RemoteId, Stored)>>,
     pairs: BTreeMap<(MemberId, Side, RemoteId), PairRow>,
     serials: BTreeSet<u64>,
+    /// Modules in which nothing is written until an administrator has decided.
+    held: BTreeSet<(MemberId, Module)>,
 }
 
 fn member(user: usize) -> MemberId {
@@ -133,7 +136,10 @@ impl View {
                 }
             }
         }
-        Self { items, pairs, serials }
+        let blocking = |h: &HoldRow| h.blocks_module() && h.closed.is_none();
+        let held =
+            world.store.all_holds().into_iter().filter(blocking).map(|h| (h.member, h.module)).collect();
+        Self { items, pairs, serials, held }
     }
 
     fn live(&self, side: Side, user: usize, serial: u64) -> &[(RemoteId, Stored)] {
@@ -188,6 +194,9 @@ fn one_item(world: &World, view: &View, user: usize, serial: u64) -> Result<(), 
     let pair = pair_of(Side::Mail, mail).or_else(|| pair_of(Side::Crm, crm));
     if let Some(pair) = pair {
         excused(world, pair, serial, doubles)?;
+    }
+    if mail.iter().chain(crm).any(|(_, s)| view.held.contains(&(member(user), s.item.module))) {
+        return Ok(());
     }
     match (mail, crm) {
         ([], []) => Ok(()),

@@ -74,7 +74,10 @@ impl World {
             Deed::Delete => {
                 if let Some((id, _)) = self.choose(who, side, serial, false) {
                     let linked = self.store.linked(side, &id);
-                    self.remote.lock().user_delete(side, &id, linked);
+                    let mut arena = self.remote.lock();
+                    arena.user_delete(side, &id, linked);
+                    // What is being written there just now may have gone with it, or not: no engine can know.
+                    arena.unsure_of(side, &id, self.store.writing(side, &id));
                 }
             }
             Deed::Undelete => {
