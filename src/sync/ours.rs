@@ -81,11 +81,13 @@ impl FirstSync<'_, '_, '_> {
                 adopt_fields(&mut seen, &origin.seen, &shared);
             }
         }
+        // Table row 18: nothing is known of what it showed when it was made. What is blank is filled.
+        let deed = if seen.0.is_empty() && sent.0.is_empty() { "link" } else { "adopt" };
         *pair.side_mut(side) =
             Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
         commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });
         commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, side.other()).await?);
-        commit.journal.push(journal::line(&pair, now, "adopt", "marker", item.title()));
+        commit.journal.push(journal::line(&pair, now, deed, "marker", item.title()));
         commit.pairs.push(pair);
         Ok(true)
     }

@@ -57,11 +57,13 @@ pub fn check(world: &mut World) -> Result<(), String> {
 fn each_that_went(world: &World) -> Result<(), String> {
     let (pairs, journal) = (world.store.all_pairs(), world.store.all_journal());
     for went in &world.remote.lock().went {
-        let of_item: BTreeSet<PairId> = pairs
-            .iter()
-            .filter(|p| p.side(went.side).is_some_and(|at| at.id == went.id))
-            .map(|p| p.id)
-            .collect();
+        let of_item = |p: &&PairRow| p.side(went.side).is_some_and(|at| at.id == went.id);
+        // What one user's mailbox lost against a record is lost for all users of the record.
+        let records: BTreeSet<&RemoteId> =
+            pairs.iter().filter(of_item).filter_map(|p| Some(&p.crm.as_ref()?.id)).collect();
+        let of_record = |p: &&PairRow| p.crm.as_ref().is_some_and(|at| records.contains(&at.id));
+        let of_item: BTreeSet<PairId> =
+            pairs.iter().filter(|p| of_item(p) || of_record(p)).map(|p| p.id).collect();
         let field = conflict_of(went.slot);
         let named = |j: &JournalRow| j.deed == "conflict" && j.text.contains(&field);
         if !journal.iter().any(|j| of_item.contains(&j.pair) && named(j)) {
