@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_few_deletions_pass() {
-        for (n, of) in [(0, 0), (1, 2), (10, 40)] {
+        for (n, of) in [(0, 0), (1, 2), (10, 40), (11, 110), (50, 1_000)] {
             assert!(!trips(mail(n, of), Doubt::None), "{n} of {of}");
         }
     }
@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(check(mail(20, 100), wide, Doubt::None), None);
         assert!(check(mail(20, 100), wide, Doubt::CursorLost).is_some());
         assert_eq!(check(mail(10, 20), wide, Doubt::CursorLost), None);
+        assert_eq!(check(mail(11, 110), wide, Doubt::CursorLost), None, "just a tenth");
         assert!(check(mail(1, 100), wide, Doubt::OtherDatabase).is_some());
         assert_eq!(check(mail(0, 100), wide, Doubt::OtherDatabase), None);
     }

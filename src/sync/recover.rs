@@ -258,6 +258,8 @@ impl Recovery<'_, '_> {
             Some(item) => as_far_as_sent(sent, &self.hasher.item(item)),
             None => (Hashes::default(), sent),
         };
+        // What is blank of that is filled, as it is when two items are linked.
+        let deed = if sent.0.len() == intent.sends.0.len() { "adopt" } else { "link" };
         if pair.attempts > 0 {
             loops::note_made_again(&mut sent);
         }
@@ -272,7 +274,7 @@ impl Recovery<'_, '_> {
         commit.items.push(self.row(&pair, &found.id, &found.version));
         commit.items.extend(no_longer_alone(self.ctx, &pair, self.side.other()).await?);
         let title = item.map_or_else(|| "(an item that is gone)".to_owned(), Item::title);
-        commit.journal.push(journal::line(&pair, now, "adopt", "recovery", format!("found again: {title}")));
+        commit.journal.push(journal::line(&pair, now, deed, "recovery", format!("found again: {title}")));
         commit.settled.push(pair.id);
         commit.pairs.push(pair);
         Ok(())

@@ -39,6 +39,79 @@ pub(crate) fn historic(work: &Work, now: DateTime<Utc>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::work::{Fate, Read};
+    use riva_core::ids::{MemberId, PairId, RemoteId, Version};
+    use riva_core::item::{Field, Frequency, Module, Recurrence, Rule, Value, When};
+    use riva_core::rows::{Hashes, ItemRow, PairRow, PairState, Presence, Side};
+
+    fn work(item: Item, dirty: [bool; 2]) -> Work {
+        let read = |side, dirty| {
+            let row = ItemRow {
+                member: MemberId(1),
+                module: Module::Calendar,
+                side,
+                id: RemoteId::from("a"),
+                version: Version::from("1"),
+                presence: Presence::Present,
+                dirty,
+                seen: 0,
+                pair: None,
+                match_keys: None,
+            };
+            let version = Version::from("1");
+            Some(Read { version, hashes: Hashes::default(), row: Some(row), more_changed: false })
+        };
+        let pair = PairRow {
+            id: PairId(uuid::Uuid::nil()),
+            member: MemberId(1),
+            module: Module::Calendar,
+            mail: None,
+            crm: None,
+            state: PairState::Quarantined,
+            reason: None,
+            generation: 1,
+            attempts: 1,
+            next_try: None,
+        };
+        Work {
+            pair,
+            writes: vec![Write::Create { side: Side::Crm, item }],
+            mail: read(Side::Mail, dirty[0]),
+            crm: read(Side::Crm, dirty[1]),
+            rule: String::new(),
+            title: String::new(),
+            seen: String::new(),
+            image: None,
+            fate: Fate::Open,
+        }
+    }
+
+    fn visit(ended: DateTime<Utc>) -> Item {
+        let mut item = Item::new(Module::Calendar);
+        item.set(Field::When, Value::When(When::timed(ended - Duration::hours(1), ended, chrono_tz::UTC)));
+        item
+    }
+
+    #[test]
+    fn what_either_side_changed_starts_anew() {
+        let item = visit(DateTime::UNIX_EPOCH);
+        assert!(!changed(&work(item.clone(), [false, false])));
+        assert!(changed(&work(item.clone(), [true, false])) && changed(&work(item, [false, true])));
+    }
+
+    #[test]
+    fn a_single_appointment_of_long_ago_is_history() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(100);
+        let is_history = |item: Item| historic(&work(item, [false, false]), now);
+        assert!(is_history(visit(now - HISTORIC - Duration::seconds(1))));
+        assert!(!is_history(visit(now - HISTORIC)), "not yet");
+        assert!(!is_history(visit(now)));
+        assert!(!is_history(Item::new(Module::Contacts)), "nothing says when it is");
+        let mut series = visit(now - HISTORIC * 2);
+        let rules = vec![Rule::every(1, Frequency::Weekly)];
+        series.set(Field::Recurrence, Value::Recurrence(Recurrence { rules, ..Recurrence::default() }));
+        assert!(!is_history(series), "a series goes on");
+    }
 
     #[test]
     fn the_ladder_ends() {
