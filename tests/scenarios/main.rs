@@ -18,6 +18,7 @@ mod tamper;
 mod things;
 
 use pairs::sandbox::Northwind;
+use pairs::servers::{Dav, Servers};
 use pairs::{Pair, Person};
 use play::{Outcome, play};
 use riva_core::admin::DocumentKind;
@@ -47,7 +48,7 @@ fn parts() -> Vec<(Arc<Scenario>, Kind)> {
 async fn play_all(pair: Arc<dyn Pair>, at_once: usize) {
     let (turns, mut plays) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
     for (scenario, kind) in parts() {
-        let reasons: Vec<_> = scenario.needs.iter().filter_map(|need| pair.cannot(*need)).collect();
+        let reasons: Vec<_> = scenario.needs.iter().filter_map(|need| pair.cannot(*need, kind)).collect();
         if let Some(why) = pair.lacks(kind).or(reasons.first().copied()) {
             println!("{}/{} cannot be told on {}: {why}", scenario.name, kind.word(), pair.name());
             continue;
@@ -78,6 +79,18 @@ async fn on_exchange_and_salesforce_of_the_sandbox() {
     let people =
         parts().iter().map(|(s, kind)| Person::of(s.name, *kind, "northwind.example")).collect::<Vec<_>>();
     play_all(Arc::new(Northwind::start(&people).await), 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_radicale_and_openerp() {
+    let Some(servers) = Servers::running(Dav::Radicale) else { return };
+    play_all(Arc::new(servers), 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_xandikos_and_openerp() {
+    let Some(servers) = Servers::running(Dav::Xandikos) else { return };
+    play_all(Arc::new(servers), 8).await;
 }
 
 #[test]

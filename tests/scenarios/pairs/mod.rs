@@ -1,6 +1,7 @@
 //! A mail system and a CRM, and the hands of the people who work there: what they do never goes through a connector.
 
 pub mod sandbox;
+pub mod servers;
 
 use crate::story::Need;
 use crate::things::{Kind, Thing};
@@ -57,8 +58,8 @@ pub trait Pair: Send + Sync {
     fn domain(&self) -> &'static str;
     /// Why a kind of thing is not synced between them, if it is not.
     fn lacks(&self, kind: Kind) -> Option<&'static str>;
-    /// Why people cannot do something there, if they cannot.
-    fn cannot(&self, need: Need) -> Option<&'static str>;
+    /// Why people cannot do something with a kind of thing there, if they cannot.
+    fn cannot(&self, need: Need, kind: Kind) -> Option<&'static str>;
     /// Makes a user on both sides.
     async fn hire(&self, who: &Person);
     /// The document of a connection.

@@ -69,11 +69,13 @@ impl Pair for Northwind {
         None
     }
 
-    fn cannot(&self, need: Need) -> Option<&'static str> {
+    fn cannot(&self, need: Need, _: Kind) -> Option<&'static str> {
         match need {
             Need::OtherUid | Need::TwoOfOneUid => {
                 Some("Exchange gives an appointment its UID and lets no owner choose it; contacts have none")
             }
+            Need::NoMarkers => Some("Exchange's items carry our marker"),
+            Need::Markers => None,
         }
     }
 

@@ -140,8 +140,14 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (9428, "what lost a conflict may go with the item"),
     (11754, "a conflict is named when two items are linked, too"),
     (12736, "what is written is in step on neither side before it is written"),
-    (16124, "an item that looks like one whose making is in doubt may be another: what it shows otherwise is no edit"),
-    (17656, "a request that arrives after its work was deleted brings what its origin showed then, and no edit"),
+    (
+        16124,
+        "an item that looks like one whose making is in doubt may be another: what it shows otherwise is no edit",
+    ),
+    (
+        17656,
+        "a request that arrives after its work was deleted brings what its origin showed then, and no edit",
+    ),
     (18509, "an item that finds its twin while it waits to be made is not made"),
     (18944, "an item that came late, after its origin was deleted, is kept if somebody has written to it"),
     (19946, "whether an unrecorded write went with what was deleted can be told by nobody"),
