@@ -163,7 +163,7 @@ impl Line {
         }
         line.push_str(&self.name);
         for param in &self.params {
-            let _ = write!(line, ";{}=", param.name);
+            let _ = write!(line, ";{}=", writable_name(&param.name));
             for (n, value) in param.values.iter().enumerate() {
                 if n > 0 {
                     line.push(',');
@@ -435,6 +435,13 @@ fn decode_caret(text: &str) -> String {
     out
 }
 
+/// Quotes in a parameter's name would hide what comes after it from whoever pairs them otherwise, our own parameters too. No
+/// known name has an underscore, so that none comes to be one by this.
+fn writable_name(name: &str) -> Cow<'_, str> {
+    let misread = ['"', ':', ';', ','];
+    if name.contains(misread) { Cow::Owned(name.replace(misread, "_")) } else { name.into() }
+}
+
 fn write_param_value(out: &mut String, value: &str) {
     let quoted = value.contains([',', ':', ';', ' ', '=']);
     if quoted {
@@ -569,6 +576,22 @@ mod tests {
         assert_eq!(nested(DEEPEST), Ok(1));
         assert_eq!(nested(DEEPEST + 1), Err(Malformed::TooDeep));
         assert_eq!(nested(5_000), Err(Malformed::TooDeep));
+    }
+
+    #[test]
+    fn a_quote_in_the_name_of_a_parameter_hides_nothing() {
+        let text =
+            "BEGIN:VEVENT\r\nATTENDEE;X\"Y=z\";\"SCHEDULE-AGENT\"=CLIENT:mailto:a@x.test\r\nEND:VEVENT\r\n";
+        let mut event = Component::read_all(text, "VEVENT").unwrap().remove(0);
+        assert_eq!(event.write(), text);
+        event.lines_mut().for_each(|line| line.set_param("SCHEDULE-AGENT", "NONE"));
+        let written = event.write();
+        let line = written.lines().nth(1).unwrap();
+        assert_eq!(line.matches('"').count() % 2, 0, "{line}");
+        let again = Component::read_all(&written, "VEVENT").unwrap().remove(0);
+        let attendee = again.first("ATTENDEE").unwrap();
+        assert_eq!(attendee.param("SCHEDULE-AGENT"), Some("NONE"), "{line}");
+        assert_eq!(attendee.value(), "mailto:a@x.test");
     }
 
     #[test]
