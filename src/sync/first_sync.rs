@@ -397,22 +397,29 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             seen: Hashes::default(),
             sent: Hashes::default(),
         };
-        let mut pair = match (candidate.pair, of_twin) {
-            (Some(own), Some(other)) if own.id != other.id => {
-                let reason = Some(format!("Joined with {}.", own.id));
-                commit.pairs.push(PairRow {
-                    mail: None,
-                    crm: None,
-                    state: PairState::Tombstoned,
-                    reason,
-                    ..other
-                });
-                own
-            }
-            (Some(own), _) => own,
-            (None, Some(other)) => other,
-            (None, None) => self.new_pair(PairState::Linked, candidate.named),
-        };
+        let own_pair = candidate.pair.clone();
+        let mut pair = own_pair
+            .clone()
+            .or_else(|| of_twin.clone())
+            .unwrap_or_else(|| self.new_pair(PairState::Linked, candidate.named));
+        let mail_item = if side == Side::Mail { Some(&candidate.item) } else { now.item() };
+        if let Some(why) = self.kept_by_another(&pair, mail_item).await? {
+            self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
+            self.settle(candidate, PairState::Detached, &why, commit);
+            return Ok(());
+        }
+        if let (Some(own), Some(other)) = (own_pair, of_twin)
+            && own.id != other.id
+        {
+            let reason = Some(format!("Joined with {}.", own.id));
+            commit.pairs.push(PairRow {
+                mail: None,
+                crm: None,
+                state: PairState::Tombstoned,
+                reason,
+                ..other
+            });
+        }
         pair.state = PairState::Linked;
         pair.reason = None;
         pair.next_try = None;
@@ -423,7 +430,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Side::Mail => Reading { mail: own_now, crm: now, mail_row: candidate.row, crm_row: twin_row },
             Side::Crm => Reading { mail: now, crm: own_now, mail_row: twin_row, crm_row: candidate.row },
         };
-        self.claim_for_link(&pair, reading.mail.item()).await?;
         let plan = self.cycle.plan(&pair, &reading);
         let mut work = reading.work(pair, rule, &self.cycle.hasher);
         let at = self.cycle.ctx.clock.now();
@@ -447,16 +453,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         }
         commit.pairs.push(work.pair.clone());
         works.push(work);
-        Ok(())
-    }
-
-    /// A linked meeting counts as made: other members' copies of it must not be made again.
-    async fn claim_for_link(&self, pair: &PairRow, item: Option<&Item>) -> Result<(), CycleFault> {
-        let Some((kind, key)) = item.and_then(|i| matching::claim_key(&self.cycle.hasher, i)) else {
-            return Ok(());
-        };
-        let (connection, member) = (&self.cycle.ctx.member.crm, self.cycle.ctx.member.id);
-        self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! What the rule of a series means: RFC 5545, sections 3.3.10 and 3.8.5.
 //!
 //! Everything here is on the wall clock of the series' zone, so that 09:00 stays 09:00 when the clocks change. An
-//! occurrence in the hour that is left out in spring is kept, and takes place with the offset from before it (as section
-//! 3.3.5 reads such a time, and as Outlook and Google show it), although section 3.3.10 would drop it.
+//! occurrence in the hour that is left out in spring is kept, and takes place with the offset from before it: section 3.3.10
+//! says both that it is and that it is not, and the verified erratum 4271 decides for section 3.3.5 (as Outlook and Google
+//! show it, too).
 //!
 //! The expansion is our own: the libraries that were tried expand instants in a zone, count an unsynchronised start
 //! otherwise, or have no bound on their work. `rrule` is the second opinion in the tests.

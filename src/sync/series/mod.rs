@@ -18,6 +18,7 @@ mod unrolled;
 
 pub(crate) use deletions::{Lost, count};
 pub(crate) use expand::{first, occurrence, occurrences, occurs};
+pub(crate) use rules::is_foreign;
 
 use crate::context::CycleContext;
 use crate::hash::FieldHasher;

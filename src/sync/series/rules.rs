@@ -26,7 +26,7 @@ impl ModuleCycle<'_, '_> {
 }
 
 /// Whether somebody else organises a meeting.
-fn is_foreign(item: &Item, user: &EmailAddress) -> bool {
+pub(crate) fn is_foreign(item: &Item, user: &EmailAddress) -> bool {
     let organizer = item.text(Field::Organizer).map(EmailAddress::new);
     organizer.is_some_and(|organizer| organizer.looks_valid() && organizer != *user)
 }

@@ -156,6 +156,13 @@ impl FakeCalendar {
         state.touch(id);
     }
 
+    /// What an item means changes, and nobody changed it: it has its version still, and no feed tells.
+    pub fn means_otherwise(&self, id: &RemoteId, otherwise: impl FnOnce(&mut Item)) {
+        if let Some(stored) = self.state().items.get_mut(id) {
+            otherwise(&mut stored.item);
+        }
+    }
+
     /// A user deletes an item.
     pub fn user_delete(&self, id: &RemoteId) {
         let mut state = self.state();

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// The user of the mailbox.
 pub const ANN: &str = "ann@example.com";
 
+/// Another one.
+pub const BOB: &str = "bob@example.com";
+
 pub fn wall(text: &str) -> NaiveDateTime {
     text.parse().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::check::{check_unrolled, check_whole};
 use super::make::{
-    ANN, change_rule, daily, half_an_hour, moved, of, place, recurs, series, set, single, split, wall, weekly,
+    change_rule, daily, half_an_hour, moved, of, place, recurs, series, set, single, split, wall, weekly,
 };
 use super::world::World;
 use chrono::Duration;
@@ -531,13 +531,4 @@ fn a_side_with_rules_alone_gets_the_rule_until_an_occurrence_differs() {
     fine(&world);
     assert_eq!(starts(&world).len(), 5);
     assert!(world.crm.live().values().all(|item| !item.is_recurring()));
-}
-
-#[test]
-fn case_19_a_meeting_of_two_members_is_one_record_for_each_occurrence() {
-    // The second member's calendar is read with the first one's claims in place.
-    let (world, _) = stand_up();
-    let claimed = world.store.claimants().len();
-    assert_eq!(claimed, 5, "each occurrence is claimed by itself");
-    assert_eq!(world.mail.live().values().next().and_then(|i| i.text(Field::Organizer)), Some(ANN));
 }

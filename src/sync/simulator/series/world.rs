@@ -3,6 +3,7 @@
 use super::super::MemoryStore;
 use super::super::random::Random;
 use super::fake::{FakeCalendar, Faults};
+use super::make::{ANN, BOB};
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
@@ -90,7 +91,8 @@ impl CrmSystem for Crm<'_> {
             return Ok(FeedPage { changes: Vec::new(), cursor: self.0.end_of_feed(), more: false });
         };
         let page = self.0.read_feed(Some(cursor))?;
-        let concerns = |change| FeedChange { change, concerns: [CrmUserId::new("u1")].into() };
+        let everybody = [CrmUserId::new("u1"), CrmUserId::new("u2")];
+        let concerns = |change| FeedChange { change, concerns: everybody.clone().into() };
         Ok(FeedPage {
             changes: page.changes.into_iter().map(concerns).collect(),
             cursor: page.cursor,
@@ -247,26 +249,46 @@ impl World {
 
     /// One feed and one cycle, killed at an await if asked. `None`: it was.
     pub fn cycle(&self, turns: Option<usize>) -> Option<CycleOutcome> {
-        let user = CrmUserId::new("u1");
+        let members = [(MemberId(1), CrmUserId::new("u1"))];
+        self.cycle_of(ANN, &self.mail, &members, turns)
+    }
+
+    /// One feed and one cycle of Ann and one of Bob, who has a mailbox of his own and sees the same records.
+    pub fn cycle_of_both(&self, bobs: &Arc<FakeCalendar>) -> [Option<CycleOutcome>; 2] {
+        let (ann, bob) = ((MemberId(1), CrmUserId::new("u1")), (MemberId(2), CrmUserId::new("u2")));
+        [
+            self.cycle_of(ANN, &self.mail, &[ann.clone(), bob.clone()], None),
+            self.cycle_of(BOB, bobs, &[bob, ann], None),
+        ]
+    }
+
+    /// A cycle of the first of the members.
+    fn cycle_of(
+        &self,
+        address: &str,
+        mail: &Arc<FakeCalendar>,
+        members: &[(MemberId, CrmUserId)],
+        turns: Option<usize>,
+    ) -> Option<CycleOutcome> {
+        let (id, user) = members.first()?.clone();
         let member = MemberRow {
-            id: MemberId(1),
+            id,
             policy: "sim".into(),
-            address: "ann@example.com".into(),
+            address: address.into(),
             mail: "mail".into(),
             crm: "crm".into(),
-            crm_user: Some(user.clone()),
+            crm_user: Some(user),
             enabled: true,
             next_at: self.clock.now(),
             urgent: false,
             running: true,
             state: MemberState::default(),
         };
-        let members = [(member.id, user)];
         let crm = Crm(&self.crm);
         let feed = FeedContext {
             connection: &member.crm,
             crm: &crm,
-            members: &members,
+            members,
             modules: &[Module::Calendar],
             store: &self.store,
             stop: &NoStop,
@@ -275,7 +297,7 @@ impl World {
             member: &member,
             fence: 1,
             policy: &self.policy,
-            mail: Arc::clone(&self.mail) as Arc<dyn SilentWriter>,
+            mail: Arc::clone(mail) as Arc<dyn SilentWriter>,
             crm: Arc::clone(&self.crm) as Arc<dyn SilentWriter>,
             store: &self.store,
             clock: &self.clock,
