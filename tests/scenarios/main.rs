@@ -65,6 +65,7 @@ async fn play_all(pair: Arc<dyn Pair>, at_once: usize) {
         outcomes.insert(name, outcome);
     }
     if let Ok(folder) = std::env::var("RIVA_END_STATES") {
+        std::fs::create_dir_all(&folder).unwrap();
         let lines: Vec<&str> = outcomes.values().flat_map(|o| o.lines.iter().map(String::as_str)).collect();
         std::fs::write(format!("{folder}/{}.txt", pair.name()), lines.join("\n") + "\n").unwrap();
     }
