@@ -247,8 +247,20 @@ fn what_is_no_rule_is_refused() {
         "FREQ=DAILY;BYDAY=Ä",
         "FREQ=DAILY;BYSETPOS=0",
         "FREQ=DAILY;BYHOUR=24",
+        "FREQ=DAILY;UNTIL=-0420113T235959Z",
+        "FREQ=DAILY;UNTIL=2026\t1 1T235959Z",
     ] {
         assert!(Rule::parse(text, &when).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn an_end_at_the_beginning_of_time_reads_back_as_it_was_written() {
+    let when = at("20260105T223000");
+    for until in ["00010101T000000Z", "00000101T000000", "00010101"] {
+        let rule = Rule::parse(&format!("FREQ=DAILY;UNTIL={until}"), &when).expect("a rule");
+        assert_eq!(Rule::parse(&rule.to_text(&when), &when), Ok(rule), "{until}");
+        assert_eq!(days("20260105T223000", &format!("FREQ=DAILY;UNTIL={until}"), 9), "1/5", "{until}");
     }
 }
 

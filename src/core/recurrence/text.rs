@@ -2,7 +2,7 @@
 
 use super::first;
 use crate::item::{Ends, Frequency, NthWeekday, RecurrenceId, Rule, When};
-use chrono::{DateTime, NaiveDateTime, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc, Weekday};
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -103,12 +103,23 @@ impl Rule {
 }
 
 fn until(text: &str, when: &When) -> Option<RecurrenceId> {
-    let Some(utc) = text.strip_suffix('Z') else { return RecurrenceId::parse(text) };
-    let at: DateTime<Utc> = NaiveDateTime::parse_from_str(utc, "%Y%m%dT%H%M%S").ok()?.and_utc();
-    Some(match when {
-        When::AllDay { .. } => RecurrenceId::Day(at.date_naive()),
-        When::Timed { zone, .. } => RecurrenceId::Wall(at.with_timezone(zone).naive_local()),
-    })
+    let value = text.strip_suffix('Z').unwrap_or(text);
+    // A year with a sign, or spaces for zeros, would be taken for one.
+    if !value.chars().all(|c| c.is_ascii_digit() || c == 'T') {
+        return None;
+    }
+    let last = if value.len() == text.len() {
+        RecurrenceId::parse(text)?
+    } else {
+        let at: DateTime<Utc> = NaiveDateTime::parse_from_str(value, "%Y%m%dT%H%M%S").ok()?.and_utc();
+        match when {
+            When::AllDay { .. } => RecurrenceId::Day(at.date_naive()),
+            When::Timed { zone, .. } => RecurrenceId::Wall(at.with_timezone(zone).naive_local()),
+        }
+    };
+    // Some write the first time that they know; on another clock, it may lie before the year 1, which cannot be written.
+    let earliest = NaiveDate::from_ymd_opt(1, 1, 3)?;
+    Some(if last.day() < earliest { RecurrenceId::Day(earliest) } else { last })
 }
 
 /// The last start in the form that the start asks for: "if DTSTART has a zone, UNTIL MUST be in UTC".
