@@ -81,7 +81,7 @@ def by_the_text(case, horizon):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("expand")
-    parser.add_argument("--made-up", type=int, default=3000)
+    parser.add_argument("--made-up", type=int, default=300)
     parser.add_argument("--seed", type=int, default=5545)
     parser.add_argument("--show", default="")
     parser.add_argument("folders", nargs="*")
