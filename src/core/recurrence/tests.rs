@@ -255,6 +255,17 @@ fn what_is_no_rule_is_refused() {
 }
 
 #[test]
+fn a_leap_second_ends_with_the_second_before_it() {
+    let when = at("20260105T223000");
+    for until in ["20161231T235960Z", "20161231T235960", "02401231T235960Z"] {
+        let rule = Rule::parse(&format!("FREQ=DAILY;UNTIL={until}"), &when).expect("a rule");
+        assert_eq!(Rule::parse(&rule.to_text(&when), &when).as_ref(), Ok(&rule), "{until}");
+        let before = until.replace("60", "59");
+        assert_eq!(Rule::parse(&format!("FREQ=DAILY;UNTIL={before}"), &when), Ok(rule), "{until}");
+    }
+}
+
+#[test]
 fn an_end_at_the_beginning_of_time_reads_back_as_it_was_written() {
     let when = at("20260105T223000");
     for until in ["00010101T000000Z", "00000101T000000", "00010101"] {
