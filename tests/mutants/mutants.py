@@ -45,7 +45,6 @@ def early_returns(kind):
 class Mutant:
     def __init__(self, number, file, line, function, what):
         self.number, self.file, self.line, self.function, self.what = number, file, line, function, what
-        self.span = None  # where its branch is in the built file, in bytes
 
     @property
     def key(self):
