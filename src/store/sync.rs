@@ -401,6 +401,58 @@ impl SyncStore for SqlStore {
         self.write(move |connection| Box::pin(claim_key(connection, name, kind, key, pair, member))).await
     }
 
+    async fn take_over(
+        &self,
+        connection: &ConnectionName,
+        kind: &str,
+        key: u64,
+        pair: PairId,
+        member: MemberId,
+    ) -> Result<(), StoreError> {
+        let (name, kind) = (connection.as_str().to_owned(), kind.to_owned());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let take = "INSERT INTO claim_key (connection, kind, key, pair, member) VALUES ($1, $2, $3, $4, $5) \
+                            ON CONFLICT (connection, kind, key) DO UPDATE SET pair = $4, member = $5";
+                let take = sqlx::query(take).bind(name).bind(kind).bind(bits(key));
+                let take = take.bind(pair_bytes(pair)).bind(member.0);
+                take.execute(connection).await.map(drop).map_err(broken)
+            })
+        })
+        .await
+    }
+
+    async fn kept_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError> {
+        let mut kept = Vec::new();
+        // Each id of each member is one look into the key, as for `holders`.
+        for ids in ids.chunks(ROWS_A_STATEMENT) {
+            let mut select = Builder::new(
+                "SELECT DISTINCT i.id FROM member m JOIN item i ON i.member = m.id \
+                 JOIN pair p ON p.member = i.member AND p.id = i.pair \
+                 JOIN claim_key c ON c.pair = p.id AND c.member = p.member AND c.connection = m.crm WHERE m.crm = ",
+            );
+            select.push_bind(connection.as_str()).push(" AND m.id <> ").push_bind(member.0);
+            select.push(" AND i.module = ").push_bind(module.code());
+            select.push(" AND i.side = ").push_bind(Side::Crm.code());
+            select.push(" AND p.state = ").push_bind(PairState::Linked.code()).push(" AND i.id IN (");
+            let mut list = select.separated(", ");
+            for id in ids {
+                list.push_bind(pack(id.as_str()));
+            }
+            select.push(") ORDER BY i.id");
+            for row in select.build().fetch_all(&self.reads).await.map_err(broken)? {
+                kept.push(unpack(row.try_get(0).map_err(broken)?)?.into());
+            }
+        }
+        Ok(kept)
+    }
+
     async fn claimed(
         &self,
         connection: &ConnectionName,

@@ -423,10 +423,20 @@ async fn one_pair_makes_the_record_that_many_stand_for() {
     assert_eq!(claim(pair_id(1)).await, Ok(Claim::Ours));
     let theirs = |made| Ok(Claim::Theirs { pair: pair_id(1), member, made });
     assert_eq!(claim(pair_id(2)).await, theirs(None));
+    let pair = pair_of_a_record(member, 1, "006X");
+    store.commit(member, fence, &Commit { pairs: vec![pair], ..Commit::default() }).await.unwrap();
+    assert_eq!(claim(pair_id(2)).await, theirs(Some("006X".into())));
+    store.unclaim(&crm, pair_id(2)).await.unwrap();
+    assert_eq!(claim(pair_id(2)).await, theirs(Some("006X".into())));
+    store.unclaim(&crm, pair_id(1)).await.unwrap();
+    assert_eq!(claim(pair_id(2)).await, Ok(Claim::Ours));
+}
+
+fn pair_of_a_record(member: MemberId, n: u8, id: &str) -> PairRow {
     let side =
-        PairSide { id: "006X".into(), version: "1".into(), seen: Hashes::default(), sent: Hashes::default() };
-    let pair = PairRow {
-        id: pair_id(1),
+        PairSide { id: id.into(), version: "1".into(), seen: Hashes::default(), sent: Hashes::default() };
+    PairRow {
+        id: pair_id(n),
         member,
         module: Module::Calendar,
         mail: None,
@@ -436,13 +446,52 @@ async fn one_pair_makes_the_record_that_many_stand_for() {
         generation: 1,
         attempts: 0,
         next_try: None,
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_kept_by_whose_linked_pair_claims_it() {
+    let (_folder, store) = store().await;
+    let specs = [spec("p", "ann@example.com"), spec("p", "bob@example.com")];
+    store.set_members(&specs, at(0)).await.unwrap();
+    let claimed = QueueStore::claim(&store, "me", at(0), at(90), 2).await.unwrap();
+    let [ann, bob] = [0, 1].map(|n: usize| (claimed[n].member.id, claimed[n].fence));
+    let stored = async |(member, fence): (MemberId, i64), n: u8, state| {
+        let pair = PairRow { state, ..pair_of_a_record(member, n, "006X") };
+        let item = ItemRow {
+            member,
+            module: Module::Calendar,
+            side: Side::Crm,
+            id: "006X".into(),
+            version: "1".into(),
+            presence: Presence::Present,
+            dirty: false,
+            seen: 0,
+            pair: Some(pair_id(n)),
+            match_keys: None,
+        };
+        let commit = Commit { pairs: vec![pair], items: vec![item], ..Commit::default() };
+        store.commit(member, fence, &commit).await.unwrap();
     };
-    store.commit(member, fence, &Commit { pairs: vec![pair], ..Commit::default() }).await.unwrap();
-    assert_eq!(claim(pair_id(2)).await, theirs(Some("006X".into())));
-    store.unclaim(&crm, pair_id(2)).await.unwrap();
-    assert_eq!(claim(pair_id(2)).await, theirs(Some("006X".into())));
-    store.unclaim(&crm, pair_id(1)).await.unwrap();
-    assert_eq!(claim(pair_id(2)).await, Ok(Claim::Ours));
+    stored(ann, 1, PairState::Linked).await;
+    stored(bob, 2, PairState::Linked).await;
+    let crm = ConnectionName::from("crm");
+    let asked: [RemoteId; 2] = ["006X".into(), "006Y".into()];
+    let kept = async |(member, _), module| store.kept_by_others(&crm, member, module, &asked).await.unwrap();
+    assert_eq!(kept(ann, Module::Calendar).await, [], "nobody claims it");
+    SyncStore::claim(&store, &crm, "event", 5, pair_id(2), bob.0).await.unwrap();
+    assert_eq!(kept(ann, Module::Calendar).await, ["006X".into()]);
+    assert_eq!(kept(ann, Module::Tasks).await, []);
+    assert_eq!(kept(bob, Module::Calendar).await, []);
+    let elsewhere = ConnectionName::from("other crm");
+    assert_eq!(store.kept_by_others(&elsewhere, ann.0, Module::Calendar, &asked).await.unwrap(), []);
+    store.take_over(&crm, "event", 5, pair_id(1), ann.0).await.unwrap();
+    assert_eq!(kept(ann, Module::Calendar).await, []);
+    assert_eq!(kept(bob, Module::Calendar).await, ["006X".into()]);
+    stored(ann, 1, PairState::Detached).await;
+    assert_eq!(kept(bob, Module::Calendar).await, [], "who does not sync it keeps nothing");
+    store.take_over(&crm, "event", 6, pair_id(2), bob.0).await.unwrap();
+    assert_eq!(store.claimed(&crm, "event", 6).await.unwrap(), Some((pair_id(2), bob.0)), "free until now");
 }
 
 #[tokio::test]

@@ -118,6 +118,7 @@ impl ModuleCycle<'_, '_> {
         let choice = decided.decision.choice().title();
         let rule = format!("{choice}, decided by {}", decided.by);
         let (mut works, mut alone, mut commit) = (Vec::new(), Vec::new(), Commit::default());
+        let kept = self.kept_for_others(pairs.iter().map(|pair| (pair, Side::Crm))).await?;
         for (pair, reading) in self.read_pairs(pairs).await? {
             let plan = plan_decided(
                 &self.hasher,
@@ -128,7 +129,7 @@ impl ModuleCycle<'_, '_> {
                 self.rules_of(&pair, &reading),
                 verdict,
             );
-            let work = reading.work(pair, rule.clone(), &self.hasher);
+            let mut work = reading.work(pair, rule.clone(), &self.hasher);
             let at = self.ctx.clock.now();
             let text =
                 format!("{}: {choice}, decided by {} for hold {}", work.title, decided.by, hold.number);
@@ -142,6 +143,9 @@ impl ModuleCycle<'_, '_> {
                     if let Some(candidate) = Candidate::of(work, &reading, *side) {
                         FirstSync::new(self).make(candidate, &rule, &mut works, &mut commit).await?;
                     }
+                }
+                (_, Deed::Delete(Side::Crm)) if kept.contains(&work.pair.id) => {
+                    self.leave_to_others(&mut work, &mut commit);
                 }
                 (_, _) => {
                     self.take_up(plan, work, &reading, &mut works, &mut alone, &mut commit);

@@ -403,7 +403,9 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             .or_else(|| of_twin.clone())
             .unwrap_or_else(|| self.new_pair(PairState::Linked, candidate.named));
         let mail_item = if side == Side::Mail { Some(&candidate.item) } else { now.item() };
-        if let Some(why) = self.kept_by_another(&pair, mail_item).await? {
+        if let Some(item) = mail_item
+            && let Some(why) = self.cycle.kept_by_another(pair.id, item).await?
+        {
             self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
             self.settle(candidate, PairState::Detached, &why, commit);
             return Ok(());
@@ -548,7 +550,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Elsewhere::NotYetKnown => return Ok(()),
         }
         if target == Side::Crm
-            && let Some(why) = self.made_by_another(&pair, &candidate).await?
+            && let Some(why) = self.cycle.made_by_another(pair.id, &candidate.item).await?
         {
             self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
             self.settle(candidate, PairState::Detached, &why, commit);

@@ -44,6 +44,7 @@ mod relink;
 mod retry;
 mod scratch;
 mod series;
+mod shared;
 mod sight;
 pub mod table;
 mod twin;

@@ -522,6 +522,33 @@ impl<G: Gate> SyncStore for Memory<G> {
         Ok(Claim::Theirs { pair: by, member: whose, made })
     }
 
+    async fn take_over(
+        &self,
+        connection: &ConnectionName,
+        kind: &str,
+        key: u64,
+        pair: PairId,
+        member: MemberId,
+    ) -> Result<(), StoreError> {
+        self.rows().claims.insert((connection.clone(), kind.to_owned(), key), (pair, member));
+        Ok(())
+    }
+
+    async fn kept_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError> {
+        let rows = self.rows();
+        let theirs = rows.claims.iter().filter(|((c, _, _), (_, whose))| c == connection && *whose != member);
+        let pairs = theirs.filter_map(|(_, (pair, _))| rows.pairs.get(pair));
+        let linked = pairs.filter(|p| p.module == module && p.state == PairState::Linked);
+        let kept: BTreeSet<&RemoteId> = linked.filter_map(|p| Some(&p.crm.as_ref()?.id)).collect();
+        Ok(ids.iter().filter(|id| kept.contains(id)).cloned().collect())
+    }
+
     async fn claimed(
         &self,
         connection: &ConnectionName,

@@ -328,8 +328,37 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         news
     }
 
+    /// Takes out of what is to be deleted what another member keeps.
+    async fn without_kept(&mut self, deletions: &mut Vec<(PairRow, Side)>) -> Result<(), CycleFault> {
+        let kept = self.kept_for_others(deletions.iter().map(|(pair, side)| (pair, *side))).await?;
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let (theirs, ours) = std::mem::take(deletions).into_iter().partition(|(p, _)| kept.contains(&p.id));
+        *deletions = ours;
+        let theirs: Vec<(PairRow, Side)> = theirs;
+        for slice in theirs.chunks(SLICE) {
+            let mut commit = Commit::default();
+            let pairs = slice.iter().map(|(pair, _)| pair.clone()).collect();
+            for (pair, reading) in self.read_pairs(pairs).await? {
+                let plan = self.plan(&pair, &reading);
+                if plan.deed == Deed::Delete(Side::Crm) {
+                    let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
+                    self.leave_to_others(&mut work, &mut commit);
+                }
+            }
+            self.store(&commit).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes what is to be deleted, unless it is too much.
-    async fn deletions(&mut self, deletions: Vec<(PairRow, Side)>, doubt: Doubt) -> Result<(), CycleFault> {
+    async fn deletions(
+        &mut self,
+        mut deletions: Vec<(PairRow, Side)>,
+        doubt: Doubt,
+    ) -> Result<(), CycleFault> {
+        self.without_kept(&mut deletions).await?;
         if deletions.is_empty() {
             return Ok(());
         }

@@ -265,6 +265,28 @@ impl SyncStore for Scratch<'_> {
         Ok(if by == pair { Claim::Ours } else { Claim::Theirs { pair: by, member: whose, made: None } })
     }
 
+    async fn take_over(
+        &self,
+        connection: &ConnectionName,
+        kind: &str,
+        key: u64,
+        pair: PairId,
+        member: MemberId,
+    ) -> Result<(), StoreError> {
+        self.shared().claims.insert((connection.to_string(), kind.to_owned(), key), (pair, member));
+        Ok(())
+    }
+
+    async fn kept_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError> {
+        self.base.kept_by_others(connection, member, module, ids).await
+    }
+
     async fn claimed(
         &self,
         connection: &ConnectionName,

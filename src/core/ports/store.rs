@@ -285,6 +285,26 @@ pub trait SyncStore: Send + Sync {
         member: MemberId,
     ) -> Result<Claim, StoreError>;
 
+    /// Claims the making of a record for a pair, whoever has claimed it before.
+    async fn take_over(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        kind: &str,
+        key: u64,
+        pair: PairId,
+        member: MemberId,
+    ) -> Result<(), StoreError>;
+
+    /// Of these records of a CRM connection, those that another member keeps: a linked pair of theirs stands for it, and
+    /// claims its making.
+    async fn kept_by_others(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError>;
+
     /// Who holds a claim; nothing is claimed by asking. `None`: nobody does.
     async fn claimed(
         &self,

@@ -1,5 +1,5 @@
 //! An item that another pair stands for already: it was moved and has a new id, or was received alone before the series that
-//! it belongs to (table row 20); or it is another member's copy of the same meeting or person.
+//! it belongs to (table row 20).
 
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
@@ -7,16 +7,11 @@ use crate::in_step::in_its_place;
 use crate::journal;
 use crate::loops;
 use crate::matching;
-use crate::series::is_foreign;
 use riva_core::ids::PairId;
-use riva_core::item::{Item, Module};
+use riva_core::item::Module;
 use riva_core::ports::{Claim, Fetched};
 use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Why a copy of a meeting is not synced.
-const IN_ANOTHERS_CALENDAR: &str =
-    "This meeting is in the CRM already, from another syncing user's calendar.";
 
 /// Whether another pair of the same member claims the record that a candidate would be made as.
 pub(super) enum Elsewhere {
@@ -126,40 +121,5 @@ impl FirstSync<'_, '_, '_> {
         commit.journal.push(journal::line(&pair, now, "moved", "table row 20", candidate.item.title()));
         commit.pairs.push(pair);
         Ok(())
-    }
-
-    /// Whether another member's item stands for the same record in the CRM: a meeting in many mailboxes is one record,
-    /// kept by whoever was first; a person is one contact.
-    pub(super) async fn made_by_another(
-        &self,
-        pair: &PairRow,
-        candidate: &Candidate,
-    ) -> Result<Option<String>, CycleFault> {
-        Ok(self.claimed_by_another(pair, &candidate.item).await?.then(|| match self.cycle.module {
-            Module::Calendar => IN_ANOTHERS_CALENDAR.into(),
-            _ => "This person is in the CRM already, as another syncing user's contact.".into(),
-        }))
-    }
-
-    /// Whether a record that an item is to be linked with is kept by another member, from whose calendar somebody else's
-    /// meeting came: an attendee who deletes a copy must not delete the meeting of all. A link counts as making: other
-    /// members' copies are not made again.
-    pub(super) async fn kept_by_another(
-        &self,
-        pair: &PairRow,
-        mail: Option<&Item>,
-    ) -> Result<Option<String>, CycleFault> {
-        let Some(item) = mail else { return Ok(None) };
-        let claimed = self.claimed_by_another(pair, item).await?;
-        let copy = self.cycle.module == Module::Calendar && is_foreign(item, &self.cycle.ctx.member.address);
-        Ok((claimed && copy).then(|| IN_ANOTHERS_CALENDAR.into()))
-    }
-
-    /// Claims the record of an item; whether another member has it.
-    async fn claimed_by_another(&self, pair: &PairRow, item: &Item) -> Result<bool, CycleFault> {
-        let Some((kind, key)) = matching::claim_key(&self.cycle.hasher, item) else { return Ok(false) };
-        let (connection, member) = (&self.cycle.ctx.member.crm, self.cycle.ctx.member.id);
-        let claim = self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
-        Ok(matches!(claim, Claim::Theirs { member: theirs, .. } if theirs != member))
     }
 }

@@ -11,6 +11,7 @@ use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Frequency, Item, Override, Rule, Value, When};
 use riva_core::ports::SeriesSupport;
 use riva_core::rows::PairState;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// When the CRM's records start and end, in UTC; each time is there once.
@@ -128,6 +129,45 @@ fn case_19_one_member_declines_and_the_others_keep_the_record() {
     world.mail.user_edit(&id, |item| set(item, of("20261126T090000"), Some(Override::Cancelled)));
     settle(&world, &bobs);
     assert_eq!(spans(&world).len(), 4, "{:?}", world.log());
+}
+
+/// Cycles of Bob alone, whose calendar is synced before Ann is in any policy.
+fn bob_comes_first(world: &World, bobs: &Arc<FakeCalendar>) {
+    for _ in 0..4 {
+        world.pass(Duration::minutes(61));
+        world.cycle_of_bob(bobs).expect("nobody kills it");
+    }
+    assert_eq!(spans(world).len(), 5, "{:?}", world.log());
+}
+
+#[test]
+fn case_19_an_attendee_who_came_first_cannot_delete_the_meeting_of_all() {
+    let (world, id, bobs, his) = two_members();
+    bob_comes_first(&world, &bobs);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 5, "{:?}", world.log());
+    bobs.user_delete(&his);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 5, "an attendee's copy is not the meeting: {:?}", world.log());
+    assert!(world.mail.get(&id).is_some_and(|meeting| meeting.overrides().is_none_or(BTreeMap::is_empty)));
+    // The organizer keeps it, and may cancel it.
+    world.mail.user_edit(&id, |item| set(item, of("20261126T090000"), Some(Override::Cancelled)));
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 4, "{:?}", world.log());
+    world.mail.user_delete(&id);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world), Vec::<String>::new(), "{:?}", world.log());
+}
+
+#[test]
+fn case_19_nor_can_he_delete_one_occurrence_of_it() {
+    let (world, _, bobs, his) = two_members();
+    bob_comes_first(&world, &bobs);
+    settle(&world, &bobs);
+    bobs.user_edit(&his, |item| set(item, of("20261127T090000"), Some(Override::Cancelled)));
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 5, "{:?}", world.log());
+    assert_eq!(world.mail.writes(), 0, "{:?}", world.log());
 }
 
 /// As when Turkey kept summer time in 2016: clocks that went with Athens stay three hours before Greenwich.

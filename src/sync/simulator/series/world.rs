@@ -262,6 +262,11 @@ impl World {
         ]
     }
 
+    /// One feed and one cycle of Bob, alone on the connection.
+    pub fn cycle_of_bob(&self, bobs: &Arc<FakeCalendar>) -> Option<CycleOutcome> {
+        self.cycle_of(BOB, bobs, &[(MemberId(2), CrmUserId::new("u2"))], None)
+    }
+
     /// A cycle of the first of the members.
     fn cycle_of(
         &self,
