@@ -146,8 +146,8 @@ pub enum PairState {
 
 impl PairState {
     /// All states.
-    pub const ALL: [Self; 5] =
-        [Self::Linked, Self::Held, Self::Quarantined, Self::Detached, Self::Tombstoned];
+    pub const ALL: [Self; 6] =
+        [Self::Linked, Self::Held, Self::Quarantined, Self::Detached, Self::Tombstoned, Self::Unrolled];
 
     /// As a word in a database.
     pub fn as_str(self) -> &'static str {

@@ -7,6 +7,7 @@ use super::make::{
 use super::world::World;
 use chrono::Duration;
 use riva_core::documents::{BecamePrivate, SafetyLimit};
+use riva_core::history::DeedKind;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Frequency, Item, Override, Rule, Sensitivity, Value};
 use riva_core::ports::SeriesSupport;
@@ -54,6 +55,42 @@ fn case_01_a_weekly_series_keeps_its_wall_time_over_the_end_of_summer_time() {
     assert!(all.contains(&"20261014T0700".into()) && all.contains(&"20261021T0700".into()), "{all:?}");
     assert!(all.contains(&"20261028T0800".into()) && all.contains(&"20261104T0800".into()), "{all:?}");
     fine(&world);
+}
+
+/// The kinds of what a preview lists.
+fn previewed(world: &World) -> Vec<DeedKind> {
+    let mut kinds: Vec<DeedKind> = world.preview().into_iter().map(|deed| deed.kind).collect();
+    kinds.sort();
+    kinds
+}
+
+#[test]
+fn a_preview_knows_the_series_whose_occurrences_are_records() {
+    let (world, id) = stand_up();
+    assert_eq!(previewed(&world), []);
+    world.mail.user_edit(&id, |item| {
+        set(item, of("20261126T090000"), Some(moved(wall("2026-11-26T15:00:00"))));
+        set(item, of("20261127T090000"), Some(Override::Cancelled));
+    });
+    let (writes, side) = (world.crm.writes(), Side::Crm);
+    assert_eq!(previewed(&world), [DeedKind::Update { side }, DeedKind::Delete { side }]);
+    assert_eq!(world.crm.writes(), writes, "a preview writes nothing");
+    world.settle();
+    assert_eq!(world.crm.writes(), writes + 2, "{:?}", world.log());
+    fine(&world);
+}
+
+#[test]
+fn a_preview_tells_of_occurrences_that_come_into_the_window_by_themselves() {
+    let mut world = World::new(1, SeriesSupport::None);
+    made(&mut world, series("Weekly", wall("2026-11-25T09:00:00"), weekly()));
+    world.settle();
+    let before = starts(&world).len();
+    world.pass(Duration::days(15));
+    let created = previewed(&world);
+    assert!(!created.is_empty() && created.iter().all(|kind| *kind == DeedKind::Create { side: Side::Crm }));
+    world.settle();
+    assert_eq!(starts(&world).len(), before + created.len(), "{:?}", world.log());
 }
 
 #[test]

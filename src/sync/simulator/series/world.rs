@@ -4,12 +4,15 @@ use super::super::MemoryStore;
 use super::super::random::Random;
 use super::fake::{FakeCalendar, Faults};
 use super::make::{ANN, BOB};
-use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
+use crate::{
+    CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, preview, run_cycle, run_feed,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
 use riva_core::documents::{CalendarPolicy, Policy, PolicyModules, Safety, SafetyLimit, Schedule};
 use riva_core::fault::{CallError, Fault};
+use riva_core::history::Deed;
 use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
 use riva_core::item::{Item, Module};
 use riva_core::ports::{
@@ -267,6 +270,15 @@ impl World {
         self.cycle_of(BOB, bobs, &[(MemberId(2), CrmUserId::new("u2"))], None)
     }
 
+    /// What the next cycle would do.
+    pub fn preview(&self) -> Vec<Deed> {
+        let members = [(MemberId(1), CrmUserId::new("u1"))];
+        let seen = self.with(ANN, &self.mail, &members, None, async |_, ctx| {
+            preview(ctx, &Crm(&self.crm), &CrmUserId::new("u1")).await.expect("nothing fails here")
+        });
+        seen.expect("nobody kills it").deeds
+    }
+
     /// A cycle of the first of the members.
     fn cycle_of(
         &self,
@@ -275,6 +287,22 @@ impl World {
         members: &[(MemberId, CrmUserId)],
         turns: Option<usize>,
     ) -> Option<CycleOutcome> {
+        self.with(address, mail, members, turns, async |feed, ctx| {
+            // A feed that fails is read again next time; the cycle goes on without it.
+            run_feed(feed).await.ok();
+            run_cycle(ctx).await
+        })
+    }
+
+    /// Something done for the first of the members.
+    fn with<T>(
+        &self,
+        address: &str,
+        mail: &Arc<FakeCalendar>,
+        members: &[(MemberId, CrmUserId)],
+        turns: Option<usize>,
+        done: impl AsyncFnOnce(&FeedContext<'_>, &CycleContext<'_>) -> T,
+    ) -> Option<T> {
         let (id, user) = members.first()?.clone();
         let member = MemberRow {
             id,
@@ -311,14 +339,7 @@ impl World {
             stop: &NoStop,
             record: Record::default(),
         };
-        run(
-            async {
-                // A feed that fails is read again next time; the cycle goes on without it.
-                run_feed(&feed).await.ok();
-                run_cycle(&ctx).await
-            },
-            turns,
-        )
+        run(done(&feed, &ctx), turns)
     }
 }
 
