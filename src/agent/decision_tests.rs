@@ -153,7 +153,7 @@ async fn what_was_written_is_explained_and_undone() {
     assert_eq!(fakes.crm().names(ANN), ["Carl Crm", "Mia Mail", "Zoe"]);
     assert_eq!(fakes.mail().names(ANN), ["Carl Crm", "Mia Maier", "Zoe"], "the user's own edit stays");
     let done = agent.client.order_of(order.number).await.unwrap();
-    assert_eq!(done.outcome, ["Undone by bob@desk: 1 writes were taken back"]);
+    assert_eq!(done.outcome, ["Undone by bob@desk: one write was taken back"]);
     synced(&agent).await;
     assert_eq!(fakes.crm().names(ANN), ["Carl Crm", "Mia Mail", "Zoe"], "it is not done again");
     // The next edit is synced as ever.

@@ -62,7 +62,11 @@ pub(crate) async fn run(
             restored += undo.carry_out(slice, order, &mut outcome).await?;
         }
     }
-    outcome.insert(0, format!("Undone by {}: {restored} writes were taken back", order.by));
+    let taken_back = match restored {
+        1 => "one write was taken back".to_owned(),
+        n => format!("{n} writes were taken back"),
+    };
+    outcome.insert(0, format!("Undone by {}: {taken_back}", order.by));
     Ok(outcome)
 }
 

@@ -93,13 +93,14 @@ impl Notices {
         let mut closed = None;
         Area::new(Id::unique("notices"))
             .order(Order::Foreground)
-            .anchor(Align2::RIGHT_BOTTOM, vec2(-16.0, -16.0))
+            // In the middle of the top bar, where nothing else is: a message must not cover what is clicked next.
+            .anchor(Align2::CENTER_TOP, vec2(0.0, 3.0))
             .accessible_name(&last.text)
             .role(Role::Alert)
             .show(ctx, |ui| {
-                for notice in floating.iter().rev().take(4).rev() {
+                for notice in floating.iter().rev().take(4) {
                     let t = tokens(ui);
-                    Frame::window(ui.style()).inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
+                    Frame::window(ui.style()).inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
                         ui.set_width(340.0);
                         ui.horizontal(|ui| {
                             let (ink, _) = t.tone(notice.tone);
