@@ -1,7 +1,7 @@
 //! T1 and T2: rows that belong together.
 
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
-use crate::codes::{Code as _, match_bytes, millis, pair_bytes};
+use crate::codes::{Code as _, bits, match_bytes, millis, pair_bytes};
 use crate::images::Sealed;
 use crate::lists;
 use crate::packed::pack;
@@ -191,7 +191,7 @@ async fn put_match_keys(
 async fn put_pairs(connection: &mut Connection, pairs: &[&PairRow]) -> Result<(), StoreError> {
     let mut upsert = Builder::new(
         "INSERT INTO pair (member, id, module, state, reason, generation, attempts, next_try, \
-         mail_id, mail_version, crm_id, crm_version, hashes) ",
+         mail_id, mail_version, crm_id, crm_version, hashes, uid) ",
     );
     upsert.push_values(pairs, |mut row, pair| {
         row.push_bind(pair.member.0)
@@ -207,13 +207,14 @@ async fn put_pairs(connection: &mut Connection, pairs: &[&PairRow]) -> Result<()
             row.push_bind(side.map(|s| pack(s.id.as_str())))
                 .push_bind(side.map(|s| pack(s.version.as_str())));
         }
-        row.push_bind(pair_hashes(pair));
+        row.push_bind(pair_hashes(pair)).push_bind(pair.uid.map(bits));
     });
     upsert.push(
         " ON CONFLICT (member, id) DO UPDATE SET module = excluded.module, state = excluded.state, \
          reason = excluded.reason, generation = excluded.generation, attempts = excluded.attempts, \
          next_try = excluded.next_try, mail_id = excluded.mail_id, mail_version = excluded.mail_version, \
-         crm_id = excluded.crm_id, crm_version = excluded.crm_version, hashes = excluded.hashes",
+         crm_id = excluded.crm_id, crm_version = excluded.crm_version, hashes = excluded.hashes, \
+         uid = excluded.uid",
     );
     upsert.build().execute(connection).await.map(drop).map_err(broken)
 }

@@ -144,6 +144,7 @@ async fn a_pair_is_found_by_id_item_and_title() {
         module: MODULE,
         mail: None,
         crm: side(crm),
+        uid: None,
         state: PairState::Linked,
         reason: None,
         generation: 1,

@@ -79,6 +79,7 @@ fn in_step(member: MemberId, n: u64) -> (PairRow, [ItemRow; 2]) {
         module: Module::Contacts,
         mail: Some(mail),
         crm: Some(crm),
+        uid: None,
         state: PairState::Linked,
         reason: None,
         generation: 1,

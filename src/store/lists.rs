@@ -65,6 +65,7 @@ pub(crate) fn pair(row: &Row) -> Result<PairRow, StoreError> {
         module: Module::from_code(get(row, "module")?)?,
         mail: side("mail_id", "mail_version", mail_seen, mail_sent)?,
         crm: side("crm_id", "crm_version", crm_seen, crm_sent)?,
+        uid: get::<Option<i64>>(row, "uid")?.map(i64::cast_unsigned),
         state: PairState::from_code(get(row, "state")?)?,
         reason: get(row, "reason")?,
         generation: small(get(row, "generation")?)?,

@@ -25,6 +25,7 @@ async fn run_to(connection: &mut Connection, steps: usize) -> Result<(), Migrate
         step(2, "statistics", include_str!("schema/0002_statistics.sql")),
         step(3, "decisions", include_str!("schema/0003_decisions.sql")),
         step(4, "lean pairs", include_str!("schema/0004_lean_pairs.sql")),
+        step(5, "uids", include_str!("schema/0005_uids.sql")),
     ];
     // `run` says the same for any kind of connection, and makes a future that cannot go from thread to thread.
     let all = all.into_iter().take(steps).collect();
@@ -96,6 +97,7 @@ mod tests {
         INSERT INTO item VALUES (1, 1, 1, 'AAMkADAwATM3ZmYA', 'EQAAABYA', 1, 0, 3, x'00000000000000000000000000000007', NULL);
         INSERT INTO item VALUES (1, 1, 2, 'res.partner,7', '2026-11-23 06:00:00', 1, 1, 1, x'00000000000000000000000000000007', NULL);
         INSERT INTO item VALUES (1, 1, 1, '/ann/cal/ä b.ics', '\"ff00\"', 1, 1, 1, NULL, x'020500000000000000');
+        INSERT INTO item VALUES (1, 3, 1, '/ann/cal/call.ics', '\"1\"', 1, 0, 1, x'00000000000000000000000000000009', NULL);
         INSERT INTO match_key VALUES (1, 1, 1, 2, 5, '/ann/cal/ä b.ics');
         INSERT INTO pair VALUES (1, x'00000000000000000000000000000007', 1, 1, NULL, 1, 0, NULL,
             'AAMkADAwATM3ZmYA', 'EQAAABYA', 99, 'res.partner,7', '2026-11-23 06:00:00', 98, x'01');
@@ -132,9 +134,13 @@ mod tests {
             let twins = store.matches(member, module, Side::Mail, &[key]).await.unwrap();
             assert_eq!(twins[&key], [waits[0].id.clone()]);
             assert_eq!(store.pairs(member, &[PairId(Uuid::from_u128(8))]).await.unwrap()[0].mail, None);
-            let short = "SELECT length(id) FROM item WHERE side = 1 AND pair IS NOT NULL";
+            let short = "SELECT length(id) FROM item WHERE side = 1 AND module = 1 AND pair IS NOT NULL";
             let short: i64 = sqlx::query_scalar(short).fetch_one(&store.reads).await.unwrap();
             assert_eq!(short, 13, "the id was packed");
+            let dav = RemoteId::from("/ann/cal/call.ics");
+            let task =
+                store.item(member, Module::Tasks, Side::Mail, &dav).await.unwrap().expect("it is there");
+            assert!(task.dirty, "its UID is still to be learned");
             store.close().await;
         }
     }

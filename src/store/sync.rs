@@ -39,7 +39,7 @@ macro_rules! pairs_where {
     ($condition:literal) => {
         concat!(
             "SELECT id, member, module, state, reason, generation, attempts, next_try, mail_id, mail_version, \
-             crm_id, crm_version, hashes FROM pair WHERE ",
+             crm_id, crm_version, hashes, uid FROM pair WHERE ",
             $condition
         )
     };
@@ -265,6 +265,30 @@ impl SyncStore for SqlStore {
             let rows = select.build().fetch_all(&self.reads).await.map_err(broken)?;
             found.extend(rows.iter().map(lists::pair).collect::<Result<Vec<_>, _>>()?);
         }
+        Ok(found)
+    }
+
+    async fn pairs_of_uids(
+        &self,
+        member: MemberId,
+        module: Module,
+        uids: &[u64],
+    ) -> Result<Vec<PairRow>, StoreError> {
+        let mut found = Vec::new();
+        for uids in uids.chunks(ROWS_A_STATEMENT) {
+            let mut select = Builder::new(pairs_where!("member = "));
+            select.push_bind(member.0).push(" AND module = ").push_bind(module.code());
+            select.push(" AND state <> ").push_bind(PairState::Tombstoned.code()).push(" AND uid IN (");
+            let mut list = select.separated(", ");
+            for uid in uids {
+                list.push_bind(bits(*uid));
+            }
+            select.push(")");
+            let rows = select.build().fetch_all(&self.reads).await.map_err(broken)?;
+            found.extend(rows.iter().map(lists::pair).collect::<Result<Vec<_>, _>>()?);
+        }
+        found.sort_by_key(|pair| pair.id);
+        found.dedup_by_key(|pair| pair.id);
         Ok(found)
     }
 

@@ -114,6 +114,9 @@ fn an_item() -> impl Strategy<Value = ItemRow> {
     )
 }
 
+/// UIDs that pairs have, hashed.
+const UIDS: [u64; 3] = [0, 1, u64::MAX];
+
 fn a_pair() -> impl Strategy<Value = PairRow> {
     let side = || {
         let side = (an_id(), some_hashes(), some_hashes());
@@ -133,13 +136,15 @@ fn a_pair() -> impl Strategy<Value = PairRow> {
         PairState::Unrolled,
     ]);
     let next_try = proptest::option::of((-5i64..5).prop_map(at));
-    (0u8..4, side(), side(), state, 0u32..3, next_try).prop_map(
-        |(n, mail, crm, state, generation, next_try)| PairRow {
+    let uid = proptest::option::of(select(UIDS.to_vec()));
+    (0u8..4, side(), side(), uid, state, 0u32..3, next_try).prop_map(
+        |(n, mail, crm, uid, state, generation, next_try)| PairRow {
             id: pair_id(n),
             member: MemberId(1),
             module: MODULE,
             mail,
             crm,
+            uid,
             state,
             reason: (generation > 1).then(|| "why".to_owned()),
             generation,
@@ -268,6 +273,12 @@ async fn agrees(store: &SqlStore, model: &Model, member: MemberId) {
     let mut pairs = store.pairs(member, &ids).await.unwrap();
     pairs.sort_by_key(|p| p.id);
     assert_eq!(pairs, model.pairs.values().cloned().collect::<Vec<_>>());
+    let of_uids = |p: &&PairRow| p.state != PairState::Tombstoned && p.uid.is_some_and(|uid| uid > 0);
+    assert_eq!(
+        store.pairs_of_uids(member, MODULE, &[u64::MAX, 1, 1]).await.unwrap(),
+        model.pairs.values().filter(of_uids).cloned().collect::<Vec<_>>()
+    );
+    assert_eq!(store.pairs_of_uids(MemberId(7), MODULE, &UIDS).await.unwrap(), []);
     let counts = store.count_pairs(member, MODULE).await.unwrap();
     for state in [PairState::Linked, PairState::Held, PairState::Tombstoned] {
         let in_state: Vec<_> = model.pairs.values().filter(|p| p.state == state).cloned().collect();
@@ -441,6 +452,7 @@ fn pair_of_a_record(member: MemberId, n: u8, id: &str) -> PairRow {
         module: Module::Calendar,
         mail: None,
         crm: Some(side),
+        uid: None,
         state: PairState::Linked,
         reason: None,
         generation: 1,

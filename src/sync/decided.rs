@@ -84,6 +84,8 @@ impl ModuleCycle<'_, '_> {
         if decided.is_empty() {
             return Ok(());
         }
+        // What was put back in the mailbox under another id is in its place before anybody decides about the one that is gone.
+        FirstSync::new(self).read(Side::Mail).await?;
         let owners = holds.owners();
         let intents = self.ctx.store.open_intents(self.ctx.member.id).await?;
         let in_doubt: BTreeSet<PairId> = intents.into_iter().map(|intent| intent.pair).collect();

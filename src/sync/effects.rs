@@ -10,6 +10,7 @@ use crate::holds;
 use crate::in_step::{adopt_fields, adopt_written, after_write, clean, finish, in_step_but_for, origin_of};
 use crate::journal;
 use crate::loops;
+use crate::matching::note_uid;
 use crate::plan::{BothCaps, untouched};
 use crate::read_back::asks_to_wait;
 use crate::retry::{changed, historic, retry_at};
@@ -314,6 +315,9 @@ impl Effects<'_, '_> {
             return;
         }
         let Some(at) = at else { return };
+        if let Some((item, _)) = item {
+            note_uid(&self.hasher, &mut work.pair, side, item);
+        }
         let before = work.read(side).map(|r| r.hashes.clone()).unwrap_or_default();
         let shown = item
             .map(|(item, exact)| (self.hasher.item(item), exact || untouched(&self.hasher, item, &sends)));

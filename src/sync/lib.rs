@@ -33,6 +33,7 @@ mod observe;
 mod oracle;
 mod orders;
 mod ours;
+mod place;
 pub mod plan;
 mod preview;
 pub mod project;

@@ -4,7 +4,7 @@
 use crate::hash::{FieldHasher, phone_digits};
 use riva_core::ids::Marker;
 use riva_core::item::{Field, Item, Module, Name, Value};
-use riva_core::rows::MatchKey;
+use riva_core::rows::{MatchKey, PairRow, Side};
 use std::collections::BTreeSet;
 
 /// The rules, in order of trust.
@@ -131,6 +131,23 @@ pub fn claim_key(hasher: &FieldHasher, item: &Item) -> Option<(&'static str, u64
         Module::Contacts => emails(item).first().map(|a| ("contact", hasher.text("email", a))),
         Module::Email => item.uid.as_deref().map(|id| ("message", hasher.text("message-id", id))),
         Module::Tasks => None,
+    }
+}
+
+/// By which an item is known when its mailbox gives it another id: the UID of a card or task. (An appointment is known by
+/// what it claims, a message by nothing: it never changes.)
+pub fn uid_key(hasher: &FieldHasher, item: &Item) -> Option<u64> {
+    let uid = item.uid.as_deref().filter(|uid| !uid.is_empty())?;
+    match item.module {
+        Module::Contacts | Module::Tasks => Some(hasher.text("uid", uid)),
+        Module::Calendar | Module::Email => None,
+    }
+}
+
+/// Notes in a pair by which its item is known.
+pub(crate) fn note_uid(hasher: &FieldHasher, pair: &mut PairRow, side: Side, item: &Item) {
+    if side == Side::Mail {
+        pair.uid = uid_key(hasher, item);
     }
 }
 

@@ -415,6 +415,19 @@ impl<G: Gate> SyncStore for Memory<G> {
         Ok(ids.iter().filter_map(|id| rows.pairs.get(id).filter(|p| p.member == member).cloned()).collect())
     }
 
+    async fn pairs_of_uids(
+        &self,
+        member: MemberId,
+        module: Module,
+        uids: &[u64],
+    ) -> Result<Vec<PairRow>, StoreError> {
+        let rows = self.rows();
+        let of_uid = |p: &&PairRow| p.uid.is_some_and(|uid| uids.contains(&uid));
+        let live = |p: &&PairRow| p.state != PairState::Tombstoned;
+        let own = rows.pairs.values().filter(|p| (p.member, p.module) == (member, module));
+        Ok(own.filter(live).filter(of_uid).cloned().collect())
+    }
+
     async fn pair_of(
         &self,
         member: MemberId,

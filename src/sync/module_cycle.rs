@@ -256,8 +256,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             }
             Deed::Ignore => {
                 clean(&work, commit);
-                // There is nothing to be tried again.
-                if work.pair.next_try.take().is_some() {
+                // There is nothing to be tried again; and what it is known by may be news.
+                if work.pair.next_try.take().is_some() || work.pair.uid.is_some() {
                     commit.pairs.push(work.pair);
                 }
             }

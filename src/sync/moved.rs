@@ -9,9 +9,15 @@ use crate::module_cycle::ModuleCycle;
 use crate::recover::can_find_again;
 use riva_core::activity::Level;
 use riva_core::ids::RemoteId;
+use riva_core::item::Item;
 use riva_core::ports::Fetched;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Presence, Side};
 use std::collections::BTreeMap;
+
+/// What is told of one.
+pub(crate) fn followed(item: &Item) -> String {
+    format!("{}: it was moved in the mailbox, and is followed there.", item.title())
+}
 
 impl ModuleCycle<'_, '_> {
     /// Follows the mailbox items of pairs that are gone under the id that we know: the pairs, their rows and what was
@@ -46,7 +52,7 @@ impl ModuleCycle<'_, '_> {
                 there.retain(|_, f| matches!(f, Fetched::Present { .. }));
                 let (Some((id, now)), true) = (there.pop_first(), there.is_empty()) else { continue };
                 let Fetched::Present { version, item, .. } = &now else { continue };
-                let text = format!("{}: it was moved in the mailbox, and is followed there.", item.title());
+                let text = followed(item);
                 self.line(Level::Info, text.clone());
                 let at = self.ctx.clock.now();
                 commit.journal.push(journal::line(pair, at, "moved", journal::row(20), text));

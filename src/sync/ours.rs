@@ -2,16 +2,16 @@
 
 use crate::context::CycleFault;
 use crate::first_sync::{Candidate, FirstSync};
-use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent, in_its_place};
+use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
 use crate::journal;
-use crate::loops;
+use crate::place::{Newcomer, Place};
 use crate::plan::untouched;
 use crate::twin::no_longer_alone;
 use riva_core::activity::Level;
 use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::Item;
-use riva_core::ports::{Fetched, Removal};
+use riva_core::ports::Removal;
 use riva_core::rows::{Commit, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 
 impl FirstSync<'_, '_, '_> {
@@ -34,57 +34,48 @@ impl FirstSync<'_, '_, '_> {
         };
         let Some(mut pair) = known.filter(|p| p.module == row.module) else { return Ok(false) };
         let now = self.cycle.ctx.clock.now();
-        let old = pair.side(side).cloned();
-        match &old {
-            Some(at) if at.id == row.id => {}
-            Some(at) => {
-                let there = self.cycle.fetch(side, std::slice::from_ref(&at.id)).await?.remove(&at.id);
-                if !matches!(there, Some(Fetched::Gone)) {
-                    if untouched(&self.cycle.hasher, item, &at.sent)
-                        && self.remove_double(side, row, &pair, commit).await?
-                    {
-                        return Ok(true);
-                    }
-                    // A copy that the user made of an item of ours: it stands alone, and is not synced.
-                    let why = format!(
-                        "A copy of a synced item ({}): the {} has both; the copy is left as it is.",
-                        item.title(),
-                        side.title()
-                    );
-                    self.cycle.line(Level::Warning, why.clone());
-                    self.alone(side, row.clone(), PairState::Detached, &why, Some(item), commit);
-                    return Ok(true);
-                }
-                if let Some(gone) = self.cycle.ctx.store.item(row.member, row.module, side, &at.id).await? {
-                    commit.forget_items.push((row.member, row.module, side, gone.id));
-                }
+        let known = pair.side(side).cloned();
+        if let Some(at) = known.as_ref().filter(|at| at.id != row.id)
+            && let Place::Taken(_) = self.cycle.place(&pair, side).await?
+        {
+            if untouched(&self.cycle.hasher, item, &at.sent)
+                && self.remove_double(side, row, &pair, commit).await?
+            {
+                return Ok(true);
             }
-            None => {}
+            // A copy that the user made of an item of ours: it stands alone, and is not synced.
+            let why = format!(
+                "A copy of a synced item ({}): the {} has both; the copy is left as it is.",
+                item.title(),
+                side.title()
+            );
+            self.cycle.line(Level::Warning, why.clone());
+            self.alone(side, row.clone(), PairState::Detached, &why, Some(item), commit);
+            return Ok(true);
         }
-        let instead = old.as_ref().is_some_and(|at| at.id != row.id);
-        let (mut seen, mut sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
         // Nothing moves in a CRM; and where an item was made again, the first one may have been taken back, or the first
         // request may have arrived at last.
         let another = side == Side::Crm || marker.generation != pair.generation;
-        if instead && (another || loops::was_made_again(&sent)) {
-            in_its_place(&mut seen, &mut sent, &self.cycle.hasher.item(item));
-        }
-        if pair.state == PairState::Tombstoned && pair.side(side).is_none() {
+        let newcomer = Newcomer { id: row.id.clone(), version: row.version.clone(), item, another };
+        self.cycle.take_place(&mut pair, side, newcomer, commit).await?;
+        if pair.state == PairState::Tombstoned && known.is_none() {
             // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion, unless
             // somebody has written to it. It was made of what its origin showed.
             pair.state = PairState::Linked;
             pair.reason = None;
-            seen = self.cycle.hasher.item(item);
+            let mut seen = self.cycle.hasher.item(item);
             if let Some(origin) = pair.side(side.other()) {
                 let mut shared = seen.clone();
                 shared.0.retain(|key, _| origin.seen.0.contains_key(key.split('/').next().unwrap_or(key)));
                 adopt_fields(&mut seen, &origin.seen, &shared);
             }
+            if let Some(at) = pair.side_mut(side) {
+                at.seen = seen;
+            }
         }
         // Table row 18: nothing is known of what it showed when it was made. What is blank is filled.
-        let deed = if seen.0.is_empty() && sent.0.is_empty() { "link" } else { "adopt" };
-        *pair.side_mut(side) =
-            Some(PairSide { id: row.id.clone(), version: row.version.clone(), seen, sent });
+        let unknown = pair.side(side).is_none_or(|at| at.seen.0.is_empty() && at.sent.0.is_empty());
+        let deed = if unknown { "link" } else { "adopt" };
         commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });
         commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, side.other()).await?);
         commit.journal.push(journal::line(&pair, now, deed, "marker", item.title()));

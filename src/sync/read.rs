@@ -4,6 +4,7 @@ use crate::context::CycleFault;
 use crate::hash::FieldHasher;
 use crate::journal;
 use crate::loops;
+use crate::matching::note_uid;
 use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
@@ -42,7 +43,10 @@ impl Reading {
     }
 
     /// A work for the pair, with nothing to write yet.
-    pub fn work(&self, pair: PairRow, rule: String, hasher: &FieldHasher) -> Work {
+    pub fn work(&self, mut pair: PairRow, rule: String, hasher: &FieldHasher) -> Work {
+        if let Some(item) = self.mail.item() {
+            note_uid(hasher, &mut pair, Side::Mail, item);
+        }
         let read = |now: &Now, row: &Option<ItemRow>| match now {
             Now::Present { version, item } => {
                 let row = row.clone().map(|row| ItemRow { presence: Presence::Present, ..row });

@@ -67,6 +67,7 @@ mod tests {
             module: Module::Calendar,
             mail: None,
             crm: None,
+            uid: None,
             state: PairState::Quarantined,
             reason: None,
             generation: 1,

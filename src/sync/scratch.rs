@@ -184,6 +184,15 @@ impl SyncStore for Scratch<'_> {
         self.rows.pairs(member, ids).await
     }
 
+    async fn pairs_of_uids(
+        &self,
+        member: MemberId,
+        module: Module,
+        uids: &[u64],
+    ) -> Result<Vec<PairRow>, StoreError> {
+        self.rows.pairs_of_uids(member, module, uids).await
+    }
+
     async fn pair_of(
         &self,
         member: MemberId,

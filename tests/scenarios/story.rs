@@ -27,10 +27,6 @@ pub enum Need {
     OtherUid,
     /// The mailbox takes two items with one UID.
     TwoOfOneUid,
-    /// Items of the mailbox carry our marker, whoever made them.
-    Markers,
-    /// They do not.
-    NoMarkers,
 }
 
 /// What the policy says.

@@ -217,6 +217,15 @@ pub trait SyncStore: Send + Sync {
     /// Pairs by id, in any order; those that do not exist are left out.
     async fn pairs(&self, member: MemberId, ids: &[PairId]) -> Result<Vec<PairRow>, StoreError>;
 
+    /// Pairs whose mailbox item had one of these hashed UIDs when it was last read, ordered by id; tombstoned ones are left
+    /// out.
+    async fn pairs_of_uids(
+        &self,
+        member: MemberId,
+        module: Module,
+        uids: &[u64],
+    ) -> Result<Vec<PairRow>, StoreError>;
+
     /// The pair that an item is part of, tombstoned ones too.
     async fn pair_of(
         &self,

@@ -3,17 +3,19 @@
 
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
-use crate::in_step::in_its_place;
 use crate::journal;
-use crate::loops;
 use crate::matching;
-use riva_core::ids::PairId;
-use riva_core::item::Module;
-use riva_core::ports::{Claim, Fetched};
-use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
+use crate::moved::followed;
+use crate::place::{Newcomer, Place};
+use crate::plan::differs;
+use riva_core::activity::Level;
+use riva_core::ids::{PairId, RemoteId};
+use riva_core::item::{Item, Module};
+use riva_core::ports::Claim;
+use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether another pair of the same member claims the record that a candidate would be made as.
+/// Whether another pair of the same member stands for an item already.
 pub(super) enum Elsewhere {
     /// None does.
     Nowhere,
@@ -23,6 +25,16 @@ pub(super) enum Elsewhere {
     Moved(Box<PairRow>),
     /// A write of its own must be settled first.
     NotYetKnown,
+}
+
+impl Elsewhere {
+    /// The pair whose place is to be taken, unless another item of this batch has.
+    pub(super) fn moved(self, batch: &Commit) -> Option<PairRow> {
+        match self {
+            Self::Moved(pair) => Some(*pair).filter(|pair| batch.pairs.iter().all(|p| p.id != pair.id)),
+            Self::Nowhere | Self::There | Self::NotYetKnown => None,
+        }
+    }
 }
 
 impl FirstSync<'_, '_, '_> {
@@ -48,17 +60,13 @@ impl FirstSync<'_, '_, '_> {
             // It is being made in this very batch.
             return Ok(if occurrence { Elsewhere::NotYetKnown } else { Elsewhere::Nowhere });
         };
-        let Some(at) = other.side(candidate.side).map(|at| at.id.clone()) else {
-            return Ok(Elsewhere::Nowhere);
-        };
-        let fetched = self.cycle.fetch(candidate.side, std::slice::from_ref(&at)).await?.remove(&at);
-        match fetched {
-            Some(Fetched::Gone) => {
-                let open = self.cycle.ctx.store.open_intents(member).await?;
-                let busy = open.iter().any(|intent| intent.pair == other.id);
+        let part = other.side(candidate.side).is_some_and(|at| at.id.as_occurrence().is_some());
+        match self.cycle.place(&other, candidate.side).await? {
+            Place::Left => {
+                let busy = self.busy().await?.contains(&other.id);
                 Ok(if busy { Elsewhere::NotYetKnown } else { Elsewhere::Moved(Box::new(other)) })
             }
-            Some(Fetched::Present { item, .. })
+            Place::Taken(Some(item))
                 if matching::claim_key(&self.cycle.hasher, &item) != Some((kind, key)) =>
             {
                 // It claims what it was before: part of another series, or an appointment of its own.
@@ -66,9 +74,66 @@ impl FirstSync<'_, '_, '_> {
                 self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
                 Ok(Elsewhere::Nowhere)
             }
-            _ if occurrence || at.as_occurrence().is_some() => Ok(Elsewhere::There),
-            _ => Ok(Elsewhere::Nowhere),
+            Place::Taken(_) if occurrence || part => Ok(Elsewhere::There),
+            Place::Free | Place::Taken(_) => Ok(Elsewhere::Nowhere),
         }
+    }
+
+    /// Of new items of the mailbox, those that are a pair's own with another id: a card or task keeps its UID. (An
+    /// appointment is known by what it claims.)
+    ///
+    /// One that shows what the pair's showed comes first. Of several that are gone with one UID, an item that shows
+    /// something else is none.
+    pub(super) async fn renamed(
+        &self,
+        side: Side,
+        mut items: Vec<(&RemoteId, &Item)>,
+    ) -> Result<BTreeMap<RemoteId, Elsewhere>, CycleFault> {
+        let uid = |item: &Item| matching::uid_key(&self.cycle.hasher, item);
+        items.retain(|(_, item)| side == Side::Mail && uid(item).is_some());
+        let uids: Vec<u64> = items.iter().filter_map(|(_, item)| uid(item)).collect();
+        if uids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
+        let mut pairs = self.cycle.ctx.store.pairs_of_uids(member, module, &uids).await?;
+        pairs.retain(|p| p.mail.as_ref().is_some_and(|at| items.iter().all(|(id, ..)| **id != at.id)));
+        if pairs.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let places = self.cycle.places(side, &pairs).await?;
+        pairs.retain(|p| places.get(&p.id) == Some(&Place::Left));
+        let busy = self.busy().await?;
+        let mut found = BTreeMap::new();
+        for unchanged in [true, false] {
+            for (id, item) in &items {
+                if found.contains_key(*id) {
+                    continue;
+                }
+                let shown = self.cycle.hasher.item(item);
+                let alike = |p: &PairRow| p.mail.as_ref().is_some_and(|at| !differs(&at.seen, &shown));
+                let of_uid: Vec<usize> = (0..pairs.len()).filter(|n| pairs[*n].uid == uid(item)).collect();
+                let place = if unchanged {
+                    of_uid.into_iter().find(|n| alike(&pairs[*n]))
+                } else {
+                    of_uid.first().copied().filter(|_| of_uid.len() == 1)
+                };
+                let Some(pair) = place.map(|n| pairs.remove(n)) else { continue };
+                let what = if busy.contains(&pair.id) {
+                    Elsewhere::NotYetKnown
+                } else {
+                    Elsewhere::Moved(Box::new(pair))
+                };
+                found.insert((*id).clone(), what);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Pairs that are being written for. (A create whose answer is lost for good keeps nothing from going on.)
+    async fn busy(&self) -> Result<BTreeSet<PairId>, CycleFault> {
+        let open = self.cycle.ctx.store.open_intents(self.cycle.ctx.member.id).await?;
+        Ok(open.into_iter().filter(|intent| !intent.in_doubt).map(|intent| intent.pair).collect())
     }
 
     /// Pairs of candidates that have found their twin since they were read: what was read just now was theirs. They are
@@ -93,25 +158,16 @@ impl FirstSync<'_, '_, '_> {
         mut pair: PairRow,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
-        let (member, module, side) = (pair.member, pair.module, candidate.side);
         let now = self.cycle.ctx.clock.now();
-        let (mut seen, mut sent) = match pair.side(side) {
-            Some(old) => {
-                if self.cycle.ctx.store.item(member, module, side, &old.id).await?.is_some() {
-                    commit.forget_items.push((member, module, side, old.id.clone()));
-                }
-                (old.seen.clone(), old.sent.clone())
-            }
-            None => Default::default(),
-        };
-        if pair.generation > 1 || loops::was_made_again(&sent) {
-            // It may be the item for which the one that is gone was made, taken back by its user.
-            in_its_place(&mut seen, &mut sent, &self.cycle.hasher.item(&candidate.item));
-        }
+        let Candidate { side, id, version, item, .. } = &candidate;
+        // It may be the item for which the one that is gone was made, taken back by its user.
+        let another = pair.generation > 1;
+        let newcomer = Newcomer { id: id.clone(), version: version.clone(), item, another };
+        self.cycle.take_place(&mut pair, *side, newcomer, commit).await?;
         if pair.state == PairState::Quarantined {
             pair.next_try = Some(now);
         }
-        *pair.side_mut(side) = Some(PairSide { id: candidate.id, version: candidate.version, seen, sent });
+        self.cycle.line(Level::Info, followed(item));
         commit.items.extend(candidate.row.map(|row| ItemRow {
             pair: Some(pair.id),
             dirty: true,

@@ -101,6 +101,7 @@ impl Case {
             module: self.mail.now.module,
             mail: self.mail.row(hasher),
             crm: self.crm.row(hasher),
+            uid: None,
             state: PairState::Linked,
             reason: None,
             generation: 0,

@@ -92,6 +92,7 @@ mod tests {
             module: Module::Calendar,
             mail: side(mail),
             crm: side(RemoteId::new(n.to_string())),
+            uid: None,
             state: PairState::Linked,
             reason: None,
             generation: 1,

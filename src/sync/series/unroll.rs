@@ -355,6 +355,7 @@ impl ModuleCycle<'_, '_> {
             module: row.module,
             mail: None,
             crm: None,
+            uid: None,
             state: PairState::Unrolled,
             reason: Some(UNROLLED.into()),
             generation: 1,

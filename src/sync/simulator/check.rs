@@ -1,9 +1,23 @@
 //! The invariants, checked when all is quiet again.
 
-use super::world::{World, by_serial};
+use super::FakeSide;
+use super::world::{World, serial_of};
 use crate::hash::FieldHasher;
+use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Item};
 use riva_core::rows::{PairState, Side};
+use std::collections::BTreeMap;
+
+/// All live items of a side by serial number.
+pub fn by_serial(side: &FakeSide) -> BTreeMap<u64, Vec<(RemoteId, Item)>> {
+    let mut all: BTreeMap<u64, Vec<(RemoteId, Item)>> = BTreeMap::new();
+    for (id, item) in side.live() {
+        if let Some(serial) = serial_of(&item) {
+            all.entry(serial).or_default().push((id, item));
+        }
+    }
+    all
+}
 
 /// Checks a world that has settled. Returns what is wrong.
 ///
@@ -31,9 +45,8 @@ pub fn check(world: &mut World) -> Result<(), String> {
                 c.len()
             ));
         }
-        let named = |id: &riva_core::ids::RemoteId, side: Side| {
-            pairs.iter().find(|p| p.side(side).is_some_and(|s| s.id == *id))
-        };
+        let named =
+            |id: &RemoteId, side: Side| pairs.iter().find(|p| p.side(side).is_some_and(|s| s.id == *id));
         let pair = m.first().and_then(|(id, _)| named(id, Side::Mail)).or_else(|| {
             let (id, _) = c.first()?;
             named(id, Side::Crm)

@@ -1,6 +1,7 @@
 //! Holds, quarantine, preview and undo, on many seeds and as stories.
 
-use super::world::{by_serial, serial_of};
+use super::check::by_serial;
+use super::world::serial_of;
 use super::{Faults, Knobs, World, check};
 use riva_core::documents::{ConflictWinner, DeletePolicy, Refused, SafetyLimit};
 use riva_core::history::{Deed, DeedKind, Order, UndoSpan};

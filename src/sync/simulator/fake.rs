@@ -140,6 +140,12 @@ impl FakeSide {
         }
     }
 
+    /// From now on it tells of deletions by what is missing in its listings alone.
+    pub fn tell_no_deletions(&mut self) {
+        self.tombstones = false;
+        self.caps.modules.values_mut().for_each(|caps| caps.deletions_by_listing = true);
+    }
+
     /// Whether it keeps our markers.
     fn keeps_markers(&self) -> bool {
         self.caps.modules.values().all(|caps| caps.can_probe)
@@ -225,6 +231,16 @@ impl FakeSide {
             old.version = version;
         }
         Some(new)
+    }
+
+    /// A user gives an item another id, and changes it besides: of a resource, its name. The feed tells of a deletion, and
+    /// of something new.
+    pub fn user_rename(&self, id: &RemoteId, edit: impl FnOnce(&mut Item)) -> Option<RemoteId> {
+        let mut item = self.live().into_iter().find(|(there, _)| there == id)?.1;
+        self.user_delete(id);
+        edit(&mut item);
+        (self.normalise)(&mut item);
+        Some(self.state().insert(self.name, item, None))
     }
 
     async fn enter(&self) -> Result<(), CallError> {

@@ -1,6 +1,6 @@
 //! What a user would tell as a story, one test each.
 
-use super::world::by_serial;
+use super::check::by_serial;
 use super::{Faults, Knobs, World};
 use riva_core::documents::{DeletePolicy, Direction, SafetyLimit};
 use riva_core::item::{Body, Field, Item, Module, Sensitivity, Value};

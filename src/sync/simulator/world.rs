@@ -15,7 +15,7 @@ use riva_core::history::{Deed, DeedSink};
 #[cfg(test)]
 use riva_core::history::{Preview, UndoLine, UndoSpan};
 use riva_core::holds::{Decided, Decision, HoldId, HoldKind};
-use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
+use riva_core::ids::{CrmUserId, Cursor, MemberId};
 use riva_core::item::{Element, Field, Item, Module, Name, Value, When};
 use riva_core::ports::{
     Clock, CrmSystem, CrmUser, Endpoint, FeedPage, ModuleCapabilities, Precision, Reader, SeriesSupport,
@@ -446,11 +446,15 @@ impl World {
         };
         let members = [(member.id, user.clone())];
         let crm = FakeCrm { side: &self.crm, user };
+        let mut modules = vec![Module::Contacts, Module::Calendar];
+        if self.policy.modules.tasks.is_some() {
+            modules.push(Module::Tasks);
+        }
         let feed = FeedContext {
             connection: &member.crm,
             crm: &crm,
             members: &members,
-            modules: &[Module::Contacts, Module::Calendar],
+            modules: &modules,
             store: &self.store,
             stop: &NoStop,
         };
@@ -534,6 +538,7 @@ fn edit(item: &mut Item, token: u64) {
 
 const CONTACT: &[Field] = &[Field::Name, Field::Emails, Field::Phones, Field::Notes];
 const EVENT: &[Field] = &[Field::Summary, Field::When, Field::Location, Field::Body];
+const TASK: &[Field] = &[Field::Summary, Field::DueDate, Field::Body];
 
 /// The mailbox keeps what it is given.
 fn mail_form(_: &mut Item) {}
@@ -585,16 +590,5 @@ fn capabilities(
             series: SeriesSupport::None,
         }
     };
-    BTreeMap::from([(Module::Contacts, of(CONTACT)), (Module::Calendar, of(EVENT))])
-}
-
-/// All live items of a side by serial number.
-pub fn by_serial(side: &FakeSide) -> BTreeMap<u64, Vec<(RemoteId, Item)>> {
-    let mut all: BTreeMap<u64, Vec<(RemoteId, Item)>> = BTreeMap::new();
-    for (id, item) in side.live() {
-        if let Some(serial) = serial_of(&item) {
-            all.entry(serial).or_default().push((id, item));
-        }
-    }
-    all
+    [(Module::Contacts, of(CONTACT)), (Module::Calendar, of(EVENT)), (Module::Tasks, of(TASK))].into()
 }

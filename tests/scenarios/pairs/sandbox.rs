@@ -74,8 +74,6 @@ impl Pair for Northwind {
             Need::OtherUid | Need::TwoOfOneUid => {
                 Some("Exchange gives an appointment its UID and lets no owner choose it; contacts have none")
             }
-            Need::NoMarkers => Some("Exchange's items carry our marker"),
-            Need::Markers => None,
         }
     }
 

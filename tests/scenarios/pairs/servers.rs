@@ -117,10 +117,7 @@ impl Pair for Servers {
             (Dav::Xandikos, Need::TwoOfOneUid, Kind::Event) => {
                 Some("Xandikos refuses it (RFC 4791, no-uid-conflict)")
             }
-            (_, Need::Markers, _) => {
-                Some("CalDAV and CardDAV have no place for a marker in what people made")
-            }
-            (Dav::Xandikos, Need::OtherUid | Need::TwoOfOneUid, _) | (_, Need::NoMarkers, _) => None,
+            (Dav::Xandikos, Need::OtherUid | Need::TwoOfOneUid, _) => None,
         }
     }
 
