@@ -10,7 +10,7 @@ use crate::context::CycleFault;
 use crate::holds;
 use crate::journal;
 use crate::matching::{self, MatchRule};
-use crate::module_cycle::{ModuleCycle, notable};
+use crate::module_cycle::ModuleCycle;
 use crate::plan::{Deed, Now};
 use crate::project::{complete, map_item};
 use crate::read::{Reading, now_of};
@@ -293,8 +293,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit.journal.push(journal::of_work(&work, at, "link", work.title.clone()));
         match plan.deed {
             Deed::Merge(merged) => {
-                let named = notable(&merged, &work.title).into_iter();
-                commit.journal.extend(named.map(|(deed, text)| journal::of_work(&work, at, deed, text)));
+                self.cycle.tell(&merged, &work, commit);
                 work.writes = reading.updates(&merged);
             }
             Deed::Become(..) | Deed::Hold(..) => {

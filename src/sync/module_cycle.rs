@@ -17,7 +17,7 @@ use crate::read::Reading;
 use crate::series::{self, Lost};
 use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
-use riva_core::documents::PrivateItems;
+use riva_core::documents::{ConflictWinner, PrivateItems};
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
 use riva_core::ids::PairId;
 use riva_core::item::{Item, Module};
@@ -263,11 +263,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             }
             Deed::Merge(merged) => {
                 work.writes = reading.updates(&merged);
-                for (deed, text) in notable(&merged, &work.title) {
-                    let now = self.ctx.clock.now();
-                    commit.journal.push(journal::line(&work.pair, now, deed, &work.rule, text.clone()));
-                    self.line(Level::Warning, text);
-                }
+                self.tell(&merged, &work, commit);
                 works.push(work);
             }
             Deed::Delete(side) => {
@@ -294,6 +290,15 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 self.becomes(&mut work, state, &reason, commit);
             }
             Deed::Hold(kind, reason) => self.hold(&mut work, kind, &reason, commit),
+        }
+    }
+
+    /// Says what of a merge is worth telling, in journal and log.
+    pub fn tell(&self, merged: &Merged, work: &Work, commit: &mut Commit) {
+        for (deed, text) in notable(merged, &work.title) {
+            let now = self.ctx.clock.now();
+            commit.journal.push(journal::of_work(work, now, deed, text.clone()));
+            self.line(Level::Warning, text);
         }
     }
 
@@ -487,9 +492,14 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
 }
 
 /// What of a merge is worth telling: a deed for the journal, and the text.
-pub(crate) fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
+fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
     let won = merged.conflicts.iter().map(|(field, winner)| {
-        ("conflict", format!("{title}: {field} was changed on both sides; {winner:?} wins"))
+        let wins = match winner {
+            ConflictWinner::Mail => "the mailbox wins",
+            ConflictWinner::Crm => "the CRM wins",
+            ConflictWinner::Hold => "neither wins",
+        };
+        ("conflict", format!("{title}: {field} is different on both sides; {wins}"))
     });
     let frozen = merged.frozen.iter().map(|field| {
         let text = format!(

@@ -77,7 +77,7 @@ impl Stage<'_> {
         let row = self.office.sync().await;
         let counts = row.member.state.modules.get(&self.kind.module()).copied().unwrap_or_default();
         let conflicts =
-            self.office.activity().await.iter().filter(|l| l.contains("was changed on both sides;")).count();
+            self.office.activity().await.iter().filter(|l| l.contains("is different on both sides;")).count();
         let did = did(&self.counts, &counts, conflicts - self.conflicts);
         (self.counts, self.conflicts) = (counts, conflicts);
         let (mail, crm) = (self.things(Side::Mail).await, self.things(Side::Crm).await);

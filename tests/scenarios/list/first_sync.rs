@@ -82,7 +82,7 @@ pub fn scenarios() -> Vec<Scenario> {
             rules: Rules { conflict: ConflictWinner::Mail, ..TWO_WAY },
             steps: vec![
                 alike([Deed::Make(MAIL, "Ann note=x")], "Ann note=x", "crm+1"),
-                alike([Deed::LoseState, Deed::Edit(MAIL, "Ann", "note=y")], "Ann note=y", "crm~1"),
+                alike([Deed::LoseState, Deed::Edit(MAIL, "Ann", "note=y")], "Ann note=y", "crm~1 conflict=1"),
             ],
         },
     ]
@@ -93,8 +93,8 @@ fn differing(name: &'static str, winner: Option<ConflictWinner>) -> Scenario {
     let made = || [Deed::Make(MAIL, "Ann note=haha"), Deed::Make(CRM, "Ann note=hoho")];
     let mail_wins = Rules { conflict: ConflictWinner::Mail, ..TWO_WAY };
     let steps = match winner {
-        Some(ConflictWinner::Mail) => vec![alike(made(), "Ann note=haha", "crm~1")],
-        Some(ConflictWinner::Crm) => vec![alike(made(), "Ann note=hoho", "mail~1")],
+        Some(ConflictWinner::Mail) => vec![alike(made(), "Ann note=haha", "crm~1 conflict=1")],
+        Some(ConflictWinner::Crm) => vec![alike(made(), "Ann note=hoho", "mail~1 conflict=1")],
         // As vdirsyncer's: refused at first, then resolved by another setting.
         None | Some(ConflictWinner::Hold) => vec![
             step(

@@ -78,7 +78,7 @@ fn each_that_went(world: &World) -> Result<(), String> {
 
 /// What the journal says of a conflict about a slot.
 fn conflict_of(slot: Slot) -> String {
-    format!(": {} was changed on both sides", slot.field())
+    format!(": {} is different on both sides", slot.field())
 }
 
 /// I7 and I8: in step after [`CYCLES`] cycles; one more writes nothing, and reads no item.
