@@ -236,6 +236,24 @@ fn case_18_one_occurrence_alone_is_an_appointment_until_its_series_arrives() {
     assert_held("RANGE", &[&one.replace("-ID", "-ID;RANGE=THISANDFUTURE")]);
 }
 
+/// RFC 5545, section 3.3.12: the second 60 is "equivalent to the second 59" where there are no leap seconds.
+#[test]
+fn a_leap_second_names_the_occurrence_of_the_second_before_it() {
+    let series = |second: &str| {
+        let one = format!(
+            "DTSTART:20261228T2359{second}Z\nDURATION:PT1H\nSUMMARY:Late\nRRULE:FREQ=DAILY;UNTIL=20270102T2359{second}Z\n\
+             EXDATE:20261230T2359{second}Z"
+        );
+        let moved = format!(
+            "DTSTART:20261231T120000Z\nDURATION:PT1H\nSUMMARY:Early\nRECURRENCE-ID:20261231T2359{second}Z"
+        );
+        read(&[&one, &moved])
+    };
+    let (leap, before) = (series("60"), series("59"));
+    assert_eq!((overrides(&leap), occurrences(&leap)), (overrides(&before), occurrences(&before)));
+    assert_eq!((overrides(&leap).len(), ids(&leap).len()), (2, 5));
+}
+
 #[test]
 fn case_20_a_zone_is_known_by_its_rules_or_the_series_is_held() {
     let zone = |daylight: &str| {

@@ -6,7 +6,7 @@
 //! clock of the zone in the item's `When`.
 
 use super::{Field, Value};
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike as _, Weekday};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -39,12 +39,14 @@ impl RecurrenceId {
         }
     }
 
-    /// The reverse of its text: `20261124` or `20261124T093000`.
+    /// The reverse of its text: `20261124` or `20261124T093000`. A leap second counts as the one before it (RFC 5545,
+    /// section 3.3.12).
     pub fn parse(text: &str) -> Option<Self> {
-        NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S")
-            .map(Self::Wall)
-            .or_else(|_| NaiveDate::parse_from_str(text, "%Y%m%d").map(Self::Day))
-            .ok()
+        match NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S") {
+            // The clock has it as a second that is longer than one.
+            Ok(wall) => wall.with_nanosecond(0).map(Self::Wall),
+            Err(_) => NaiveDate::parse_from_str(text, "%Y%m%d").ok().map(Self::Day),
+        }
     }
 }
 
@@ -168,5 +170,19 @@ impl Rule {
             by_second: Vec::new(),
             week_start: Weekday::Mon,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leap_second_is_the_one_before_it_and_reads_back_as_it_is_written() {
+        let id = RecurrenceId::parse("20161231T235960").expect("a time");
+        assert_eq!(Some(id), RecurrenceId::parse("20161231T235959"));
+        assert_eq!(RecurrenceId::parse(&id.to_string()), Some(id));
+        assert_eq!(RecurrenceId::parse("20161231").map(|day| day.to_string()).as_deref(), Some("20161231"));
+        assert_eq!(RecurrenceId::parse("20161231T235961"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::first;
 use crate::item::{Ends, Frequency, NthWeekday, RecurrenceId, Rule, When};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike as _, Utc, Weekday};
+use chrono::{NaiveDate, Weekday};
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -108,15 +108,11 @@ fn until(text: &str, when: &When) -> Option<RecurrenceId> {
     if !value.chars().all(|c| c.is_ascii_digit() || c == 'T') {
         return None;
     }
-    // A leap second counts as the one before it (RFC 5545, section 3.3.12).
     let last = if value.len() == text.len() {
-        match RecurrenceId::parse(text)? {
-            RecurrenceId::Wall(wall) => RecurrenceId::Wall(wall.with_nanosecond(0)?),
-            day @ RecurrenceId::Day(_) => day,
-        }
+        RecurrenceId::parse(text)?
     } else {
-        let at = NaiveDateTime::parse_from_str(value, "%Y%m%dT%H%M%S").ok()?.with_nanosecond(0)?;
-        let at: DateTime<Utc> = at.and_utc();
+        let RecurrenceId::Wall(at) = RecurrenceId::parse(value)? else { return None };
+        let at = at.and_utc();
         match when {
             When::AllDay { .. } => RecurrenceId::Day(at.date_naive()),
             When::Timed { zone, .. } => RecurrenceId::Wall(at.with_timezone(zone).naive_local()),
