@@ -115,9 +115,7 @@ impl World {
         let module = if how.is_multiple_of(2) { Module::Contacts } else { Module::Calendar };
         let in_crm = new_item(serial, module);
         let mut in_mail = in_crm.clone();
-        if module == Module::Calendar {
-            in_mail.uid = Some(format!("uid-{serial}@example.com"));
-        }
+        in_mail.uid = Some(format!("uid-{serial}@example.com"));
         if deed == Deed::CreateOnBoth && self.store.gate().commits() > 0 {
             // Made while a cycle has seen one side, and not yet the other: it cannot know of both.
             self.one_more(&in_mail);
@@ -133,12 +131,16 @@ impl World {
         }
     }
 
-    /// Items that carry our marker get new ids. Others would look deleted and made anew.
+    /// Items that carry our marker get new ids, and contacts in step, by their UID. Others would look deleted and made anew.
     fn moves(&mut self, who: usize, serial: u64, all: bool) {
         let chosen = self.choose(who, Side::Mail, serial, false).map(|(id, _)| id);
         let mut arena = self.remote.lock();
         let mine = arena.mail.items.iter().filter(|(_, s)| s.live() && s.is_of(who));
-        let ids: Vec<(RemoteId, bool)> = mine.map(|(id, s)| (id.clone(), s.marker.is_some())).collect();
+        let known = |id: &RemoteId, item: &Item| {
+            item.module == Module::Contacts && item.uid.is_some() && self.store.linked(Side::Mail, id) > 0
+        };
+        let ids: Vec<(RemoteId, bool)> =
+            mine.map(|(id, s)| (id.clone(), s.marker.is_some() || known(id, &s.item))).collect();
         if all {
             if ids.iter().any(|(_, marked)| !marked) {
                 return;
