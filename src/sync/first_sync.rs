@@ -168,8 +168,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         };
         let gone_on = self.gone_on(&candidates).await?;
         // Once more: a pair's item may have gone since they were read.
-        let new = candidates.iter().filter(|c| c.pair.is_none()).map(|c| (&c.id, &c.item));
-        let mut renamed = self.renamed(side, new.collect()).await?;
+        let all = candidates.iter().map(|c| (&c.id, &c.item)).collect();
+        let mut renamed = self.renamed(side, all).await?;
         let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
         let wanted: Vec<RemoteId> = wanted.into_iter().collect();
         let mut twins = self.cycle.fetch(other, &wanted).await?;

@@ -24,7 +24,7 @@ use riva_core::item::{Item, Module};
 use riva_core::ports::MessageFolders;
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Pairs planned, read and written at once.
 pub(crate) const SLICE: usize = 100;
@@ -383,11 +383,14 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let (mut items, mut held) = (Vec::new(), Commit::default());
         let mut series = Lost::default();
         for slice in deletions.chunks(SLICE) {
-            let (pairs, sides): (Vec<PairRow>, Vec<Side>) = slice.iter().cloned().unzip();
+            // Read and planned once more: something may have changed since, or taken the place of what is gone.
+            let sides: BTreeMap<PairId, Side> = slice.iter().map(|(pair, side)| (pair.id, *side)).collect();
+            let ids: Vec<PairId> = slice.iter().map(|(pair, _)| pair.id).collect();
+            let pairs = self.ctx.store.pairs(self.ctx.member.id, &ids).await?;
             let mut works = Vec::new();
             let mut commit = Commit::default();
-            for ((pair, reading), side) in self.read_pairs(pairs).await?.into_iter().zip(sides) {
-                // Planned once more: something may have changed since.
+            for (pair, reading) in self.read_pairs(pairs).await? {
+                let Some(side) = sides.get(&pair.id).copied() else { continue };
                 let plan = self.plan(&pair, &reading);
                 let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
                 if plan.deed != Deed::Delete(side) {

@@ -168,6 +168,12 @@ impl FirstSync<'_, '_, '_> {
             pair.next_try = Some(now);
         }
         self.cycle.line(Level::Info, followed(item));
+        if let Some(own) = candidate.pair.filter(|own| own.id != pair.id) {
+            // It was alone in a pair until now.
+            let reason = Some(format!("Joined with {}.", pair.id));
+            let state = PairState::Tombstoned;
+            commit.pairs.push(PairRow { mail: None, crm: None, state, reason, next_try: None, ..own });
+        }
         commit.items.extend(candidate.row.map(|row| ItemRow {
             pair: Some(pair.id),
             dirty: true,

@@ -9,7 +9,7 @@ use riva_core::documents::{
 };
 use riva_core::holds::{Decision, HoldKind};
 use riva_core::ids::RemoteId;
-use riva_core::item::{Body, Element, Field, Item, Module, Name, Sensitivity, Value};
+use riva_core::item::{Body, Element, Field, Item, Module, Name, Sensitivity, Value, When};
 use riva_core::rows::PairState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -50,8 +50,15 @@ fn thing(module: Module, number: u64, uid: &str) -> Item {
         }
         _ => item.set_text(Field::Summary, format!("Call #{number}")),
     }
-    for field in [room(module), if module == Module::Contacts { Field::Phones } else { Field::DueDate }] {
-        item.set(field, Value::Blank);
+    item.set(room(module), Value::Blank);
+    match module {
+        Module::Contacts => item.set(Field::Phones, Value::Blank),
+        Module::Tasks => item.set(Field::DueDate, Value::Blank),
+        _ => {
+            let start = "2026-12-01T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+            let end = start + chrono::Duration::hours(1);
+            item.set(Field::When, Value::When(When::timed(start, end, chrono_tz::UTC)));
+        }
     }
     item
 }
@@ -168,6 +175,36 @@ fn a_copy_is_another_item() {
         world.mail.user_rename(&ids[0], |_| {}).unwrap();
         world.settle(4);
         assert_eq!(records(&world), both, "{module:?}");
+    }
+}
+
+/// Its record could not be made yet; then the original is deleted: it has that one's from now on.
+#[test]
+fn a_copy_that_waits_takes_the_place_of_the_original() {
+    for module in [Module::Contacts, Module::Tasks, Module::Calendar] {
+        let mut world = world(7);
+        Arc::get_mut(&mut world.crm).expect("nobody else has it").require(module, room(module));
+        let of = |number| {
+            let mut item = thing(module, number, "uid-1");
+            write(&mut item, "kept");
+            item
+        };
+        let original = world.mail.user_create(of(1));
+        world.settle(4);
+        let record = records(&world)[&1][0].0.clone();
+        let mut blank = of(2);
+        write(&mut blank, "");
+        let copy = world.mail.user_create(blank);
+        world.settle(4);
+        assert_eq!(states(&world), BTreeMap::from([(PairState::Linked, 1), (PairState::Quarantined, 1)]));
+        world.mail.user_edit(&copy, |item| write(item, "kept"));
+        world.mail.user_delete(&original);
+        // One cycle for its place, another one for what it shows.
+        world.cycle();
+        world.settle(4);
+        assert_eq!(records(&world), BTreeMap::from([(2, vec![(record, "kept".to_owned())])]), "{module:?}");
+        let live = states(&world).remove(&PairState::Linked);
+        assert_eq!((live, world.mail.live().len()), (Some(1), 1), "{module:?}");
     }
 }
 
