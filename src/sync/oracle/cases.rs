@@ -93,8 +93,13 @@ impl Case {
         Self { mail, crm, rules: rules(random) }
     }
 
-    /// What the planner says.
+    /// What the planner says of a pair in step.
     pub fn plan(&self, hasher: &FieldHasher) -> PairPlan {
+        self.plan_in(hasher, PairState::Linked, None)
+    }
+
+    /// What the planner says of a pair in some state.
+    pub fn plan_in(&self, hasher: &FieldHasher, state: PairState, reason: Option<&str>) -> PairPlan {
         let pair = PairRow {
             id: PairId(Uuid::from_u128(1)),
             member: MemberId(2),
@@ -102,8 +107,8 @@ impl Case {
             mail: self.mail.row(hasher),
             crm: self.crm.row(hasher),
             uid: None,
-            state: PairState::Linked,
-            reason: None,
+            state,
+            reason: reason.map(str::to_owned),
             generation: 0,
             attempts: 0,
             next_try: None,

@@ -4,5 +4,6 @@
 mod cases;
 mod expected;
 mod fields;
+mod standing;
 mod table;
 mod tests;
