@@ -2,11 +2,12 @@
 
 use super::cases::{Answer, Case};
 use crate::hash::FieldHasher;
-use crate::plan::{Deed, LEFT_PRIVATE, PairPlan};
+use crate::plan::{Deed, LEFT_PRIVATE, OfSeries, PairPlan};
 use crate::relink::DUPLICATE_AFTER_MERGE;
-use riva_core::documents::PrivateItems;
+use riva_core::documents::{BecamePrivate, Direction, PrivateItems};
 use riva_core::item::{Field, Module, Sensitivity, Value};
-use riva_core::rows::PairState;
+use riva_core::rows::{PairState, Side};
+use std::collections::BTreeSet;
 
 /// Databases keep these words: what was detached for one of them goes on by itself.
 const GO_ON: [&str; 6] = [
@@ -106,5 +107,116 @@ fn a_message_that_was_logged_stays_whatever_becomes_of_the_other() {
         case.crm.answer = Answer::Gone;
         let deed = case.plan(&hasher()).deed;
         assert!(matches!(deed, Deed::Become(PairState::Detached, _)), "{deed:?}");
+    }
+}
+
+/// Of some cases the plans that detach, with their reasons. At least one does.
+fn reasons(cases: impl Iterator<Item = Case>) -> BTreeSet<String> {
+    let plans = cases.map(|case| case.plan(&hasher()).deed);
+    let reasons: BTreeSet<String> = plans
+        .filter_map(|deed| match deed {
+            Deed::Become(PairState::Detached, why) => Some(why),
+            _ => None,
+        })
+        .collect();
+    assert!(!reasons.is_empty());
+    reasons
+}
+
+#[test]
+fn why_an_item_stands_alone_says_what_happened() {
+    let [_, _, out_of_mail, out_of_crm, kept_in_crm, kept_in_mail] = GO_ON.map(str::to_owned);
+    use Answer::{Gone, OutOfScope, Present};
+    assert_eq!(reasons(cases(OutOfScope, Present, false)), [out_of_mail].into());
+    assert_eq!(reasons(cases(Present, OutOfScope, false)), [out_of_crm].into());
+    assert_eq!(reasons(cases(Gone, Present, false)), [kept_in_crm].into());
+    assert_eq!(reasons(cases(Present, Gone, false)), [kept_in_mail].into());
+}
+
+#[test]
+fn what_became_private_leaves_the_crm_as_the_policy_says() {
+    for direction in [Direction::TwoWay, Direction::MailToCrm, Direction::CrmToMail] {
+        for became_private in [BecamePrivate::Leave, BecamePrivate::Blank, BecamePrivate::Delete] {
+            let with = |mut case: Case| {
+                (case.rules.rules.direction, case.rules.became_private) = (direction, became_private);
+                case
+            };
+            let both = cases(Answer::Present, Answer::Present, true).map(with);
+            for case in both.filter(|case| !case.crm.base.fields.is_empty()) {
+                let deed = case.plan(&hasher()).deed;
+                let left = Deed::Become(PairState::Detached, LEFT_PRIVATE.into());
+                // Where the CRM alone is followed, nothing of it is the mailbox's to take away.
+                match became_private {
+                    _ if direction == Direction::CrmToMail => assert_eq!(deed, left),
+                    BecamePrivate::Leave => assert_eq!(deed, left),
+                    BecamePrivate::Delete => assert_eq!(deed, Deed::Delete(Side::Crm)),
+                    BecamePrivate::Blank => assert_ne!(deed, left),
+                }
+            }
+            // What left the mailbox's scope for another reason takes nothing away.
+            for case in cases(Answer::OutOfScope, Answer::Present, false).map(with) {
+                let deed = case.plan(&hasher()).deed;
+                assert_eq!(deed, Deed::Become(PairState::Detached, GO_ON[2].into()));
+            }
+            // Nor does what is private by now, and out of the user's sight in the CRM.
+            for case in cases(Answer::Present, Answer::OutOfScope, true).map(with) {
+                let deed = case.plan(&hasher()).deed;
+                assert_eq!(deed, Deed::Become(PairState::Tombstoned, "Gone on both sides.".into()));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_gone_before_it_had_a_twin_is_forgotten() {
+    let forgotten = Deed::Become(PairState::Tombstoned, "Gone before it had a twin.".into());
+    for (mail, crm) in [(Answer::Gone, Answer::NoSide), (Answer::NoSide, Answer::Gone)] {
+        for case in cases(mail, crm, false) {
+            assert_eq!(case.plan(&hasher()).deed, forgotten);
+        }
+    }
+    for case in cases(Answer::OutOfScope, Answer::NoSide, false) {
+        assert_ne!(case.plan(&hasher()).deed, forgotten);
+    }
+}
+
+#[test]
+fn an_occurrence_that_takes_place_again_is_made_again_where_the_policy_goes_there() {
+    for side in [Side::Mail, Side::Crm] {
+        let (there, gone) = (Answer::Present, Answer::Gone);
+        let answers = |here, other| if side == Side::Mail { (here, other) } else { (other, here) };
+        for direction in [Direction::TwoWay, Direction::MailToCrm, Direction::CrmToMail] {
+            let with = |mut case: Case| {
+                case.rules.rules.direction = direction;
+                case.rules.occurrence = Some(OfSeries { side, foreign: false, past: false });
+                case
+            };
+            let forward = match side {
+                Side::Mail => direction != Direction::CrmToMail,
+                Side::Crm => direction != Direction::MailToCrm,
+            };
+            let tombstoned = |case: &Case| case.plan_in(&hasher(), PairState::Tombstoned, None);
+            let (mail, crm) = answers(there, gone);
+            let other = side.other();
+            for mut case in cases(mail, crm, false).map(with) {
+                let again = PairPlan { row: 0, deed: Deed::Match(other) };
+                assert_eq!(tombstoned(&case) == again, forward);
+                case.mail.now.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Private));
+                let skipped = side == Side::Mail;
+                assert_eq!(tombstoned(&case) == again, forward && !skipped, "private");
+                case.rules.private = PrivateItems::Sync;
+                assert_eq!(tombstoned(&case) == again, forward, "private, and synced");
+            }
+            for (here, there) in [(gone, Answer::Present), (gone, gone), (there, Answer::OutOfScope)] {
+                let (mail, crm) = answers(here, there);
+                for case in cases(mail, crm, false).map(with) {
+                    ignored(&tombstoned(&case));
+                }
+            }
+            for case in cases(there, there, false).map(with) {
+                let in_step = case.plan(&hasher());
+                assert_eq!(tombstoned(&case) == in_step, forward);
+            }
+        }
     }
 }
