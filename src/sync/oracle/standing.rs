@@ -126,11 +126,10 @@ fn reasons(cases: impl Iterator<Item = Case>) -> BTreeSet<String> {
 #[test]
 fn why_an_item_stands_alone_says_what_happened() {
     let [_, _, out_of_mail, out_of_crm, kept_in_crm, kept_in_mail] = GO_ON.map(str::to_owned);
-    use Answer::{Gone, OutOfScope, Present};
-    assert_eq!(reasons(cases(OutOfScope, Present, false)), [out_of_mail].into());
-    assert_eq!(reasons(cases(Present, OutOfScope, false)), [out_of_crm].into());
-    assert_eq!(reasons(cases(Gone, Present, false)), [kept_in_crm].into());
-    assert_eq!(reasons(cases(Present, Gone, false)), [kept_in_mail].into());
+    assert_eq!(reasons(cases(Answer::OutOfScope, Answer::Present, false)), [out_of_mail].into());
+    assert_eq!(reasons(cases(Answer::Present, Answer::OutOfScope, false)), [out_of_crm].into());
+    assert_eq!(reasons(cases(Answer::Gone, Answer::Present, false)), [kept_in_crm].into());
+    assert_eq!(reasons(cases(Answer::Present, Answer::Gone, false)), [kept_in_mail].into());
 }
 
 #[test]
