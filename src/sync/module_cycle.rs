@@ -11,7 +11,7 @@ use crate::journal;
 use crate::merge::Merged;
 use crate::messages;
 use crate::observe::{Accepted, observe};
-use crate::plan::{BothCaps, Deed, ModuleRules, PairPlan, plan_pair};
+use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
 use crate::read::Reading;
 use crate::series::{self, Lost};
@@ -181,6 +181,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             // Series are unrolled before anything is matched.
             let pairs = pairs.into_iter().filter(|p| p.state != PairState::Unrolled).collect();
             for (pair, reading) in self.read_pairs(pairs).await? {
+                if gone_unseen(&pair, &reading) {
+                    continue;
+                }
                 if let Some(side) = self.is_series_now(&pair, &reading) {
                     let work = reading.work(pair, "series".to_owned(), &self.hasher);
                     self.becomes_series(work, &reading, side, &mut commit).await?;
@@ -492,6 +495,13 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         };
         self.line(Level::Info, text);
     }
+}
+
+/// Whether a card or task is gone that the mailbox's feed, read a moment ago, did not tell of. It may have been given
+/// another id, which is not known yet: the next cycle's feed tells of both.
+fn gone_unseen(pair: &PairRow, reading: &Reading) -> bool {
+    let told = reading.mail_row.as_ref().is_none_or(|row| row.presence != Presence::Present);
+    pair.uid.is_some() && matches!(reading.mail, Now::Gone) && !told
 }
 
 /// What of a merge is worth telling: a deed for the journal, and the text.

@@ -154,6 +154,8 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (31741, "a conflict about a record is named for all its users"),
     (36067, "an item that turns up with our marker, and was never seen, is linked: what is blank is filled"),
     (42419, "an item that one request or another has made is linked: what is blank is filled"),
+    (8506, "a card is given another id after the feed was read, and its old id is gone when it is fetched"),
+    (12728, "the same, and what is deleted in the mailbox is made again"),
 ];
 
 /// What once failed without any fault.
