@@ -178,3 +178,6 @@ pub(crate) fn adopt_written(into: &mut Hashes, from: &Hashes, sent: &Hashes, bef
     into.0.retain(|key, _| !written(key));
     into.0.extend(from.0.iter().filter(|(key, _)| written(key)).map(|(k, v)| (k.clone(), *v)));
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,52 +39,16 @@ pub(crate) fn historic(work: &Work, now: DateTime<Utc>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::{Fate, Read};
-    use riva_core::ids::{MemberId, PairId, RemoteId, Version};
     use riva_core::item::{Field, Frequency, Module, Recurrence, Rule, Value, When};
-    use riva_core::rows::{Hashes, ItemRow, PairRow, PairState, Presence, Side};
+    use riva_core::rows::Side;
 
     fn work(item: Item, dirty: [bool; 2]) -> Work {
-        let read = |side, dirty| {
-            let row = ItemRow {
-                member: MemberId(1),
-                module: Module::Calendar,
-                side,
-                id: RemoteId::from("a"),
-                version: Version::from("1"),
-                presence: Presence::Present,
-                dirty,
-                seen: 0,
-                pair: None,
-                match_keys: None,
-            };
-            let version = Version::from("1");
-            Some(Read { version, hashes: Hashes::default(), row: Some(row), more_changed: false })
-        };
-        let pair = PairRow {
-            id: PairId(uuid::Uuid::nil()),
-            member: MemberId(1),
-            module: Module::Calendar,
-            mail: None,
-            crm: None,
-            uid: None,
-            state: PairState::Quarantined,
-            reason: None,
-            generation: 1,
-            attempts: 1,
-            next_try: None,
-        };
-        Work {
-            pair,
-            writes: vec![Write::Create { side: Side::Crm, item }],
-            mail: read(Side::Mail, dirty[0]),
-            crm: read(Side::Crm, dirty[1]),
-            rule: String::new(),
-            title: String::new(),
-            seen: String::new(),
-            image: None,
-            fate: Fate::Open,
+        let mut work = Work { writes: vec![Write::Create { side: Side::Crm, item }], ..Work::sample() };
+        for (side, dirty) in [Side::Mail, Side::Crm].into_iter().zip(dirty) {
+            let read = work.read_mut(side).as_mut().and_then(|read| read.row.as_mut());
+            read.expect("a sample has its rows").dirty = dirty;
         }
+        work
     }
 
     fn visit(ended: DateTime<Utc>) -> Item {

@@ -124,3 +124,54 @@ impl Work {
         }
     }
 }
+
+#[cfg(test)]
+impl Work {
+    /// For tests: an appointment that failed before, as both sides show it, with nothing to write.
+    pub fn sample() -> Self {
+        use riva_core::ids::{MemberId, PairId, RemoteId};
+        use riva_core::item::Module;
+        use riva_core::rows::{PairState, Presence};
+        let (member, module, version) = (MemberId(1), Module::Calendar, Version::from("1"));
+        let read = |side| {
+            let row = ItemRow {
+                member,
+                module,
+                side,
+                id: RemoteId::from("a"),
+                version: version.clone(),
+                presence: Presence::Present,
+                dirty: false,
+                seen: 0,
+                pair: None,
+                match_keys: None,
+            };
+            let hashes = Hashes::default();
+            Some(Read { version: version.clone(), hashes, row: Some(row), more_changed: false })
+        };
+        let pair = PairRow {
+            id: PairId(uuid::Uuid::nil()),
+            member,
+            module,
+            mail: None,
+            crm: None,
+            uid: None,
+            state: PairState::Quarantined,
+            reason: None,
+            generation: 1,
+            attempts: 1,
+            next_try: None,
+        };
+        Self {
+            pair,
+            writes: Vec::new(),
+            mail: read(Side::Mail),
+            crm: read(Side::Crm),
+            rule: String::new(),
+            title: String::new(),
+            seen: String::new(),
+            image: None,
+            fate: Fate::Open,
+        }
+    }
+}

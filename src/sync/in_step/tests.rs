@@ -1,0 +1,166 @@
+//! Bases, by example: hashes are numbers here.
+
+use super::*;
+use riva_core::ids::{PairId, Version};
+use riva_core::item::{Field, Item, Module, Value};
+use riva_core::rows::MatchKey;
+
+fn hashes(entries: &[(&str, u64)]) -> Hashes {
+    Hashes(entries.iter().map(|(key, hash)| ((*key).to_owned(), *hash)).collect())
+}
+
+fn at(seen: &[(&str, u64)]) -> PairSide {
+    PairSide { id: "a".into(), version: "0".into(), seen: hashes(seen), sent: Hashes::default() }
+}
+
+#[test]
+fn elements_that_are_gone_go_from_the_base() {
+    let mut base = hashes(&[("name", 1), ("phones", 0), ("phones/work", 5)]);
+    let shown = hashes(&[("name", 2), ("phones", 0), ("phones/home", 6)]);
+    adopt_fields(&mut base, &shown, &hashes(&[("phones", 0)]));
+    assert_eq!(base, hashes(&[("name", 1), ("phones", 0), ("phones/home", 6)]));
+}
+
+#[test]
+fn of_a_set_that_was_written_what_was_there_before_stays_as_it_was() {
+    let before = hashes(&[("phones", 1), ("phones/work", 5)]);
+    let sent = hashes(&[("phones", 2), ("phones/work", 5), ("phones/home", 6)]);
+    let shown = hashes(&[("phones", 2), ("phones/work", 50), ("phones/home", 6)]);
+    let mut base = before.clone();
+    adopt_written(&mut base, &shown, &sent, &before);
+    assert_eq!(base, hashes(&[("phones", 2), ("phones/work", 5), ("phones/home", 6)]));
+    // The field itself is what it is now, also where it is as it was.
+    let as_before = hashes(&[("phones", 1), ("phones/work", 5)]);
+    let mut base = before.clone();
+    adopt_written(&mut base, &hashes(&[("phones", 3), ("phones/work", 5)]), &as_before, &before);
+    assert_eq!(base, hashes(&[("phones", 3), ("phones/work", 5)]));
+}
+
+#[test]
+fn after_a_create_the_base_is_what_the_answer_showed_if_it_is_exact() {
+    let (nothing, sends) = (Hashes::default(), hashes(&[("name", 1)]));
+    let shown = hashes(&[("name", 9), ("notes", 2)]);
+    let after = |answer| after_write(IntentKind::Create, &nothing, &sends, answer);
+    assert_eq!(after(Some((shown.clone(), true))), (shown.clone(), false));
+    assert_eq!(after(Some((shown, false))), (Hashes::default(), true));
+    assert_eq!(after(None), (sends.clone(), false));
+}
+
+#[test]
+fn after_an_update_the_base_is_what_was_written_and_no_more() {
+    let before = hashes(&[("name", 1), ("notes", 3)]);
+    let sends = hashes(&[("name", 2)]);
+    let after = |shown: &[(&str, u64)], exact| {
+        after_write(IntentKind::Update, &before, &sends, Some((hashes(shown), exact)))
+    };
+    let base = |name| hashes(&[("name", name), ("notes", 3)]);
+    assert_eq!(after(&[("name", 2), ("notes", 3)], true), (base(2), false));
+    assert_eq!(after(&[("name", 9), ("notes", 3)], true), (base(9), false), "its own form of it");
+    assert_eq!(after(&[("name", 2), ("notes", 3)], false), (base(2), false), "as it was sent");
+    assert_eq!(after(&[("name", 2), ("notes", 8)], true), (base(2), true), "somebody edited the notes");
+    assert_eq!(
+        after(&[("name", 9), ("notes", 3)], false),
+        (hashes(&[("notes", 3)]), true),
+        "nobody knows whose"
+    );
+    assert_eq!(after_write(IntentKind::Update, &before, &sends, None), (base(2), false));
+}
+
+#[test]
+fn a_field_that_is_not_shown_keeps_its_base() {
+    let mut side = at(&[("name", 1), ("phones", 0), ("phones/work", 5)]);
+    adopt_shown(&mut side, hashes(&[("name", 2)]));
+    assert_eq!(side.seen, hashes(&[("name", 2), ("phones", 0), ("phones/work", 5)]));
+    adopt_shown(&mut side, hashes(&[("phones", 0)]));
+    assert_eq!(side.seen, hashes(&[("name", 2), ("phones", 0)]));
+}
+
+#[test]
+fn what_comes_in_the_place_of_another_is_no_edit() {
+    let base = hashes(&[("name", 1), ("notes", 2)]);
+    let shown = hashes(&[("name", 1), ("notes", 9)]);
+    let (mut seen, mut sent) = (base.clone(), base.clone());
+    in_its_place(&mut seen, &mut sent, &shown);
+    assert_eq!((seen, sent), (hashes(&[("name", 1)]), hashes(&[("name", 1)])));
+    assert_eq!(as_far_as_sent(base.clone(), &shown), (hashes(&[("name", 1)]), hashes(&[("name", 1)])));
+    assert_eq!(as_far_as_sent(base.clone(), &base), (Hashes::default(), base));
+}
+
+fn update(side: Side) -> Write {
+    let set = [(Field::Location, Value::text("Room 2"))].into();
+    Write::Update { side, set, base: Item::new(Module::Calendar) }
+}
+
+#[test]
+fn the_origin_of_an_update_is_what_was_shown_of_its_fields() {
+    let hasher = FieldHasher::new([1; 16]);
+    let mut work = Work::sample();
+    let read = work.read_mut(Side::Mail).as_mut().expect("a sample is read");
+    read.hashes = hashes(&[("location", 4), ("summary", 5)]);
+    let of = |write: &Write| origin_of(write, work.read(Side::Mail), &hasher);
+    assert_eq!(of(&update(Side::Crm)), hashes(&[("location", 4)]));
+    let create = Write::Create { side: Side::Crm, item: Item::new(Module::Calendar) };
+    assert_eq!(of(&create), hashes(&[("location", 4), ("summary", 5)]));
+    let delete = |frees_origin| Write::Delete { side: Side::Crm, frees_origin, base: None };
+    assert_eq!(of(&delete(true)), of(&create));
+    assert_eq!(of(&delete(false)), Hashes::default());
+}
+
+#[test]
+fn what_is_not_written_is_in_step_before_anything_is() {
+    let mut work = Work { writes: vec![update(Side::Crm)], ..Work::sample() };
+    for side in [Side::Mail, Side::Crm] {
+        *work.pair.side_mut(side) = Some(at(&[("location", 1), ("summary", 1)]));
+        let read = work.read_mut(side).as_mut().expect("a sample is read");
+        read.hashes = hashes(&[("location", 4), ("summary", 5)]);
+    }
+    in_step_but_for(&mut work);
+    let seen = |side| work.pair.side(side).map(|at| at.seen.clone());
+    // The mailbox's change is under way, and the CRM's side of it keeps its older base.
+    assert_eq!(seen(Side::Mail), Some(hashes(&[("location", 1), ("summary", 5)])));
+    assert_eq!(seen(Side::Crm), Some(hashes(&[("location", 1), ("summary", 5)])));
+}
+
+#[test]
+fn what_is_finished_is_linked_clean_and_free_of_its_past() {
+    let mut work = Work::sample();
+    let key = MatchKey { rule: 1, hash: 2 };
+    for side in [Side::Mail, Side::Crm] {
+        *work.pair.side_mut(side) = Some(at(&[]));
+        let read = work.read_mut(side).as_mut().expect("a sample is read");
+        read.version = Version::from("2");
+        if let Some(row) = &mut read.row {
+            (row.dirty, row.match_keys) = (true, Some(vec![key]));
+        }
+    }
+    work.pair.reason = Some("It failed.".into());
+    work.pair.attempts = 3;
+    work.pair.next_try = Some(chrono::DateTime::UNIX_EPOCH);
+    let mut commit = Commit::default();
+    finish(&mut work, &mut commit);
+    assert_eq!(work.fate, Fate::Done);
+    let [pair] = commit.pairs.as_slice() else { panic!("{:?}", commit.pairs) };
+    assert_eq!(
+        (pair.state, pair.reason.as_deref(), pair.attempts, pair.next_try),
+        (PairState::Linked, None, 0, None)
+    );
+    for side in [Side::Mail, Side::Crm] {
+        assert_eq!(pair.side(side).map(|at| at.version.clone()), Some(Version::from("2")));
+    }
+    let told = |row: &ItemRow| (row.dirty, row.version.clone(), row.pair, row.match_keys.clone());
+    let clean_row = (false, Version::from("2"), Some(PairId(uuid::Uuid::nil())), None);
+    assert_eq!(commit.items.iter().map(told).collect::<Vec<_>>(), [clean_row.clone(), clean_row]);
+
+    // One that is alone may still find its twin, and one that somebody was at meanwhile is looked at again.
+    for alone in [Side::Mail, Side::Crm] {
+        let mut half = work.clone();
+        *half.pair.side_mut(alone.other()) = None;
+        if let Some(read) = half.read_mut(alone) {
+            read.more_changed = true;
+        }
+        let mut commit = Commit::default();
+        clean(&half, &mut commit);
+        let row = commit.items.iter().find(|row| row.side == alone).expect("its row");
+        assert_eq!((row.dirty, row.match_keys.clone()), (true, Some(vec![key])));
+    }
+}
