@@ -68,7 +68,7 @@ pub(crate) async fn recover(
     }
     if outcome != Recovered::default() {
         let text = format!(
-            "Recovered after an interruption: {} writes had been carried out, {} had not, {} are still in doubt",
+            "Recovered after an interruption. Writes carried out: {}; not carried out: {}; still in doubt: {}",
             outcome.adopted,
             outcome.dropped,
             outcome.waiting + outcome.held + outcome.looked_up

@@ -15,6 +15,8 @@ mod messages;
 mod private;
 mod random;
 #[cfg(test)]
+mod recovered;
+#[cfg(test)]
 mod renamed;
 #[cfg(test)]
 mod scenarios;
