@@ -13,6 +13,7 @@
 
 mod activity;
 mod base;
+mod claims;
 mod codes;
 mod commit;
 mod decisions;

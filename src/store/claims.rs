@@ -1,0 +1,159 @@
+//! Who makes the one record that several members' items stand for.
+
+use crate::SqlStore;
+use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
+use crate::codes::{Code as _, bits, pair_bytes, pair_id};
+use crate::packed::{pack, unpack};
+use riva_core::ids::{ConnectionName, MemberId, PairId, RemoteId};
+use riva_core::item::Module;
+use riva_core::ports::{Claim, ClaimFor, StoreError};
+use riva_core::rows::{PairState, Side};
+use sqlx::Row as _;
+
+pub(crate) async fn claim(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    kind: &str,
+    key: u64,
+    pair: PairId,
+    member: MemberId,
+) -> Result<Claim, StoreError> {
+    let (name, kind) = (connection.as_str().to_owned(), kind.to_owned());
+    store.write(move |connection| Box::pin(claim_key(connection, name, kind, key, pair, member))).await
+}
+
+pub(crate) async fn take_over(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    kind: &str,
+    key: u64,
+    pair: PairId,
+    member: MemberId,
+) -> Result<(), StoreError> {
+    let (name, kind) = (connection.as_str().to_owned(), kind.to_owned());
+    store.write(move |connection| {
+        Box::pin(async move {
+            let take = "INSERT INTO claim_key (connection, kind, key, pair, member) VALUES ($1, $2, $3, $4, $5) \
+                        ON CONFLICT (connection, kind, key) DO UPDATE SET pair = $4, member = $5";
+            let take = sqlx::query(take).bind(name).bind(kind).bind(bits(key));
+            let take = take.bind(pair_bytes(pair)).bind(member.0);
+            take.execute(connection).await.map(drop).map_err(broken)
+        })
+    })
+    .await
+}
+
+pub(crate) async fn kept_by_others(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    member: MemberId,
+    module: Module,
+    ids: &[RemoteId],
+) -> Result<Vec<RemoteId>, StoreError> {
+    let mut kept = Vec::new();
+    // Each id of each member is one look into the key, as for `holders`.
+    for ids in ids.chunks(ROWS_A_STATEMENT) {
+        let mut select = Builder::new(
+            "SELECT DISTINCT i.id FROM member m JOIN item i ON i.member = m.id \
+             JOIN pair p ON p.member = i.member AND p.id = i.pair \
+             JOIN claim_key c ON c.pair = p.id AND c.member = p.member AND c.connection = m.crm WHERE m.crm = ",
+        );
+        select.push_bind(connection.as_str()).push(" AND m.id <> ").push_bind(member.0);
+        select.push(" AND i.module = ").push_bind(module.code());
+        select.push(" AND i.side = ").push_bind(Side::Crm.code());
+        select.push(" AND p.state = ").push_bind(PairState::Linked.code()).push(" AND i.id IN (");
+        let mut list = select.separated(", ");
+        for id in ids {
+            list.push_bind(pack(id.as_str()));
+        }
+        select.push(") ORDER BY i.id");
+        for row in select.build().fetch_all(&store.reads).await.map_err(broken)? {
+            kept.push(unpack(row.try_get(0).map_err(broken)?)?.into());
+        }
+    }
+    Ok(kept)
+}
+
+pub(crate) async fn claimed(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    kind: &str,
+    key: u64,
+) -> Result<Option<(PairId, MemberId)>, StoreError> {
+    let holder = "SELECT pair, member FROM claim_key WHERE connection = $1 AND kind = $2 AND key = $3";
+    let holder = sqlx::query(holder).bind(connection.as_str()).bind(kind).bind(bits(key));
+    let Some(row) = holder.fetch_optional(&store.reads).await.map_err(broken)? else { return Ok(None) };
+    let pair = pair_id(row.try_get(0).map_err(broken)?)?;
+    Ok(Some((pair, MemberId(row.try_get(1).map_err(broken)?))))
+}
+
+pub(crate) async fn claim_all(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    member: MemberId,
+    claims: &[ClaimFor],
+) -> Result<Vec<Claim>, StoreError> {
+    if claims.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (name, claims) = (connection.as_str().to_owned(), claims.to_vec());
+    store
+        .write(move |connection| {
+            Box::pin(async move {
+                let mut answers = Vec::with_capacity(claims.len());
+                for wanted in claims {
+                    let (name, kind) = (name.clone(), wanted.kind.to_owned());
+                    answers.push(claim_key(connection, name, kind, wanted.key, wanted.pair, member).await?);
+                }
+                Ok(answers)
+            })
+        })
+        .await
+}
+
+pub(crate) async fn unclaim(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    pair: PairId,
+) -> Result<(), StoreError> {
+    let name = connection.as_str().to_owned();
+    store
+        .write(move |connection| {
+            Box::pin(async move {
+                let forget = sqlx::query("DELETE FROM claim_key WHERE connection = $1 AND pair = $2");
+                let forget = forget.bind(name).bind(pair_bytes(pair));
+                forget.execute(connection).await.map(drop).map_err(broken)
+            })
+        })
+        .await
+}
+
+async fn claim_key(
+    connection: &mut Connection,
+    name: String,
+    kind: String,
+    key: u64,
+    pair: PairId,
+    member: MemberId,
+) -> Result<Claim, StoreError> {
+    let take = "INSERT INTO claim_key (connection, kind, key, pair, member) VALUES ($1, $2, $3, $4, $5) \
+                ON CONFLICT (connection, kind, key) DO NOTHING";
+    let take =
+        sqlx::query(take).bind(&name).bind(&kind).bind(bits(key)).bind(pair_bytes(pair)).bind(member.0);
+    take.execute(&mut *connection).await.map_err(broken)?;
+    let holder = "SELECT c.pair, c.member, p.crm_id FROM claim_key c \
+                  LEFT JOIN pair p ON p.member = c.member AND p.id = c.pair \
+                  WHERE c.connection = $1 AND c.kind = $2 AND c.key = $3";
+    let holder = sqlx::query(holder).bind(name).bind(kind).bind(bits(key));
+    let holder = holder.fetch_one(connection).await.map_err(broken)?;
+    let theirs = pair_id(holder.try_get(0).map_err(broken)?)?;
+    if theirs == pair {
+        return Ok(Claim::Ours);
+    }
+    let made = holder.try_get::<Option<&[u8]>, _>(2).map_err(broken)?.map(unpack).transpose()?;
+    Ok(Claim::Theirs {
+        pair: theirs,
+        member: MemberId(holder.try_get(1).map_err(broken)?),
+        made: made.map(RemoteId::new),
+    })
+}
