@@ -17,7 +17,7 @@ use crate::read::{Reading, now_of};
 use crate::recover::Lost;
 use crate::twin::{Twin, twin};
 use crate::work::{Fate, Read, Work, Write};
-use moved::Elsewhere;
+use moved::{Elsewhere, joined};
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::holds::{HoldKind, LikelyTwin};
@@ -268,14 +268,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         if let (Some(own), Some(other)) = (own_pair, of_twin)
             && own.id != other.id
         {
-            let reason = Some(format!("Joined with {}.", own.id));
-            commit.pairs.push(PairRow {
-                mail: None,
-                crm: None,
-                state: PairState::Tombstoned,
-                reason,
-                ..other
-            });
+            commit.pairs.push(joined(&other, own.id));
         }
         pair.state = PairState::Linked;
         pair.reason = None;

@@ -342,22 +342,37 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         if kept.is_empty() {
             return Ok(());
         }
-        let (theirs, ours) = std::mem::take(deletions).into_iter().partition(|(p, _)| kept.contains(&p.id));
+        let (theirs, ours): (Vec<_>, Vec<_>) =
+            std::mem::take(deletions).into_iter().partition(|(pair, _)| kept.contains(&pair.id));
         *deletions = ours;
-        let theirs: Vec<(PairRow, Side)> = theirs;
         for slice in theirs.chunks(SLICE) {
             let mut commit = Commit::default();
-            let pairs = slice.iter().map(|(pair, _)| pair.clone()).collect();
-            for (pair, reading) in self.read_pairs(pairs).await? {
-                let plan = self.plan(&pair, &reading);
-                if plan.deed == Deed::Delete(Side::Crm) {
-                    let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
-                    self.leave_to_others(&mut work, &mut commit);
-                }
+            for (_, mut work, _) in self.still_to_delete(slice).await? {
+                self.leave_to_others(&mut work, &mut commit);
             }
             self.store(&commit).await?;
         }
         Ok(())
+    }
+
+    /// What is to be deleted, read and planned once more: something may have changed since, or taken the place of what is
+    /// gone.
+    async fn still_to_delete(
+        &mut self,
+        slice: &[(PairRow, Side)],
+    ) -> Result<Vec<(PairPlan, Work, Reading)>, CycleFault> {
+        let sides: BTreeMap<PairId, Side> = slice.iter().map(|(pair, side)| (pair.id, *side)).collect();
+        let ids: Vec<PairId> = sides.keys().copied().collect();
+        let pairs = self.ctx.store.pairs(self.ctx.member.id, &ids).await?;
+        let mut still = Vec::new();
+        for (pair, reading) in self.read_pairs(pairs).await? {
+            let plan = self.plan(&pair, &reading);
+            if sides.get(&pair.id).is_some_and(|side| plan.deed == Deed::Delete(*side)) {
+                let work = reading.work(pair, journal::row(plan.row), &self.hasher);
+                still.push((plan, work, reading));
+            }
+        }
+        Ok(still)
     }
 
     /// Deletes what is to be deleted, unless it is too much.
@@ -386,19 +401,10 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let (mut items, mut held) = (Vec::new(), Commit::default());
         let mut series = Lost::default();
         for slice in deletions.chunks(SLICE) {
-            // Read and planned once more: something may have changed since, or taken the place of what is gone.
-            let sides: BTreeMap<PairId, Side> = slice.iter().map(|(pair, side)| (pair.id, *side)).collect();
-            let ids: Vec<PairId> = slice.iter().map(|(pair, _)| pair.id).collect();
-            let pairs = self.ctx.store.pairs(self.ctx.member.id, &ids).await?;
             let mut works = Vec::new();
             let mut commit = Commit::default();
-            for (pair, reading) in self.read_pairs(pairs).await? {
-                let Some(side) = sides.get(&pair.id).copied() else { continue };
-                let plan = self.plan(&pair, &reading);
-                let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
-                if plan.deed != Deed::Delete(side) {
-                    continue;
-                }
+            for (plan, mut work, reading) in self.still_to_delete(slice).await? {
+                let Deed::Delete(side) = plan.deed else { continue };
                 series.add(&work.pair, side, &work.title);
                 if let Some(tripped) = &tripped {
                     self.held_by_guard(&mut work, tripped, &mut commit);

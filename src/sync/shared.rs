@@ -2,13 +2,10 @@
 //! contact. One member's pair makes it, and claims it.
 
 use crate::context::CycleFault;
-use crate::in_step::clean;
-use crate::journal;
 use crate::matching;
 use crate::module_cycle::ModuleCycle;
 use crate::series::is_foreign;
 use crate::work::Work;
-use riva_core::activity::Level;
 use riva_core::ids::{EmailAddress, PairId, RemoteId};
 use riva_core::item::{Field, Item, Module};
 use riva_core::ports::Claim;
@@ -83,15 +80,8 @@ impl ModuleCycle<'_, '_> {
     }
 
     /// A record stays that this member has deleted his copy of.
-    pub fn leave_to_others(&self, work: &mut Work, commit: &mut Commit) {
-        work.pair.state = PairState::Detached;
-        work.pair.reason = Some(KEPT_BY_ANOTHER.into());
-        work.pair.next_try = None;
-        clean(work, commit);
-        commit.pairs.push(work.pair.clone());
-        let text = format!("{}: {KEPT_BY_ANOTHER}", work.title);
-        commit.journal.push(journal::of_work(work, self.ctx.clock.now(), "detached", text.clone()));
-        self.line(Level::Info, text);
+    pub fn leave_to_others(&mut self, work: &mut Work, commit: &mut Commit) {
+        self.becomes(work, PairState::Detached, KEPT_BY_ANOTHER, commit);
     }
 }
 

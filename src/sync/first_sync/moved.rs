@@ -37,6 +37,12 @@ impl Elsewhere {
     }
 }
 
+/// A pair whose items are part of another one now.
+pub(super) fn joined(pair: &PairRow, with: PairId) -> PairRow {
+    let reason = Some(format!("Joined with {with}."));
+    PairRow { mail: None, crm: None, state: PairState::Tombstoned, reason, next_try: None, ..*pair }
+}
+
 impl FirstSync<'_, '_, '_> {
     pub(super) async fn elsewhere(
         &self,
@@ -170,9 +176,7 @@ impl FirstSync<'_, '_, '_> {
         self.cycle.line(Level::Info, followed(item));
         if let Some(own) = candidate.pair.filter(|own| own.id != pair.id) {
             // It was alone in a pair until now.
-            let reason = Some(format!("Joined with {}.", pair.id));
-            let state = PairState::Tombstoned;
-            commit.pairs.push(PairRow { mail: None, crm: None, state, reason, next_try: None, ..own });
+            commit.pairs.push(joined(&own, pair.id));
         }
         commit.items.extend(candidate.row.map(|row| ItemRow {
             pair: Some(pair.id),
