@@ -2,7 +2,7 @@
 
 use super::check::by_serial;
 use super::world::serial_of;
-use super::{Faults, Knobs, World, check};
+use super::{Knobs, World, check};
 use riva_core::documents::{ConflictWinner, DeletePolicy, Refused, SafetyLimit};
 use riva_core::history::{Deed, DeedKind, Order, UndoSpan};
 use riva_core::holds::{Choice, Decision, HoldKind, HoldRow};
@@ -15,9 +15,7 @@ fn knobs(seed: u64) -> Knobs {
     Knobs {
         crm_without_tombstones: seed.is_multiple_of(3),
         mail_can_tag: !seed.is_multiple_of(2),
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills: false,
+        ..Knobs::CALM
     }
 }
 

@@ -65,6 +65,12 @@ pub struct Faults {
     pub cursor_lost: u32,
 }
 
+impl Faults {
+    /// None.
+    pub const NONE: Self =
+        Self { lost_answer: 0, unavailable: 0, not_now: 0, token_churn: 0, meddled: 0, cursor_lost: 0 };
+}
+
 #[derive(Debug, Clone)]
 struct Stored {
     item: Item,

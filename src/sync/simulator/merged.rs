@@ -1,20 +1,13 @@
 //! Row 21 of the reconciliation table as stories: records that were merged or converted in the CRM.
 
-use super::{Faults, Knobs, World};
+use super::{Knobs, World};
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use riva_core::item::{Body, Element, Field, LEAD, Value};
 use riva_core::rows::PairState;
 
 /// A world with so many contacts that are in step.
 fn in_step(contacts: usize) -> World {
-    let knobs = Knobs {
-        crm_without_tombstones: false,
-        mail_can_tag: true,
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills: false,
-    };
-    let mut world = World::new(21, knobs);
+    let mut world = World::new(21, Knobs::CALM);
     for _ in 0..contacts {
         let item = world.new_contact();
         world.crm.user_create(item);

@@ -1,20 +1,14 @@
 //! Private appointments: what of them the CRM gets to see, over many seeds, under every policy.
 
 use super::random::Random;
-use super::{Faults, Knobs, World};
+use super::{Knobs, World};
 use crate::veil::VEILED;
 use riva_core::documents::{BecamePrivate, CalendarPolicy, PrivateItems};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Body, Field, Item, Module, Sensitivity, Value, When};
 
 fn world(seed: u64, private: PrivateItems, became_private: BecamePrivate, kills: bool) -> World {
-    let knobs = Knobs {
-        crm_without_tombstones: seed.is_multiple_of(3),
-        mail_can_tag: true,
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills,
-    };
+    let knobs = Knobs { crm_without_tombstones: seed.is_multiple_of(3), kills, ..Knobs::CALM };
     let mut world = World::new(seed, knobs);
     world.policy.modules.calendar =
         Some(CalendarPolicy { private, became_private, ..CalendarPolicy::default() });

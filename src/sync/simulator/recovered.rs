@@ -5,14 +5,7 @@ use riva_core::rows::PairState;
 
 /// One contact in the mailbox, and nothing that goes wrong by itself.
 fn world() -> World {
-    let knobs = Knobs {
-        crm_without_tombstones: false,
-        mail_can_tag: true,
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills: false,
-    };
-    let mut world = World::new(3, knobs);
+    let mut world = World::new(3, Knobs::CALM);
     let contact = world.new_contact();
     world.mail.user_create(contact);
     world

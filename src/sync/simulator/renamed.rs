@@ -3,7 +3,7 @@
 
 use super::check::by_serial;
 use super::random::Random;
-use super::{Faults, Knobs, World};
+use super::{Knobs, World};
 use riva_core::documents::{
     BecamePrivate, ContactsPolicy, DeletePolicy, Direction, SafetyLimit, TasksPolicy,
 };
@@ -18,13 +18,7 @@ const BOTH: [Module; 2] = [Module::Contacts, Module::Tasks];
 
 /// A mailbox that keeps no marker of ours in its users' items, and a policy that carries deletions out.
 fn world(seed: u64) -> World {
-    let knobs = Knobs {
-        crm_without_tombstones: seed.is_multiple_of(3),
-        mail_can_tag: false,
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills: false,
-    };
+    let knobs = Knobs { crm_without_tombstones: seed.is_multiple_of(3), mail_can_tag: false, ..Knobs::CALM };
     let mut world = World::new(seed, knobs);
     world.approves = false;
     deletions(&mut world, DeletePolicy::Propagate);

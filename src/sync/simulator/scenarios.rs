@@ -1,20 +1,13 @@
 //! What a user would tell as a story, one test each.
 
 use super::check::by_serial;
-use super::{Faults, Knobs, World};
+use super::{Knobs, World};
 use riva_core::documents::{DeletePolicy, Direction, SafetyLimit};
 use riva_core::item::{Body, Field, Item, Module, Sensitivity, Value};
 use riva_core::rows::PairState;
 
 fn calm() -> World {
-    let knobs = Knobs {
-        crm_without_tombstones: false,
-        mail_can_tag: true,
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills: false,
-    };
-    let mut world = World::new(7, knobs);
+    let mut world = World::new(7, Knobs::CALM);
     world.approves = false;
     world
 }

@@ -1,6 +1,6 @@
 //! Systems that will not have a value: one puts its own back, one refuses a blank.
 
-use super::{Faults, Knobs, World};
+use super::{Knobs, World};
 use riva_core::documents::DeletePolicy;
 use riva_core::item::{Body, Field, Item, Module, Value};
 use riva_core::rows::PairState;
@@ -8,14 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn calm() -> World {
-    let knobs = Knobs {
-        crm_without_tombstones: false,
-        mail_can_tag: true,
-        crm_without_marker: false,
-        faults: Faults::default(),
-        kills: false,
-    };
-    World::new(7, knobs)
+    World::new(7, Knobs::CALM)
 }
 
 /// A contact with this note, in the mailbox alone.

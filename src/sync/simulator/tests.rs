@@ -3,16 +3,6 @@
 use super::{Faults, Knobs, World, check};
 use riva_core::rows::PairState;
 
-const CALM: Knobs = Knobs {
-    crm_without_tombstones: false,
-    mail_can_tag: true,
-    crm_without_marker: false,
-    faults: NO_FAULTS,
-    kills: false,
-};
-const NO_FAULTS: Faults =
-    Faults { lost_answer: 0, unavailable: 0, not_now: 0, token_churn: 0, meddled: 0, cursor_lost: 0 };
-
 fn seeds(default: u64) -> u64 {
     std::env::var("RIVA_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
 }
@@ -23,9 +13,9 @@ fn knobs(seed: u64) -> Knobs {
     Knobs {
         crm_without_tombstones: seed.is_multiple_of(3),
         mail_can_tag: !seed.is_multiple_of(2),
-        crm_without_marker: false,
-        faults: if seed.is_multiple_of(5) { NO_FAULTS } else { faults },
+        faults: if seed.is_multiple_of(5) { Faults::NONE } else { faults },
         kills: !seed.is_multiple_of(7),
+        ..Knobs::CALM
     }
 }
 
@@ -64,7 +54,7 @@ fn run(seed: u64, knobs: Knobs) -> Result<usize, String> {
 #[test]
 fn a_calm_world_comes_into_step() {
     for seed in 0..seeds(200) {
-        run(seed, CALM).unwrap_or_else(|why| panic!("{why}"));
+        run(seed, Knobs::CALM).unwrap_or_else(|why| panic!("{why}"));
     }
 }
 
@@ -77,7 +67,7 @@ fn chaos_loses_doubles_and_resurrects_nothing() {
 
 #[test]
 fn first_sync_links_what_is_the_same() {
-    let mut world = World::new(1, CALM);
+    let mut world = World::new(1, Knobs::CALM);
     for _ in 0..20 {
         world.user_has_on_both_sides();
     }

@@ -48,6 +48,17 @@ pub struct Knobs {
     pub kills: bool,
 }
 
+impl Knobs {
+    /// Nothing goes wrong, and each side can do what it should.
+    pub const CALM: Self = Self {
+        crm_without_tombstones: false,
+        mail_can_tag: true,
+        crm_without_marker: false,
+        faults: Faults::NONE,
+        kills: false,
+    };
+}
+
 /// A virtual clock.
 #[derive(Debug)]
 pub(super) struct VirtualClock(pub(super) Mutex<DateTime<Utc>>);
