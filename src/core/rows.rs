@@ -58,6 +58,11 @@ impl Hashes {
         field.as_str().to_owned()
     }
 
+    /// The field, by its name, that an entry is about: as a whole, or by one of its elements.
+    pub fn field_of(key: &str) -> &str {
+        key.split('/').next().unwrap_or(key)
+    }
+
     /// The key of a set's element.
     pub fn element_key(field: Field, element: &str) -> String {
         format!("{}/{element}", field.as_str())

@@ -3,11 +3,12 @@
 use crate::SqlStore;
 use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
 use crate::codes::{Code as _, bits, pair_bytes, pair_id};
+use crate::lists;
 use crate::packed::{pack, unpack};
 use riva_core::ids::{ConnectionName, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, ClaimFor, StoreError};
-use riva_core::rows::{PairState, Side};
+use riva_core::rows::{PairRow, PairState, Presence, Side};
 use sqlx::Row as _;
 
 pub(crate) async fn claim(
@@ -72,6 +73,57 @@ pub(crate) async fn kept_by_others(
         }
     }
     Ok(kept)
+}
+
+pub(crate) async fn awaited(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    member: MemberId,
+    pairs: &[PairId],
+) -> Result<Vec<PairId>, StoreError> {
+    let mut awaited = Vec::new();
+    // Each claim is one look for each member into the pairs that are known by a UID.
+    for pairs in pairs.chunks(ROWS_A_STATEMENT) {
+        let mut select = Builder::new(
+            "SELECT DISTINCT c.pair FROM claim_key c JOIN member m ON m.crm = c.connection \
+             JOIN pair p ON p.member = m.id AND p.uid = c.key AND p.crm_id IS NULL \
+             JOIN item i ON i.member = p.member AND i.module = p.module AND i.id = p.mail_id WHERE c.connection = ",
+        );
+        select.push_bind(connection.as_str()).push(" AND m.id <> ").push_bind(member.0);
+        select.push(" AND p.module = ").push_bind(Module::Calendar.code());
+        select.push(" AND p.state = ").push_bind(PairState::Detached.code());
+        select.push(" AND i.side = ").push_bind(Side::Mail.code());
+        select.push(" AND i.presence = ").push_bind(Presence::Present.code()).push(" AND c.pair IN (");
+        let mut list = select.separated(", ");
+        for pair in pairs {
+            list.push_bind(pair_bytes(*pair));
+        }
+        select.push(") ORDER BY c.pair");
+        for row in select.build().fetch_all(&store.reads).await.map_err(broken)? {
+            awaited.push(pair_id(row.try_get(0).map_err(broken)?)?);
+        }
+    }
+    Ok(awaited)
+}
+
+pub(crate) async fn left_by_others(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    member: MemberId,
+) -> Result<Vec<(PairId, PairRow)>, StoreError> {
+    let mut select = Builder::new(
+        "SELECT h.*, p.id AS waiting FROM pair p JOIN claim_key c ON c.key = p.uid \
+         JOIN pair h ON h.member = c.member AND h.id = c.pair WHERE c.kind = 'event' AND c.connection = ",
+    );
+    select.push_bind(connection.as_str()).push(" AND p.member = ").push_bind(member.0);
+    select.push(" AND p.module = ").push_bind(Module::Calendar.code());
+    select.push(" AND p.uid IS NOT NULL AND p.crm_id IS NULL AND p.state = ");
+    select.push_bind(PairState::Detached.code()).push(" AND c.member <> p.member AND h.crm_id IS NOT NULL");
+    select.push(" AND h.state = ").push_bind(PairState::Detached.code()).push(" ORDER BY p.id");
+    let rows = select.build().fetch_all(&store.reads).await.map_err(broken)?;
+    rows.iter()
+        .map(|row| Ok((pair_id(row.try_get("waiting").map_err(broken)?)?, lists::pair(row)?)))
+        .collect()
 }
 
 pub(crate) async fn claimed(

@@ -278,7 +278,7 @@ impl SyncStore for SqlStore {
         for uids in uids.chunks(ROWS_A_STATEMENT) {
             let mut select = Builder::new(pairs_where!("member = "));
             select.push_bind(member.0).push(" AND module = ").push_bind(module.code());
-            select.push(" AND state <> ").push_bind(PairState::Tombstoned.code()).push(" AND uid IN (");
+            select.push(" AND uid IN (");
             let mut list = select.separated(", ");
             for uid in uids {
                 list.push_bind(bits(*uid));
@@ -443,6 +443,23 @@ impl SyncStore for SqlStore {
         ids: &[RemoteId],
     ) -> Result<Vec<RemoteId>, StoreError> {
         claims::kept_by_others(self, connection, member, module, ids).await
+    }
+
+    async fn awaited(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        pairs: &[PairId],
+    ) -> Result<Vec<PairId>, StoreError> {
+        claims::awaited(self, connection, member, pairs).await
+    }
+
+    async fn left_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+    ) -> Result<Vec<(PairId, PairRow)>, StoreError> {
+        claims::left_by_others(self, connection, member).await
     }
 
     async fn claimed(

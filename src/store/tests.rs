@@ -273,7 +273,7 @@ async fn agrees(store: &SqlStore, model: &Model, member: MemberId) {
     let mut pairs = store.pairs(member, &ids).await.unwrap();
     pairs.sort_by_key(|p| p.id);
     assert_eq!(pairs, model.pairs.values().cloned().collect::<Vec<_>>());
-    let of_uids = |p: &&PairRow| p.state != PairState::Tombstoned && p.uid.is_some_and(|uid| uid > 0);
+    let of_uids = |p: &&PairRow| p.uid.is_some_and(|uid| uid > 0);
     assert_eq!(
         store.pairs_of_uids(member, MODULE, &[u64::MAX, 1, 1]).await.unwrap(),
         model.pairs.values().filter(of_uids).cloned().collect::<Vec<_>>()
@@ -504,6 +504,60 @@ async fn a_record_is_kept_by_whose_linked_pair_claims_it() {
     assert_eq!(kept(bob, Module::Calendar).await, [], "who does not sync it keeps nothing");
     store.take_over(&crm, "event", 6, pair_id(2), bob.0).await.unwrap();
     assert_eq!(store.claimed(&crm, "event", 6).await.unwrap(), Some((pair_id(2), bob.0)), "free until now");
+}
+
+#[tokio::test]
+async fn a_claim_that_is_awaited_is_found_and_so_is_one_that_was_left() {
+    let (_folder, store) = store().await;
+    let specs = [spec("p", "ann@example.com"), spec("p", "bob@example.com")];
+    store.set_members(&specs, at(0)).await.unwrap();
+    let claimed = QueueStore::claim(&store, "me", at(0), at(90), 2).await.unwrap();
+    let [ann, bob] = [0, 1].map(|n: usize| (claimed[n].member.id, claimed[n].fence));
+    let crm = ConnectionName::from("crm");
+    let anns = |state| PairRow { state, ..pair_of_a_record(ann.0, 1, "006X") };
+    let waiting = |uid| {
+        let pair = pair_of_a_record(bob.0, 2, "006X");
+        let mail = pair.crm.clone().map(|at| PairSide { id: "bob/1".into(), ..at });
+        PairRow { mail, crm: None, uid: Some(uid), state: PairState::Detached, ..pair }
+    };
+    let copy = |presence| ItemRow {
+        member: bob.0,
+        module: Module::Calendar,
+        side: Side::Mail,
+        id: "bob/1".into(),
+        version: "1".into(),
+        presence,
+        dirty: false,
+        seen: 0,
+        pair: Some(pair_id(2)),
+        match_keys: None,
+    };
+    let stored = async |(member, fence): (MemberId, i64), pair: PairRow, item: Option<ItemRow>| {
+        let commit = Commit { pairs: vec![pair], items: item.into_iter().collect(), ..Commit::default() };
+        store.commit(member, fence, &commit).await.unwrap();
+    };
+    let awaited = async |member| store.awaited(&crm, member, &[pair_id(1), pair_id(9)]).await.unwrap();
+    let left = async |member| -> Vec<_> {
+        let left = store.left_by_others(&crm, member).await.unwrap();
+        left.into_iter().map(|(waiting, holder)| (waiting, holder.id)).collect()
+    };
+    stored(ann, anns(PairState::Linked), None).await;
+    SyncStore::claim(&store, &crm, "event", 5, pair_id(1), ann.0).await.unwrap();
+    stored(bob, waiting(6), Some(copy(Presence::Present))).await;
+    assert_eq!(awaited(ann.0).await, [], "Bob waits for another claim");
+    stored(bob, waiting(5), Some(copy(Presence::Present))).await;
+    assert_eq!(awaited(ann.0).await, [pair_id(1)]);
+    assert_eq!(awaited(bob.0).await, [], "his own");
+    assert_eq!(left(bob.0).await, [], "Ann keeps it");
+    stored(ann, anns(PairState::Detached), None).await;
+    assert_eq!(left(bob.0).await, [(pair_id(2), pair_id(1))]);
+    assert_eq!(left(ann.0).await, []);
+    assert_eq!(store.left_by_others(&ConnectionName::from("other"), bob.0).await.unwrap(), []);
+    stored(bob, waiting(5), Some(copy(Presence::Deleted))).await;
+    assert_eq!(awaited(ann.0).await, [], "Bob has let go of it, too");
+    assert_eq!(left(bob.0).await.len(), 1, "which is for Bob's cycle to tell");
+    stored(bob, PairRow { state: PairState::Linked, ..waiting(5) }, None).await;
+    assert_eq!((awaited(ann.0).await, left(bob.0).await), (vec![], vec![]));
 }
 
 #[tokio::test]

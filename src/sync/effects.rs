@@ -122,7 +122,7 @@ impl Effects<'_, '_> {
             }
             work.image = self.ctx.record.before.then(|| self.image(side, kind, work, now)).flatten();
             commit.images.extend(work.image.clone());
-            in_step_but_for(work);
+            in_step_but_for(work, &self.hasher);
             // A create needs its pair to be known before it is sent; the origin's row already points at it.
             commit.pairs.push(work.pair.clone());
             if kind == IntentKind::Create {
@@ -510,6 +510,11 @@ impl Effects<'_, '_> {
     }
 }
 
+/// Why a pair is done with whose item was deleted on this side, and then by us on the other one.
+pub(crate) fn deleted_after(side: Side) -> String {
+    format!("Deleted in the {}, and here after it.", side.title())
+}
+
 /// An item was taken away on a side, after its twin, or because that became private.
 fn deleted(side: Side, work: &mut Work, frees_origin: bool, commit: &mut Commit) {
     work.pair.state = PairState::Tombstoned;
@@ -518,7 +523,7 @@ fn deleted(side: Side, work: &mut Work, frees_origin: bool, commit: &mut Commit)
     work.pair.reason = Some(if frees_origin {
         format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
     } else {
-        format!("Deleted in the {}, and here after it.", side.other().title())
+        deleted_after(side.other())
     });
     for (of, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
         let Some(row) = read.as_ref().and_then(|r| r.row.clone()) else { continue };

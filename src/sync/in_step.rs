@@ -4,13 +4,14 @@ use crate::hash::FieldHasher;
 use crate::loops;
 use crate::plan::differs;
 use crate::work::{Fate, Read, Work, Write};
+use riva_core::item::{Field, Value};
 use riva_core::rows::{Commit, Hashes, IntentKind, ItemRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is not written is in step, whatever becomes of the writes: a pair that was just linked has a base for it. So has
 /// a side for what is written to it alone: it is what it showed before, unless there is an older base. That one stays: if
 /// the write does not arrive, and its origin goes back to what it was, this side is the one that has changed.
-pub(crate) fn in_step_but_for(work: &mut Work) {
+pub(crate) fn in_step_but_for(work: &mut Work, hasher: &FieldHasher) {
     let mut written: BTreeMap<Side, BTreeSet<&str>> = BTreeMap::new();
     for write in &work.writes {
         match write {
@@ -20,20 +21,56 @@ pub(crate) fn in_step_but_for(work: &mut Work) {
             Write::Create { .. } | Write::Delete { .. } => return,
         }
     }
-    for side in [Side::Mail, Side::Crm] {
-        let Some(shown) = work.read(side).map(|read| read.hashes.clone()) else { continue };
-        let is_written = |to: Side, field: &str| written.get(&to).is_some_and(|all| all.contains(field));
-        let mut others = shown.clone();
-        let Some(at) = work.pair.side_mut(side) else { continue };
-        others.0.retain(|key, _| {
-            let field = key.split('/').next().unwrap_or(key);
-            let has_base = is_written(side, field) && at.seen.0.contains_key(field);
-            !is_written(side.other(), field) && !has_base
+    let is_written = |to: Side, field: &str| written.get(&to).is_some_and(|all| all.contains(field));
+    let bases = [Side::Mail, Side::Crm].map(|side| {
+        let shown = work.read(side).map(|read| read.hashes.clone())?;
+        let at = work.pair.side(side)?;
+        let origin = work.pair.side(side.other());
+        let mut base = shown.clone();
+        base.0.retain(|key, _| {
+            let field = Hashes::field_of(key);
+            let keeps = is_written(side, field) && !takes_for_base(hasher, field, at, &shown, origin);
+            !is_written(side.other(), field) && !keeps
         });
         let mut in_step = at.seen.clone();
-        adopt_fields(&mut in_step, &shown, &others);
-        loops::follow(at, in_step);
+        adopt_fields(&mut in_step, &shown, &base);
+        Some((side, in_step))
+    });
+    for (side, in_step) in bases.into_iter().flatten() {
+        if let Some(at) = work.pair.side_mut(side) {
+            loops::follow(at, in_step);
+        }
     }
+}
+
+/// Whether what a side shows of a field that is written to it is its base: it has none yet, and shows what it was sent, or
+/// nothing is known of its origin either. If it shows something else, and its origin did not change, both would be in step
+/// as they are, and a write that fails would not be made again.
+fn takes_for_base(
+    hasher: &FieldHasher,
+    field: &str,
+    at: &PairSide,
+    shown: &Hashes,
+    origin: Option<&PairSide>,
+) -> bool {
+    let of_field = |hashes: &Hashes| -> BTreeMap<String, u64> {
+        let entries = hashes.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
+        entries.map(|(key, hash)| (key.clone(), *hash)).collect()
+    };
+    let has = |base: &Hashes| base.0.contains_key(field);
+    if has(&at.seen) {
+        return false;
+    }
+    // What is not sent of an item that was made is blank.
+    let mut sent = of_field(&at.sent);
+    if sent.is_empty() && at.seen.0.is_empty() && !at.sent.0.is_empty() {
+        let mut blank = Hashes::default();
+        if let Some(field) = Field::from_word(field) {
+            hasher.insert(&mut blank, field, &Value::Blank);
+        }
+        sent = blank.0;
+    }
+    sent == of_field(shown) || !origin.is_some_and(|origin| has(&origin.seen))
 }
 
 /// What a side shows after a write, as far as it is a base, and whether it shows more than that by now.
@@ -90,7 +127,7 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
 /// All that a side shows is in step. A field that is not shown says nothing: what it was before still counts.
 pub(crate) fn adopt_shown(side: &mut PairSide, mut seen: Hashes) {
     let shown: BTreeSet<String> = seen.0.keys().filter(|k| !k.contains('/')).cloned().collect();
-    let of_shown = |key: &str| shown.contains(key.split('/').next().unwrap_or_default());
+    let of_shown = |key: &str| shown.contains(Hashes::field_of(key));
     let before = side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
     seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
     loops::follow(side, seen);
@@ -118,12 +155,12 @@ fn shown_otherwise(base: &Hashes, shown: &Hashes) -> BTreeSet<String> {
     adopt_fields(&mut as_base, shown, base);
     let keys = base.0.keys().chain(as_base.0.keys()).filter(|key| !loops::is_note(key));
     let others = keys.filter(|key| base.0.get(*key) != as_base.0.get(*key));
-    others.map(|key| key.split('/').next().unwrap_or(key).to_owned()).collect()
+    others.map(|key| Hashes::field_of(key).to_owned()).collect()
 }
 
 /// Nothing is known of these fields any more.
 fn forget_fields(base: &mut Hashes, fields: &BTreeSet<String>) {
-    base.0.retain(|key, _| !fields.contains(key.split('/').next().unwrap_or(key)));
+    base.0.retain(|key, _| !fields.contains(Hashes::field_of(key)));
 }
 
 /// An item has come in the place of one that is gone, and is not that one with another id: what it shows otherwise may be
@@ -161,8 +198,8 @@ pub(crate) fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHash
 
 /// Takes over the entries of the fields that were sent: elements that are no longer there go.
 pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
-    let fields: Vec<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
-    let of_sent = |key: &String| fields.contains(&key.split('/').next().unwrap_or(key));
+    let fields: Vec<&str> = sent.0.keys().map(|k| Hashes::field_of(k)).collect();
+    let of_sent = |key: &String| fields.contains(&Hashes::field_of(key));
     into.0.retain(|key, _| !of_sent(key));
     into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
 }
@@ -170,9 +207,9 @@ pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
 /// Takes over the entries of what a write has changed. Of a set, which is sent as a whole, these are the elements that were
 /// not there `before` as they were sent; the others may be the side's own, and not on the other side yet.
 pub(crate) fn adopt_written(into: &mut Hashes, from: &Hashes, sent: &Hashes, before: &Hashes) {
-    let fields: BTreeSet<&str> = sent.0.keys().map(|k| k.split('/').next().unwrap_or(k)).collect();
+    let fields: BTreeSet<&str> = sent.0.keys().map(|k| Hashes::field_of(k)).collect();
     let written = |key: &String| {
-        let of_sent = fields.contains(key.split('/').next().unwrap_or(key));
+        let of_sent = fields.contains(Hashes::field_of(key));
         of_sent && (!key.contains('/') || sent.0.get(key) != before.0.get(key))
     };
     into.0.retain(|key, _| !written(key));

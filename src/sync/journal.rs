@@ -48,7 +48,7 @@ pub(crate) fn seen(side: Side, base: Option<&PairSide>, read: &Read) -> String {
 }
 
 fn changed_fields<'h>(then: &'h Hashes, now: &'h Hashes) -> BTreeSet<&'h str> {
-    let field = |key: &'h str| key.split('/').next().unwrap_or(key);
+    let field = |key: &'h str| Hashes::field_of(key);
     let differs = |key: &&'h String| then.0.get(*key) != now.0.get(*key);
     let known: BTreeSet<&str> = now.0.keys().map(|key| field(key)).collect();
     let keys = then.0.keys().chain(now.0.keys()).filter(differs).map(|key| field(key));

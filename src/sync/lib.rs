@@ -56,6 +56,11 @@ mod work;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;
 
+/// Twice as many seeds a second as with the system's own.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use context::{
     CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, RandomIds, Record, StopSignal,
 };

@@ -46,7 +46,7 @@ pub(crate) fn was_made_again(sent: &Hashes) -> bool {
 /// The base follows what a side shows now. What differs, and is not what we have just written, its users have changed:
 /// it does not show its own form of what was sent any more.
 pub(crate) fn follow(side: &mut PairSide, shown: Hashes) {
-    let known = |key: &str| side.seen.0.contains_key(key.split('/').next().unwrap_or(key));
+    let known = |key: &str| side.seen.0.contains_key(Hashes::field_of(key));
     let replaced: Vec<String> = side
         .sent
         .0

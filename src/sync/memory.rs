@@ -13,8 +13,8 @@ use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, StoreError, SyncStore};
 use riva_core::rows::{
-    Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState,
-    Presence, Side,
+    Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide,
+    PairState, Presence, Side,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -423,9 +423,8 @@ impl<G: Gate> SyncStore for Memory<G> {
     ) -> Result<Vec<PairRow>, StoreError> {
         let rows = self.rows();
         let of_uid = |p: &&PairRow| p.uid.is_some_and(|uid| uids.contains(&uid));
-        let live = |p: &&PairRow| p.state != PairState::Tombstoned;
         let own = rows.pairs.values().filter(|p| (p.member, p.module) == (member, module));
-        Ok(own.filter(live).filter(of_uid).cloned().collect())
+        Ok(own.filter(of_uid).cloned().collect())
     }
 
     async fn pair_of(
@@ -562,6 +561,44 @@ impl<G: Gate> SyncStore for Memory<G> {
         Ok(ids.iter().filter(|id| kept.contains(id)).cloned().collect())
     }
 
+    async fn awaited(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        pairs: &[PairId],
+    ) -> Result<Vec<PairId>, StoreError> {
+        let rows = self.rows();
+        let waits = |key: u64| {
+            rows.pairs.values().any(|p| {
+                let there = |at: &PairSide| {
+                    let row = rows.items.get(&(p.member, p.module, Side::Mail, at.id.clone()));
+                    row.is_some_and(|row| row.presence == Presence::Present)
+                };
+                p.member != member && waits_for(p, key) && p.mail.as_ref().is_some_and(there)
+            })
+        };
+        let ours =
+            rows.claims.iter().filter(|((c, _, _), (pair, _))| c == connection && pairs.contains(pair));
+        Ok(ours.filter(|((_, _, key), _)| waits(*key)).map(|(_, (pair, _))| *pair).collect())
+    }
+
+    async fn left_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+    ) -> Result<Vec<(PairId, PairRow)>, StoreError> {
+        let rows = self.rows();
+        let left = rows.claims.iter().filter(|((c, _, _), (_, whose))| c == connection && *whose != member);
+        let left = left.filter_map(|((_, _, key), (pair, _))| Some((*key, rows.pairs.get(pair)?)));
+        let left: Vec<_> = left.filter(|(_, p)| p.state == PairState::Detached && p.crm.is_some()).collect();
+        let ours = rows.pairs.values().filter(|p| p.member == member);
+        let found = ours.filter_map(|p| {
+            let (_, holder) = left.iter().find(|(key, _)| waits_for(p, *key))?;
+            Some((p.id, (*holder).clone()))
+        });
+        Ok(found.collect())
+    }
+
     async fn claimed(
         &self,
         connection: &ConnectionName,
@@ -622,4 +659,10 @@ impl<G: Gate> Memory<G> {
     ) -> Vec<ItemRow> {
         self.rows().of(member, module, side, after).filter(|row| wanted(row)).take(limit).cloned().collect()
     }
+}
+
+/// Whether a pair waits for a claim that it did not get.
+fn waits_for(pair: &PairRow, key: u64) -> bool {
+    let waits = pair.module == Module::Calendar && pair.state == PairState::Detached && pair.crm.is_none();
+    waits && pair.uid == Some(key)
 }

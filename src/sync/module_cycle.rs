@@ -108,6 +108,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         self.held = !holds.0.is_empty();
         self.carry_out(&holds).await?;
         self.follow_known().await?;
+        self.take_up_left().await?;
         FirstSync::new(self).run().await?;
         if !self.more {
             let deletions = self.dirty_pairs().await?;

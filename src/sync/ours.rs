@@ -12,7 +12,7 @@ use riva_core::fault::ItemError;
 use riva_core::ids::Marker;
 use riva_core::item::Item;
 use riva_core::ports::Removal;
-use riva_core::rows::{Commit, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
+use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 
 impl FirstSync<'_, '_, '_> {
     /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
@@ -66,7 +66,7 @@ impl FirstSync<'_, '_, '_> {
             let mut seen = self.cycle.hasher.item(item);
             if let Some(origin) = pair.side(side.other()) {
                 let mut shared = seen.clone();
-                shared.0.retain(|key, _| origin.seen.0.contains_key(key.split('/').next().unwrap_or(key)));
+                shared.0.retain(|key, _| origin.seen.0.contains_key(Hashes::field_of(key)));
                 adopt_fields(&mut seen, &origin.seen, &shared);
             }
             if let Some(at) = pair.side_mut(side) {

@@ -447,7 +447,7 @@ pub(crate) fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> boo
             shown.0.iter().all(|(key, hash)| sent.0.get(key) == Some(hash))
         })
         && sent.0.keys().filter(|key| !loops::is_note(key)).all(|key| {
-            let field = key.split('/').next().and_then(Field::from_word);
+            let field = Field::from_word(Hashes::field_of(key));
             field.and_then(|f| item.get(f)).is_some_and(|value| *value != Value::Blank)
         })
 }
@@ -455,7 +455,7 @@ pub(crate) fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> boo
 /// Whether any field that is shown now differs from then. A field that is not shown says nothing.
 pub(crate) fn differs(then: &Hashes, now: &Hashes) -> bool {
     let removed = then.0.keys().filter(|k| k.contains('/')).any(|k| {
-        let field = k.split('/').next().unwrap_or_default();
+        let field = Hashes::field_of(k);
         now.0.contains_key(field) && !now.0.contains_key(k)
     });
     removed || now.0.iter().any(|(key, hash)| then.0.get(key) != Some(hash))

@@ -4,6 +4,7 @@
 //! then is anything else written to that pair (engine design, section 2, points P1 to P6).
 
 use crate::context::{CycleContext, CycleFault};
+use crate::effects::deleted_after;
 use crate::hash::FieldHasher;
 use crate::holds;
 use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
@@ -299,8 +300,7 @@ impl Recovery<'_, '_> {
                 (IntentKind::Delete, Some(Fetched::Gone)) => {
                     self.outcome.adopted += 1;
                     pair.state = PairState::Tombstoned;
-                    pair.reason =
-                        Some(format!("Deleted in the {}, and here after it.", self.side.other().title()));
+                    pair.reason = Some(deleted_after(self.side.other()));
                     if !intent.origin.0.is_empty()
                         && let Some(origin) = pair.side(self.side.other()).cloned()
                     {
@@ -481,7 +481,7 @@ fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes) {
 pub(crate) fn contains(shown: &Hashes, sent: &Hashes) -> bool {
     sent.0.iter().all(|(key, hash)| shown.0.get(key) == Some(hash))
         && shown.0.keys().filter(|k| k.contains('/')).all(|k| {
-            let field = k.split('/').next().unwrap_or_default();
+            let field = Hashes::field_of(k);
             !sent.0.contains_key(field) || sent.0.contains_key(k)
         })
 }

@@ -296,6 +296,23 @@ impl SyncStore for Scratch<'_> {
         self.base.kept_by_others(connection, member, module, ids).await
     }
 
+    async fn awaited(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        pairs: &[PairId],
+    ) -> Result<Vec<PairId>, StoreError> {
+        self.base.awaited(connection, member, pairs).await
+    }
+
+    async fn left_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+    ) -> Result<Vec<(PairId, PairRow)>, StoreError> {
+        self.base.left_by_others(connection, member).await
+    }
+
     async fn claimed(
         &self,
         connection: &ConnectionName,

@@ -2,14 +2,16 @@
 //! contact. One member's pair makes it, and claims it.
 
 use crate::context::CycleFault;
+use crate::first_sync::joined;
+use crate::journal;
 use crate::matching;
-use crate::module_cycle::ModuleCycle;
+use crate::module_cycle::{ModuleCycle, SLICE};
 use crate::series::is_foreign;
 use crate::work::Work;
 use riva_core::ids::{EmailAddress, PairId, RemoteId};
-use riva_core::item::{Field, Item, Module};
-use riva_core::ports::Claim;
-use riva_core::rows::{Commit, PairRow, PairState, Side};
+use riva_core::item::{Field, Item, Module, Value};
+use riva_core::ports::{Claim, Fetched};
+use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Presence, Side};
 use std::collections::BTreeSet;
 
 /// Why a copy of a meeting is not synced.
@@ -19,6 +21,10 @@ const IN_ANOTHERS_CALENDAR: &str =
 /// Why a record stays when a copy of its meeting is deleted.
 const KEPT_BY_ANOTHER: &str =
     "This meeting was deleted here alone: its record stays in the CRM for another syncing user who keeps it.";
+
+/// Why a copy of a meeting is synced from now on.
+const TAKEN_UP: &str =
+    "The syncing user whose copy made this meeting's record has deleted that copy: this one keeps it.";
 
 impl ModuleCycle<'_, '_> {
     /// Why the record of an item is not to be made: it was by another member, whoever was first.
@@ -57,8 +63,9 @@ impl ModuleCycle<'_, '_> {
         Ok(matches!(claim, Claim::Theirs { member: theirs, .. } if theirs != member))
     }
 
-    /// Of these pairs, whose other sides are to be deleted, those whose record another member keeps. (A contact that
-    /// several users have is the same contact for each of them: whoever deletes it deletes it.)
+    /// Of these pairs, whose other sides are to be deleted, those whose record another member keeps, or would: a meeting that
+    /// somebody else organises is not over because one of those who attend has deleted it. (A contact that several users
+    /// have is the same contact for each of them: whoever deletes it deletes it.)
     pub async fn kept_for_others(
         &self,
         deletions: impl IntoIterator<Item = (&PairRow, Side)>,
@@ -66,17 +73,91 @@ impl ModuleCycle<'_, '_> {
         if self.module != Module::Calendar {
             return Ok(BTreeSet::new());
         }
-        let of_crm = deletions.into_iter().filter(|(_, side)| *side == Side::Crm);
-        let records: Vec<(PairId, RemoteId)> =
-            of_crm.filter_map(|(pair, _)| Some((pair.id, pair.crm.as_ref()?.id.clone()))).collect();
+        let of_crm = deletions.into_iter().filter(|(_, side)| *side == Side::Crm).map(|(pair, _)| pair);
+        let records: Vec<(&PairRow, RemoteId)> =
+            of_crm.filter_map(|pair| Some((pair, pair.crm.as_ref()?.id.clone()))).collect();
         if records.is_empty() {
             return Ok(BTreeSet::new());
         }
         let ids: Vec<RemoteId> = records.iter().map(|(_, id)| id.clone()).collect();
+        let attended: Vec<PairId> =
+            records.iter().map(|(pair, _)| *pair).filter(|p| self.was_foreign(p)).map(|p| p.id).collect();
         let member = &self.ctx.member;
         let kept = self.ctx.store.kept_by_others(&member.crm, member.id, self.module, &ids).await?;
         let kept: BTreeSet<RemoteId> = kept.into_iter().collect();
-        Ok(records.into_iter().filter(|(_, id)| kept.contains(id)).map(|(pair, _)| pair).collect())
+        let awaited = self.ctx.store.awaited(&member.crm, member.id, &attended).await?;
+        let kept = records.into_iter().filter(|(_, id)| kept.contains(id)).map(|(pair, _)| pair.id);
+        Ok(kept.chain(awaited).collect())
+    }
+
+    /// Whether a pair's copy of a meeting had somebody else for its organizer, when it was last in step.
+    fn was_foreign(&self, pair: &PairRow) -> bool {
+        let seen = pair.mail.as_ref().and_then(|at| at.seen.0.get(&Hashes::key(Field::Organizer)));
+        let own = [Value::Blank, Value::text(self.ctx.member.address.as_str())];
+        seen.is_some_and(|seen| own.iter().all(|value| self.hasher.value(Field::Organizer, value) != *seen))
+    }
+
+    /// Takes over the records of meetings whose keepers have deleted their own copies. They go on as if they had been this
+    /// member's: if his copy is gone as well by now, it is a deletion of his.
+    pub async fn take_up_left(&self) -> Result<(), CycleFault> {
+        if self.module != Module::Calendar {
+            return Ok(());
+        }
+        let (store, connection, member) = (self.ctx.store, &self.ctx.member.crm, self.ctx.member.id);
+        let mut left = store.left_by_others(connection, member).await?;
+        left.retain(|(_, holder)| holder.reason.as_deref() == Some(KEPT_BY_ANOTHER));
+        for slice in left.chunks(SLICE) {
+            let records = slice.iter().filter_map(|(_, holder)| Some(holder.crm.as_ref()?.id.clone()));
+            let fetched = self.fetch(Side::Crm, &records.collect::<Vec<_>>()).await?;
+            for (waiting, holder) in slice {
+                let Some(record) = &holder.crm else { continue };
+                if matches!(fetched.get(&record.id), Some(Fetched::Present { .. })) {
+                    self.take_up_one(*waiting, record).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_up_one(&self, waiting: PairId, record: &PairSide) -> Result<(), CycleFault> {
+        let (store, member) = (self.ctx.store, &self.ctx.member);
+        let Some(mut pair) = store.pairs(member.id, &[waiting]).await?.pop() else { return Ok(()) };
+        let row = store.item(member.id, self.module, Side::Crm, &record.id).await?;
+        let (Some(key), Some(copy)) = (pair.uid, pair.mail.clone()) else { return Ok(()) };
+        // The record may be known to this member as well, and left alone for the same reason.
+        let alone = match row.as_ref().and_then(|row| row.pair).filter(|id| *id != pair.id) {
+            Some(id) => store.pairs(member.id, &[id]).await?.pop(),
+            None => None,
+        };
+        let left_alone = |p: &PairRow| p.reason.as_deref() == Some(IN_ANOTHERS_CALENDAR);
+        if !left_alone(&pair) || alone.as_ref().is_some_and(|p| p.mail.is_some() || !left_alone(p)) {
+            return Ok(());
+        }
+        // Should this end between the two, the record stays as it is.
+        store.take_over(&member.crm, "event", key, pair.id, member.id).await?;
+        let row = row.unwrap_or_else(|| ItemRow {
+            member: member.id,
+            module: self.module,
+            side: Side::Crm,
+            id: record.id.clone(),
+            version: record.version.clone(),
+            presence: Presence::Present,
+            dirty: true,
+            seen: 0,
+            pair: None,
+            match_keys: None,
+        });
+        let mut commit = Commit::default();
+        commit.pairs.extend(alone.map(|alone| joined(&alone, pair.id)));
+        commit.items.push(ItemRow { pair: Some(pair.id), dirty: true, match_keys: None, ..row });
+        let copy = store.item(member.id, self.module, Side::Mail, &copy.id).await?;
+        commit.items.extend(copy.map(|row| ItemRow { dirty: true, match_keys: None, ..row }));
+        pair.crm = Some(record.clone());
+        (pair.uid, pair.state, pair.reason) = (None, PairState::Linked, None);
+        let at = self.ctx.clock.now();
+        commit.journal.push(journal::line(&pair, at, "link", "shared record", TAKEN_UP.to_owned()));
+        commit.pairs.push(pair);
+        self.store(&commit).await
     }
 
     /// A record stays that this member has deleted his copy of.

@@ -184,13 +184,13 @@ impl Story {
 }
 
 fn sent_fields(sends: &Hashes) -> BTreeSet<Field> {
-    sends.0.keys().filter_map(|key| Field::from_word(key.split('/').next().unwrap_or(key))).collect()
+    sends.0.keys().filter_map(|key| Field::from_word(Hashes::field_of(key))).collect()
 }
 
 /// The entries of one field.
 fn of_field(hashes: &Hashes, field: Field) -> BTreeMap<&str, u64> {
     let entries = hashes.0.iter().map(|(key, hash)| (key.as_str(), *hash));
-    entries.filter(|(key, _)| key.split('/').next() == Some(field.as_str())).collect()
+    entries.filter(|(key, _)| Hashes::field_of(key) == field.as_str()).collect()
 }
 
 /// One side of a pair, with what is written to it.
@@ -444,7 +444,7 @@ fn plan(
 
 /// Whether an item shows what we left, as far as that is known.
 fn is_as_left(left: &Hashes, shown: &Hashes) -> bool {
-    let known = |key: &String| left.0.contains_key(key.split('/').next().unwrap_or(key));
+    let known = |key: &String| left.0.contains_key(Hashes::field_of(key));
     let shown = shown.0.iter().filter(|(key, _)| known(key)).map(|(key, hash)| (key.clone(), *hash));
     !left.0.is_empty() && !differs(left, &Hashes(shown.collect()))
 }

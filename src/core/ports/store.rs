@@ -217,8 +217,8 @@ pub trait SyncStore: Send + Sync {
     /// Pairs by id, in any order; those that do not exist are left out.
     async fn pairs(&self, member: MemberId, ids: &[PairId]) -> Result<Vec<PairRow>, StoreError>;
 
-    /// Pairs whose mailbox item had one of these hashed UIDs when it was last read, ordered by id; tombstoned ones are left
-    /// out.
+    /// Pairs whose mailbox item had one of these hashed UIDs when it was last read, ordered by id; also those that are
+    /// tombstoned.
     async fn pairs_of_uids(
         &self,
         member: MemberId,
@@ -313,6 +313,23 @@ pub trait SyncStore: Send + Sync {
         module: Module,
         ids: &[RemoteId],
     ) -> Result<Vec<RemoteId>, StoreError>;
+
+    /// Of these pairs, those whose claims another member's items wait for: their own copies are still there, and were left
+    /// alone for the sake of the claim. (A pair that waits is detached, alone, and has its claim's key for its `uid`.)
+    async fn awaited(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        member: MemberId,
+        pairs: &[PairId],
+    ) -> Result<Vec<PairId>, StoreError>;
+
+    /// A member's pairs that wait for a claim whose holder, another member's pair, is detached from its record: each with
+    /// that holder.
+    async fn left_by_others(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        member: MemberId,
+    ) -> Result<Vec<(PairId, PairRow)>, StoreError>;
 
     /// Who holds a claim; nothing is claimed by asking. `None`: nobody does.
     async fn claimed(

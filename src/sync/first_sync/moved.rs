@@ -3,6 +3,7 @@
 
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
+use crate::effects::deleted_after;
 use crate::journal;
 use crate::matching;
 use crate::moved::followed;
@@ -37,8 +38,19 @@ impl Elsewhere {
     }
 }
 
+/// By what an item with a known UID is found to be a pair's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    /// It shows what the pair's showed.
+    Unchanged,
+    /// There is but one pair with this UID.
+    Alone,
+    /// The pair's was deleted after its record.
+    Tombstoned,
+}
+
 /// A pair whose items are part of another one now.
-pub(super) fn joined(pair: &PairRow, with: PairId) -> PairRow {
+pub(crate) fn joined(pair: &PairRow, with: PairId) -> PairRow {
     let reason = Some(format!("Joined with {with}."));
     PairRow { mail: None, crm: None, state: PairState::Tombstoned, reason, next_try: None, ..*pair }
 }
@@ -89,7 +101,8 @@ impl FirstSync<'_, '_, '_> {
     /// appointment is known by what it claims.)
     ///
     /// One that shows what the pair's showed comes first. Of several that are gone with one UID, an item that shows
-    /// something else is none.
+    /// something else is none. One that was deleted after its record has come back, or was moved just when it was deleted: it
+    /// is not made again (row 19). One that its user had deleted, and makes again, is a new one.
     pub(super) async fn renamed(
         &self,
         side: Side,
@@ -104,6 +117,8 @@ impl FirstSync<'_, '_, '_> {
         let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
         let mut pairs = self.cycle.ctx.store.pairs_of_uids(member, module, &uids).await?;
         pairs.retain(|p| p.mail.as_ref().is_some_and(|at| items.iter().all(|(id, ..)| **id != at.id)));
+        let deleted_by_us = |p: &PairRow| p.reason == Some(deleted_after(Side::Crm));
+        pairs.retain(|p| p.state != PairState::Tombstoned || deleted_by_us(p));
         if pairs.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -111,18 +126,23 @@ impl FirstSync<'_, '_, '_> {
         pairs.retain(|p| places.get(&p.id) == Some(&Place::Left));
         let busy = self.busy().await?;
         let mut found = BTreeMap::new();
-        for unchanged in [true, false] {
+        for by in [Likeness::Unchanged, Likeness::Alone, Likeness::Tombstoned] {
             for (id, item) in &items {
                 if found.contains_key(*id) {
                     continue;
                 }
-                let shown = self.cycle.hasher.item(item);
+                let (uid, shown) = (uid(item), self.cycle.hasher.item(item));
+                let of_uid = |p: &PairRow| {
+                    p.uid == uid && (p.state == PairState::Tombstoned) == (by == Likeness::Tombstoned)
+                };
                 let alike = |p: &PairRow| p.mail.as_ref().is_some_and(|at| !differs(&at.seen, &shown));
-                let of_uid: Vec<usize> = (0..pairs.len()).filter(|n| pairs[*n].uid == uid(item)).collect();
-                let place = if unchanged {
-                    of_uid.into_iter().find(|n| alike(&pairs[*n]))
-                } else {
-                    of_uid.first().copied().filter(|_| of_uid.len() == 1)
+                let (first, alone) =
+                    (pairs.iter().position(of_uid), pairs.iter().filter(|p| of_uid(p)).count() == 1);
+                let place = match by {
+                    Likeness::Unchanged => pairs.iter().position(|p| of_uid(p) && alike(p)),
+                    Likeness::Alone => first.filter(|_| alone),
+                    // It is not made again, whichever of them it was.
+                    Likeness::Tombstoned => first,
                 };
                 let Some(pair) = place.map(|n| pairs.remove(n)) else { continue };
                 let what = if busy.contains(&pair.id) {
@@ -173,7 +193,9 @@ impl FirstSync<'_, '_, '_> {
         if pair.state == PairState::Quarantined {
             pair.next_try = Some(now);
         }
-        self.cycle.line(Level::Info, followed(item));
+        if pair.state != PairState::Tombstoned {
+            self.cycle.line(Level::Info, followed(item));
+        }
         if let Some(own) = candidate.pair.filter(|own| own.id != pair.id) {
             // It was alone in a pair until now.
             commit.pairs.push(joined(&own, pair.id));

@@ -108,17 +108,50 @@ fn the_origin_of_an_update_is_what_was_shown_of_its_fields() {
 
 #[test]
 fn what_is_not_written_is_in_step_before_anything_is() {
+    let hasher = FieldHasher::new([1; 16]);
     let mut work = Work { writes: vec![update(Side::Crm)], ..Work::sample() };
     for side in [Side::Mail, Side::Crm] {
         *work.pair.side_mut(side) = Some(at(&[("location", 1), ("summary", 1)]));
         let read = work.read_mut(side).as_mut().expect("a sample is read");
         read.hashes = hashes(&[("location", 4), ("summary", 5)]);
     }
-    in_step_but_for(&mut work);
+    in_step_but_for(&mut work, &hasher);
     let seen = |side| work.pair.side(side).map(|at| at.seen.clone());
     // The mailbox's change is under way, and the CRM's side of it keeps its older base.
     assert_eq!(seen(Side::Mail), Some(hashes(&[("location", 1), ("summary", 5)])));
     assert_eq!(seen(Side::Crm), Some(hashes(&[("location", 1), ("summary", 5)])));
+}
+
+#[test]
+fn what_is_to_be_written_is_a_base_only_where_it_is_known_to_be_ours() {
+    let hasher = FieldHasher::new([1; 16]);
+    let blank = hasher.value(Field::Location, &Value::Blank);
+    let update = || vec![update(Side::Crm)];
+    // The CRM's location is somebody else's, or nobody knows; or it is what it was sent.
+    for (mail_base, crm_sent, crm_shows, wanted) in [
+        (Some(4), None, 5, None),
+        (Some(1), None, 5, None),
+        (Some(1), Some(("location", 7)), 5, None),
+        (None, None, 5, Some(5)),
+        (Some(1), Some(("location", 5)), 5, Some(5)),
+        // What was made without a location has none; what was not made by us, and is blank, may be filled.
+        (Some(1), Some(("summary", 1)), blank, Some(blank)),
+        (Some(1), Some(("summary", 1)), 5, None),
+        (Some(1), None, blank, None),
+    ] {
+        let mut work = Work { writes: update(), ..Work::sample() };
+        let base: Vec<_> = mail_base.map(|hash| ("location", hash)).into_iter().collect();
+        let sent: Vec<_> = crm_sent.into_iter().collect();
+        *work.pair.side_mut(Side::Mail) = Some(at(&base));
+        *work.pair.side_mut(Side::Crm) = Some(PairSide { sent: hashes(&sent), ..at(&[]) });
+        for (side, hash) in [(Side::Mail, 4), (Side::Crm, crm_shows)] {
+            let read = work.read_mut(side).as_mut().expect("a sample is read");
+            read.hashes = hashes(&[("location", hash)]);
+        }
+        in_step_but_for(&mut work, &hasher);
+        let base = work.pair.side(Side::Crm).and_then(|at| at.seen.0.get("location").copied());
+        assert_eq!(base, wanted, "the mailbox had {mail_base:?}, the CRM was sent {crm_sent:?}");
+    }
 }
 
 #[test]

@@ -313,6 +313,21 @@ fn a_deletion_that_was_carried_out_is_one() {
     assert_ne!(now[&1][0].0, before[&1][0].0);
 }
 
+/// The record was deleted, and the item after it: whoever takes that back in the mailbox has it there alone.
+#[test]
+fn what_was_deleted_after_its_record_does_not_bring_it_back() {
+    let mut world = world(7);
+    let ids = in_step(&mut world, Module::Contacts, 2);
+    let record = records(&world)[&1][0].0.clone();
+    world.crm.user_delete(&record);
+    world.settle(4);
+    assert!(world.mail.live().iter().all(|(id, _)| *id != ids[0]));
+    world.mail.user_create(thing(Module::Contacts, 1, "uid-1"));
+    world.settle(4);
+    assert_eq!(records(&world).len(), 1, "{:?}", states(&world));
+    assert_eq!(states(&world)[&PairState::Detached], 1);
+}
+
 #[test]
 fn what_cannot_be_written_yet_is_written_to_the_same_record() {
     for module in BOTH {

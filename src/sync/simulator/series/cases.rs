@@ -73,8 +73,18 @@ fn case_13_the_29th_of_february_has_records_in_leap_years_alone() {
 
 /// Ann organises a stand-up of five days, and Bob has it in his mailbox, too.
 fn two_members() -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
+    in_both_calendars(series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)))
+}
+
+/// A customer organises it, and both have it in their mailboxes.
+fn two_attendees() -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
+    let mut meeting = series("Stand-up", wall("2026-11-25T09:00:00"), daily(5));
+    meeting.set_text(Field::Organizer, "carol@customer.example");
+    in_both_calendars(meeting)
+}
+
+fn in_both_calendars(meeting: Item) -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
     let mut world = World::new(1, SeriesSupport::None);
-    let meeting = series("Stand-up", wall("2026-11-25T09:00:00"), daily(5));
     let id = made(&mut world, meeting.clone());
     let bobs = Arc::new(FakeCalendar::new("bob", SeriesSupport::Full, 7));
     let his = bobs.user_create(meeting);
@@ -168,6 +178,40 @@ fn case_19_nor_can_he_delete_one_occurrence_of_it() {
     settle(&world, &bobs);
     assert_eq!(spans(&world).len(), 5, "{:?}", world.log());
     assert_eq!(world.mail.writes(), 0, "{:?}", world.log());
+}
+
+#[test]
+fn case_19_of_a_customers_meeting_the_record_stays_until_the_last_one_lets_go_of_it() {
+    let (world, anns, bobs, his) = two_attendees();
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 5, "{:?}", world.log());
+    world.mail.user_delete(&anns);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 5, "Bob still goes there: {:?}", world.log());
+    assert!(bobs.get(&his).is_some_and(|meeting| meeting.overrides().is_none_or(BTreeMap::is_empty)));
+    // What the customer changes comes by Bob's mailbox from now on.
+    bobs.user_edit(&his, |item| {
+        set(item, of("20261126T090000"), Some(moved(wall("2026-11-26T15:00:00"))));
+        set(item, of("20261127T090000"), Some(Override::Cancelled));
+    });
+    settle(&world, &bobs);
+    let days = ["20261125T0800 0830", "20261126T1400 1430", "20261128T0800 0830", "20261129T0800 0830"];
+    assert_eq!(spans(&world), days, "{:?}", world.log());
+    bobs.user_delete(&his);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world), Vec::<String>::new(), "{:?}", world.log());
+    assert_eq!((world.mail.writes(), bobs.writes()), (0, 0), "nothing comes back into a mailbox");
+}
+
+#[test]
+fn case_19_a_customers_meeting_that_is_off_goes_for_all() {
+    let (world, anns, bobs, his) = two_attendees();
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 5, "{:?}", world.log());
+    world.mail.user_delete(&anns);
+    bobs.user_delete(&his);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world), Vec::<String>::new(), "{:?}", world.log());
 }
 
 /// As when Turkey kept summer time in 2016: clocks that went with Athens stay three hours before Greenwich.
