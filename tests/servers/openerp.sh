@@ -18,6 +18,9 @@ verb=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd -P)
 version=7.0.406
+# The applications; a folder that was set up with others is set up anew.
+modules=crm,contacts,project
+template=template_openerp_${modules//,/_}
 
 # Neither PostgreSQL nor OpenERP runs as root: both then run as the user that Debian's PostgreSQL package made.
 if [ "$(id -u)" = 0 ]; then
@@ -73,11 +76,11 @@ stop() {
 }
 
 download() {
-    [ -f "$dir/downloaded" ] && return
+    [ "$(cat "$dir/downloaded" 2>/dev/null)" = "$modules" ] && return
     say "downloading (once)"
     mkdir -p "$dir"/{dl,src,addons,site,home}
     "$python" -m pip --disable-pip-version-check download -q --no-deps -d "$dir/dl" \
-        openerp-{core,crm,contacts,mail,web,process,board,product,analytic,resource,fetchmail}==$version \
+        openerp-{core,crm,contacts,project,mail,web,process,board,product,analytic,resource,fetchmail}==$version \
         openerp-{base-action-rule,base-setup,base-status,email-template,base-calendar,decimal-precision}==$version \
         openerp-web-{kanban,calendar,graph,gantt,view-editor,diagram}==$version 2>"$dir/pip.log" ||
         { cat "$dir/pip.log" >&2; fail "the download failed"; }
@@ -104,7 +107,7 @@ PY
     cp -a "$(dirname "$(dirname "$(readlink -f "$python")")")" "$dir/py27"
     rm -rf "$dir/py27/lib/python2.7/test"
     chmod -R a+rX "$dir"/{src,addons,site,py27}
-    touch "$dir/downloaded"
+    echo "$modules" >"$dir/downloaded"
 }
 
 start_postgres() {
@@ -157,13 +160,13 @@ launch() {
 
 # The template: modules installed, and the users that the tests need. An unfinished one is thrown away.
 make_template() {
-    [ "$(sql "select count(*) from pg_database where datname = 'template_openerp'")" = 1 ] && return
+    [ "$(sql "select count(*) from pg_database where datname = '$template'")" = 1 ] && return
     say "setting up the template database (once)"
     sql "drop database if exists setup_openerp"
     sql "do \$\$ begin create role openerp login createdb; exception when duplicate_object then null; end \$\$"
     sql "create database setup_openerp owner openerp"
     port=$(free_port)
-    (serve -d setup_openerp -i crm,contacts --stop-after-init >"$dir/setup.log" 2>&1 </dev/null) ||
+    (serve -d setup_openerp -i "$modules" --stop-after-init >"$dir/setup.log" 2>&1 </dev/null) ||
         { tail -n 30 "$dir/setup.log" >&2; fail "installing the modules failed"; }
     launch -d setup_openerp
     python3 - "http://127.0.0.1:$port" setup_openerp <<'PY'
@@ -173,9 +176,10 @@ uid = xmlrpc.client.ServerProxy(url + "/xmlrpc/common").login(db, "admin", "admi
 api = xmlrpc.client.ServerProxy(url + "/xmlrpc/object", allow_none=True)
 call = lambda model, method, *args: api.execute(db, uid, "admin", model, method, *args)
 ref = lambda module, name: call("ir.model.data", "get_object_reference", module, name)[1]
-staff = [ref("base", n) for n in ("group_user", "group_sale_salesman", "group_partner_manager")]
+staff = [ref("base", n) for n in ("group_user", "group_sale_salesman", "group_partner_manager")] + [ref("project", "group_project_user")]
 # What the connection account needs: everybody's documents, contacts, and its own external ids (Settings).
 service = [ref("base", n) for n in ("group_user", "group_sale_manager", "group_partner_manager", "group_system")]
+service.append(ref("project", "group_project_manager"))
 people = [("Riva Service", "riva@example.test", "riva-pw", service), ("Alice Adams", "alice@example.test", "alice-pw", staff),
           ("Bob Brown", "bob@example.test", "bob-pw", staff)]
 for name, login, password, groups in people:
@@ -188,7 +192,7 @@ call("res.users", "create", {"name": "Left", "login": "left@example.test", "emai
                              "image": False})
 PY
     stop_pid "$dir/openerp.pid"
-    sql "alter database setup_openerp rename to template_openerp"
+    sql "alter database setup_openerp rename to $template"
 }
 
 start() {
@@ -198,7 +202,7 @@ start() {
     trap 'stop' EXIT
     make_template
     sql "drop database if exists riva"
-    sql "create database riva owner openerp template template_openerp"
+    sql "create database riva owner openerp template $template"
     launch -d riva
     trap - EXIT
     printf '{"url":"http://127.0.0.1:%s","database":"riva","login":"riva@example.test","password":"riva-pw",' "$port"

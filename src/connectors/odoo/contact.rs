@@ -11,76 +11,64 @@
 //! | notes | `comment`: text, or HTML from Odoo 14 |
 //! | birthday | `birthdate`, a free text (7 alone) |
 
+use super::layout::Layout;
 use super::places::Places;
+use super::postal;
 use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::Value as Rpc;
-use riva_core::item::{
-    Address, Body, Element, Field, Item, Module, Name, Organization, Value, is_in_calendar,
-};
+use riva_core::item::{Body, Element, Field, Item, Module, Name, Organization, Value, is_in_calendar};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Phones by our label and their column.
-const PHONES: [(&str, &str); 3] = [("work", "phone"), ("mobile", "mobile"), ("workFax", "fax")];
+pub const PHONES: [(&str, &str); 3] = [("work", "phone"), ("mobile", "mobile"), ("workFax", "fax")];
 
-/// Which of the columns this server has, and how it keeps notes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Columns {
-    /// Names of the columns that exist.
-    pub present: BTreeSet<String>,
-    /// `comment` is HTML.
-    pub html_notes: bool,
+/// The columns that are read or written, where the server has them.
+pub const WANTED: [&str; 18] = [
+    "name",
+    "function",
+    "email",
+    "phone",
+    "mobile",
+    "fax",
+    "street",
+    "street2",
+    "city",
+    "zip",
+    "state_id",
+    "country_id",
+    "website",
+    "comment",
+    "birthdate",
+    "user_id",
+    "active",
+    "is_company",
+];
+
+/// The fields that can be read and written with these columns.
+pub fn fields(layout: &Layout) -> BTreeSet<Field> {
+    [
+        (Field::Name, "name"),
+        (Field::Organization, "function"),
+        (Field::Emails, "email"),
+        (Field::Phones, "phone"),
+        (Field::WorkAddress, "street"),
+        (Field::Urls, "website"),
+        (Field::Notes, "comment"),
+        (Field::Birthday, "birthdate"),
+    ]
+    .into_iter()
+    .filter(|(_, column)| layout.has(column))
+    .map(|(field, _)| field)
+    .collect()
 }
 
-impl Columns {
-    /// All columns that the mapping may use.
-    pub const WANTED: [&'static str; 15] = [
-        "name",
-        "function",
-        "email",
-        "phone",
-        "mobile",
-        "fax",
-        "street",
-        "street2",
-        "city",
-        "zip",
-        "state_id",
-        "country_id",
-        "website",
-        "comment",
-        "birthdate",
-    ];
-
-    fn has(&self, name: &str) -> bool {
-        self.present.contains(name)
-    }
-
-    /// The fields that can be read and written with these columns.
-    pub fn fields(&self) -> BTreeSet<Field> {
-        [
-            (Field::Name, "name"),
-            (Field::Organization, "function"),
-            (Field::Emails, "email"),
-            (Field::Phones, "phone"),
-            (Field::WorkAddress, "street"),
-            (Field::Urls, "website"),
-            (Field::Notes, "comment"),
-            (Field::Birthday, "birthdate"),
-        ]
-        .into_iter()
-        .filter(|(_, column)| self.has(column))
-        .map(|(field, _)| field)
-        .collect()
-    }
-
-    /// The phone labels that there are columns for.
-    pub fn phone_labels(&self) -> BTreeSet<String> {
-        PHONES.iter().filter(|(_, column)| self.has(column)).map(|(label, _)| (*label).to_owned()).collect()
-    }
+/// The phone labels that there are columns for.
+pub fn phone_labels(layout: &Layout) -> BTreeSet<String> {
+    PHONES.iter().filter(|(_, column)| layout.has(column)).map(|(label, _)| (*label).to_owned()).collect()
 }
 
 /// A row as an item. `places` must know the states and countries that the row names.
-pub fn project(row: &Rpc, columns: &Columns, places: &Places) -> Item {
+pub fn project(row: &Rpc, columns: &Layout, places: &Places) -> Item {
     let text = |column: &str| row.get(column).map(Rpc::str).unwrap_or_default().trim().to_owned();
     let mut item = Item::new(Module::Contacts);
     let name = split_name(&text("name"));
@@ -97,9 +85,6 @@ pub fn project(row: &Rpc, columns: &Columns, places: &Places) -> Item {
             },
         );
     }
-    let one = |key: &str, value: String| -> BTreeMap<String, Element> {
-        if value.is_empty() { BTreeMap::new() } else { [(key.to_owned(), Element::plain(value))].into() }
-    };
     if has("email") {
         item.set(Field::Emails, Value::set(one("1", text("email"))));
     }
@@ -107,20 +92,13 @@ pub fn project(row: &Rpc, columns: &Columns, places: &Places) -> Item {
         item.set(Field::Urls, Value::set(one("1", text("website"))));
     }
     if has("phone") {
-        let phones = PHONES.iter().flat_map(|(label, column)| one(label, text(column))).collect();
-        item.set(Field::Phones, Value::set(phones));
+        item.set(Field::Phones, phones(row));
     }
     if has("street") {
-        item.set(Field::WorkAddress, address(row, places));
+        item.set(Field::WorkAddress, postal::project(row, places));
     }
     if has("comment") {
-        let raw = text("comment");
-        let body = if columns.html_notes {
-            Body { text: html_to_text(&raw), html: Some(raw) }
-        } else {
-            Body::plain(raw)
-        };
-        item.set(Field::Notes, Value::body(body));
+        item.set(Field::Notes, notes(text("comment"), columns.is_html("comment")));
     }
     if has("birthdate") {
         match text("birthdate").as_str() {
@@ -136,33 +114,44 @@ pub fn project(row: &Rpc, columns: &Columns, places: &Places) -> Item {
     item
 }
 
-fn address(row: &Rpc, places: &Places) -> Value {
-    let text = |column: &str| row.get(column).map(Rpc::str).unwrap_or_default();
-    let line = |column: &str| {
-        text(column).lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(", ")
-    };
-    let streets = [line("street"), line("street2")];
-    let id = |column: &str| row.get(column).and_then(Rpc::many2one);
-    let address = Address {
-        street: streets.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join("\n"),
-        city: text("city").trim().to_owned(),
-        region: id("state_id").and_then(|id| places.state_name(id)).unwrap_or_default().to_owned(),
-        postcode: text("zip").trim().to_owned(),
-        country: id("country_id").and_then(|id| places.country_name(id)).unwrap_or_default().to_owned(),
-    };
-    if address == Address::default() { Value::Blank } else { Value::Address(address) }
+/// The phones in a row's columns.
+pub fn phones(row: &Rpc) -> Value {
+    let text = |column: &str| row.get(column).map(Rpc::str).unwrap_or_default().trim().to_owned();
+    Value::set(PHONES.iter().flat_map(|(label, column)| one(label, text(column))).collect())
 }
 
-/// What to write for fields: columns and their values, `false` for empty. States and countries that the CRM does not
-/// know are left as they are.
-pub fn map(set: &BTreeMap<Field, Value>, columns: &Columns, places: &Places) -> BTreeMap<String, Rpc> {
+/// A set of one element, or none for an empty text.
+pub fn one(key: &str, value: String) -> BTreeMap<String, Element> {
+    if value.is_empty() { BTreeMap::new() } else { [(key.to_owned(), Element::plain(value))].into() }
+}
+
+/// Notes, as a column has them.
+pub fn notes(raw: String, html: bool) -> Value {
+    Value::body(if html { Body { text: html_to_text(&raw), html: Some(raw) } } else { Body::plain(raw) })
+}
+
+/// What to write for notes.
+pub fn write_notes(value: &Value, html: bool) -> Rpc {
+    match value {
+        Value::Body(body) if html => Rpc::from(text_to_html(&body.text)),
+        Value::Body(body) => text(&body.text),
+        _ => Rpc::Bool(false),
+    }
+}
+
+/// What to write for a text.
+pub fn text(text: &str) -> Rpc {
+    if text.trim().is_empty() { Rpc::Bool(false) } else { Rpc::from(text.trim()) }
+}
+
+/// What to write for fields: columns and their values, `false` for empty.
+pub fn map(set: &BTreeMap<Field, Value>, columns: &Layout, places: &Places) -> BTreeMap<String, Rpc> {
     let mut row = BTreeMap::new();
     let mut put = |column: &str, value: Rpc| {
         if columns.has(column) {
             row.insert(column.to_owned(), value);
         }
     };
-    let text = |t: &str| if t.trim().is_empty() { Rpc::Bool(false) } else { Rpc::from(t.trim()) };
     for (field, value) in set {
         match (field, value) {
             (Field::Name, Value::Name(name)) => put("name", text(&name.full())),
@@ -175,34 +164,8 @@ pub fn map(set: &BTreeMap<Field, Value>, columns: &Columns, places: &Places) -> 
                     put(column, text(element(value, label)));
                 }
             }
-            (Field::WorkAddress, value) => {
-                let blank = Address::default();
-                let address = if let Value::Address(a) = value { a } else { &blank };
-                let street = address.street.trim();
-                let (first, rest) = street.split_once('\n').unwrap_or((street, ""));
-                let rest =
-                    rest.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(", ");
-                put("street", text(first));
-                put("street2", text(&rest));
-                put("city", text(&address.city));
-                put("zip", text(&address.postcode));
-                let country = places.country(&address.country);
-                if address.country.is_empty() {
-                    put("country_id", Rpc::Bool(false));
-                } else if let Some(id) = country {
-                    put("country_id", Rpc::Int(id));
-                }
-                if address.region.is_empty() {
-                    put("state_id", Rpc::Bool(false));
-                } else if let Some(id) = places.state(&address.region, country) {
-                    put("state_id", Rpc::Int(id));
-                }
-            }
-            (Field::Notes, Value::Body(body)) if columns.html_notes => {
-                put("comment", Rpc::from(text_to_html(&body.text)));
-            }
-            (Field::Notes, Value::Body(body)) => put("comment", text(&body.text)),
-            (Field::Notes, _) => put("comment", Rpc::Bool(false)),
+            (Field::WorkAddress, value) => postal::map(value, places, &mut put),
+            (Field::Notes, value) => put("comment", write_notes(value, columns.is_html("comment"))),
             (Field::Birthday, Value::Date(day)) => put("birthdate", Rpc::from(day.to_string())),
             (Field::Birthday, _) => put("birthdate", Rpc::Bool(false)),
             // A partner must have a name, and nothing else is ours to write.
@@ -212,7 +175,8 @@ pub fn map(set: &BTreeMap<Field, Value>, columns: &Columns, places: &Places) -> 
     row
 }
 
-fn element<'a>(value: &'a Value, key: &str) -> &'a str {
+/// An element of a set; empty if it has none.
+pub fn element<'a>(value: &'a Value, key: &str) -> &'a str {
     match value {
         Value::Set(elements) => elements.get(key).map(|e| e.value.as_str()).unwrap_or_default(),
         _ => "",
@@ -276,8 +240,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn columns(html_notes: bool) -> Columns {
-        Columns { present: Columns::WANTED.iter().map(|c| (*c).to_owned()).collect(), html_notes }
+    fn columns(html_notes: bool) -> Layout {
+        Layout::for_tests(&WANTED, if html_notes { &["comment"] } else { &[] })
     }
 
     fn name(parts: [&str; 5]) -> Name {
@@ -350,15 +314,6 @@ mod tests {
             prop_assert_eq!(joined.split_whitespace().collect::<Vec<_>>(), full.split_whitespace().collect::<Vec<_>>());
             prop_assert_eq!(split_name(&joined), split_name(&full));
         }
-    }
-
-    #[test]
-    fn an_unknown_country_is_left_as_it_is() {
-        let address = Address { city: "X".into(), country: "Atlantis".into(), ..Address::default() };
-        let set = [(Field::WorkAddress, Value::Address(address))].into();
-        let row = map(&set, &columns(false), &Places::for_tests());
-        assert_eq!(row.get("city"), Some(&Rpc::from("X")));
-        assert!(!row.contains_key("country_id"));
     }
 
     #[test]

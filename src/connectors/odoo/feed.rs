@@ -1,19 +1,19 @@
 //! What changed in the whole CRM: rows by `write_date`, which is the database server's clock, and no other.
 
 use super::event::is_masked;
-use super::rows::{condition, model, read, search, versions};
+use super::rows::{condition, read, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
+use super::tables::Table;
 use super::xmlrpc::Value as Rpc;
 use crate::one_second;
 use chrono::{Duration, NaiveDateTime};
 use riva_core::fault::CallError;
-use riva_core::ids::{CrmUserId, Cursor, RemoteId};
+use riva_core::ids::{CrmUserId, Cursor, Version};
 use riva_core::item::Module;
 use riva_core::ports::{Change, FeedChange, FeedPage};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// Rows on a page.
 const PAGE: usize = 500;
@@ -63,19 +63,33 @@ pub fn stamp(text: &str) -> Option<NaiveDateTime> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok()
 }
 
-/// One page; see [`riva_core::ports::CrmSystem::feed`].
+/// What stands between the positions of a module's tables.
+const BETWEEN: char = ';';
+
+/// One page; see [`riva_core::ports::CrmSystem::feed`]. Of a module with several tables each page has a page of each: a
+/// lead's conversion is told together with the contact that it made, or before it.
 pub async fn page(session: &Session, module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {
     let known = session.signed_in().await?;
-    let model = model(&known, module)?;
-    let answer = match cursor {
-        Some(cursor) => one_page(session, &known, module, model, cursor.as_str().parse()?).await,
-        None => newest(session, &known, model).await.map(|newest| FeedPage {
-            changes: Vec::new(),
-            cursor: Cursor::new(Position::next_poll(newest).to_string()),
-            more: false,
-        }),
-    };
-    answer.map_err(|failed| failed.call(session.account()))
+    let mut whole = FeedPage { changes: Vec::new(), cursor: Cursor::default(), more: false };
+    let mut next: Vec<String> = Vec::new();
+    let mut positions = cursor.map(|c| c.as_str().split(BETWEEN).collect::<Vec<_>>().into_iter());
+    for table in Table::of(&known, module)? {
+        // A table that came into sight later begins then.
+        let answer = match positions.as_mut().and_then(Iterator::next) {
+            Some(position) => one_page(session, &known, table, position.parse()?).await,
+            None => newest(session, &known, table.model(&known)).await.map(|newest| FeedPage {
+                changes: Vec::new(),
+                cursor: Cursor::new(Position::next_poll(newest).to_string()),
+                more: false,
+            }),
+        };
+        let page = answer.map_err(|failed| failed.call(session.account()))?;
+        whole.changes.extend(page.changes);
+        whole.more |= page.more;
+        next.push(page.cursor.as_str().to_owned());
+    }
+    whole.cursor = Cursor::new(next.join(&BETWEEN.to_string()));
+    Ok(whole)
 }
 
 /// The newest stamp in a model: "from now on".
@@ -90,11 +104,11 @@ async fn newest(session: &Session, known: &SignedIn, model: &str) -> Result<Naiv
 
 async fn one_page(
     session: &Session,
-    known: &Arc<SignedIn>,
-    module: Module,
-    model: &str,
+    known: &SignedIn,
+    table: Table,
     at: Position,
 ) -> Result<FeedPage, Failed> {
+    let model = table.model(known);
     let domain = vec![
         condition("write_date", ">=", at.from.format("%Y-%m-%d %H:%M:%S").to_string()),
         condition("id", ">", at.after),
@@ -102,11 +116,9 @@ async fn one_page(
     let ids = search(session, model, domain, Some(PAGE)).await?;
     let versions = versions(session, known, model, &ids).await?;
     let mut columns = vec!["user_id", "active"];
-    let shape = known.events.as_ref().filter(|_| module == Module::Calendar);
-    match shape {
-        Some(shape) => columns.push(shape.privacy),
-        None => columns.push("is_company"),
-    }
+    let shape = known.events.as_ref().filter(|_| table == Table::Events);
+    columns.extend(shape.map(|shape| shape.privacy));
+    columns.extend(Some("is_company").filter(|_| table == Table::Partners));
     let rows = match read(session, model, &ids, &columns).await {
         // A meeting was deleted in between: the next try does not find it any more.
         Err(Failed::Refused(_)) => {
@@ -131,7 +143,7 @@ async fn one_page(
                 return None;
             }
             let masked = shape.is_some_and(|shape| is_masked(row, shape, known.uid));
-            let remote = RemoteId::new(id.to_string());
+            let remote = table.id(*id);
             if !masked && row.get("active").is_some_and(|active| !active.is_true()) {
                 return Some(FeedChange { change: Change::Deleted { id: remote }, concerns: [].into() });
             }
@@ -150,20 +162,19 @@ async fn one_page(
     Ok(FeedPage { changes, cursor: Cursor::new(next.to_string()), more })
 }
 
-/// The ids that a user has now, one page; see [`riva_core::ports::Reader::list`].
+/// The rows of a table behind a number, one page, and the number behind which the next begins.
 pub async fn list(
     session: &Session,
-    known: &Arc<SignedIn>,
-    model: &str,
+    known: &SignedIn,
+    table: Table,
     mut domain: Vec<Rpc>,
-    after: Option<&Cursor>,
-) -> Result<(BTreeMap<i64, riva_core::ids::Version>, Option<Cursor>), Failed> {
-    let from: i64 = after.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
-    domain.push(condition("id", ">", from));
+    after: i64,
+) -> Result<(BTreeMap<i64, Version>, Option<i64>), Failed> {
+    domain.push(condition("id", ">", after));
+    let model = table.model(known);
     let ids = search(session, model, domain, Some(PAGE)).await?;
     let stamps = versions(session, known, model, &ids).await?;
-    let next = ids.last().filter(|_| ids.len() == PAGE).map(|last| Cursor::new(last.to_string()));
-    Ok((stamps, next))
+    Ok((stamps, ids.last().copied().filter(|_| ids.len() == PAGE)))
 }
 
 #[cfg(test)]

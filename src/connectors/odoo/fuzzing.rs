@@ -1,13 +1,15 @@
 //! What Odoo answers, for the fuzz target.
 
-use super::contact::{self, Columns};
+use super::contact;
 use super::event::{self, Shape};
+use super::layout::Layout;
+use super::lead;
 use super::places::Places;
 use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::{Answer, Value, read_answer};
 use std::collections::BTreeMap;
 
-/// Reads an answer and its rows as partners and events.
+/// Reads an answer and its rows as partners, leads and events.
 ///
 /// # Panics
 /// If what is written of them is not readable.
@@ -21,14 +23,19 @@ pub fn answer(body: &str) {
     let places = Places::for_tests();
     for row in rows {
         for html in [false, true] {
-            let present = Columns::WANTED.iter().map(|c| (*c).to_owned()).collect();
-            let columns = Columns { present, html_notes: html };
+            let notes: &[&str] = if html { &["comment", "description"] } else { &[] };
+            let columns = Layout::for_tests(&contact::WANTED, notes);
             let item = contact::project(&row, &columns, &places);
             let again = contact::project(
                 &over(&row, contact::map(&item.fields, &columns, &places)),
                 &columns,
                 &places,
             );
+            assert_eq!(item.fields.len(), again.fields.len());
+            let columns = Layout::for_tests(&lead::WANTED, notes);
+            let item = lead::project(&row, &columns, &places);
+            let again =
+                lead::project(&over(&row, lead::map(&item.fields, &columns, &places)), &columns, &places);
             assert_eq!(item.fields.len(), again.fields.len());
             let shape = Shape { seven: !html, html_body: html, privacy: "class" };
             let zone = chrono_tz::Europe::Berlin;

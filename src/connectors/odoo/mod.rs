@@ -2,24 +2,31 @@
 //!
 //! The connection account signs in to one database (option `database`) and works with the rows that belong to a user by
 //! their `user_id`. Nobody is impersonated: Odoo has no such thing. What the account needs: to see and change
-//! everybody's contacts and events, and to read and make external ids (Settings, or in OpenERP 7 Access Rights).
+//! everybody's contacts, leads and events, and to read and make external ids (Settings, or in OpenERP 7 Access Rights).
 //!
 //! - Markers are external ids, so that a create may be repeated ([`external_id`]).
 //! - Changes are polled by `write_date` ([`feed`]); deletions leave no trace and show as missing in a full listing.
 //! - Deleting archives. Writing mails nobody ([`session::Method`]).
 
+mod abilities;
 mod contact;
 mod event;
 mod external_id;
 mod feed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod layout;
+mod lead;
+mod learn;
 mod places;
+mod postal;
 mod refusal;
 mod rows;
 mod session;
+mod tables;
 mod text;
 mod user;
+mod view;
 mod xmlrpc;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
@@ -41,6 +48,7 @@ use session::{Failed, Method, Session};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tables::Table;
 use user::User;
 use xmlrpc::Value as Rpc;
 
@@ -137,6 +145,7 @@ impl Odoo {
         if let Some(shape) = &known.events {
             wanted.extend([(shape.model(), "create"), (shape.model(), "write")]);
         }
+        wanted.extend(known.leads.as_ref().map(|_| ("crm.lead", "write")));
         if known.seven {
             // OpenERP 7 makes the external ids of `load` with the account's own rights.
             wanted.push(("ir.model.data", "create"));
@@ -190,9 +199,12 @@ impl Endpoint for Odoo {
                     format!("{}{} found", page.items.len(), if page.next.is_some() { " or more" } else { "" })
                 } else {
                     let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
-                    let model = rows::model(&known, module).map_err(|e| self.fault(e.into()))?;
-                    search(&self.session, model, vec![], Some(1)).await.map_err(|f| self.fault(f))?;
-                    format!("{model} can be read")
+                    let tables = Table::of(&known, module).map_err(|e| self.fault(e.into()))?;
+                    let models: Vec<&str> = tables.iter().map(|table| table.model(&known)).collect();
+                    for model in &models {
+                        search(&self.session, model, vec![], Some(1)).await.map_err(|f| self.fault(f))?;
+                    }
+                    format!("{} can be read", models.join(" and "))
                 };
                 Ok(((), seen))
             })

@@ -1,8 +1,8 @@
 //! One signed-in account on one database: every call goes through here.
 
-use super::contact::Columns;
 use super::event::Shape;
-use super::places::{Country, Places, State};
+use super::layout::Layout;
+use super::places::Places;
 use super::refusal::Refusal;
 use super::xmlrpc::{Answer, Value as Rpc, read_answer, write_call};
 use crate::http::{HttpClient, Kind, Request, Scope, shown_url};
@@ -82,6 +82,8 @@ impl Method {
                     "mail_create_nosubscribe",
                     "mail_create_nolog",
                     "mail_notrack",
+                    "mail_notify_noemail",
+                    "mail_auto_subscribe_no_notify",
                     "tracking_disable",
                 ]
                 .map(|key| (key, Rpc::Bool(true))),
@@ -128,7 +130,9 @@ pub struct SignedIn {
     /// OpenERP 7 (or else Odoo 8 and later).
     pub seven: bool,
     /// The columns of contacts.
-    pub contacts: Columns,
+    pub contacts: Layout,
+    /// The columns of leads; `None` where there are none, or the account may not see them.
+    pub leads: Option<Layout>,
     /// The event model; `None` where the calendar is not installed.
     pub events: Option<Shape>,
     /// Whether external ids may be made.
@@ -246,7 +250,8 @@ impl Session {
             uid,
             version,
             seven,
-            contacts: Columns::default(),
+            contacts: Layout::default(),
+            leads: None,
             events: None,
             may_tag: false,
             places: Places::default(),
@@ -273,60 +278,6 @@ impl Session {
         }
         let nobody = || Fault::new(FaultKind::UnexpectedAnswer, "no XML-RPC service answers").into();
         Err(last.unwrap_or_else(nobody))
-    }
-
-    /// Finds out what the server's models look like.
-    async fn learn(&self, known: &mut SignedIn) -> Result<(), Failed> {
-        let wanted = Rpc::list(Columns::WANTED);
-        let columns = self.as_user(known, "res.partner", Method::FieldsGet, vec![wanted], &[]).await?;
-        if let Rpc::Map(columns) = columns {
-            known.contacts = Columns {
-                html_notes: columns.get("comment").and_then(|c| c.get("type")).map(Rpc::str) == Some("html"),
-                present: columns.into_keys().collect(),
-            };
-        }
-        let model = if known.seven { "crm.meeting" } else { "calendar.event" };
-        let wanted = Rpc::list(["class", "privacy", "description"]);
-        match self.as_user(known, model, Method::FieldsGet, vec![wanted], &[]).await {
-            Ok(columns) => {
-                known.events = Some(Shape {
-                    seven: known.seven,
-                    html_body: columns.get("description").and_then(|c| c.get("type")).map(Rpc::str)
-                        == Some("html"),
-                    privacy: if columns.get("privacy").is_some() { "privacy" } else { "class" },
-                });
-            }
-            // The calendar application is not installed: only contacts are synced then.
-            Err(Failed::Refused(refusal)) => {
-                tracing::debug!(?refusal, model, "the model is not there");
-            }
-            Err(failed) => return Err(failed),
-        }
-        known.may_tag = self.may(known, "ir.model.data", "create").await?;
-        let ids = self.as_user(known, "res.country", Method::Search, vec![Rpc::List(vec![])], &[]).await?;
-        let rows = self
-            .as_user(known, "res.country", Method::Read, vec![ids, Rpc::list(["name", "code"])], &[])
-            .await?;
-        let text = |row: &Rpc, column: &str| row.get(column).map(Rpc::str).unwrap_or_default().to_owned();
-        let id = |row: &Rpc| row.get("id").and_then(Rpc::int);
-        known.places.countries = rows
-            .items()
-            .iter()
-            .filter_map(|row| Some((id(row)?, Country { name: text(row, "name"), code: text(row, "code") })))
-            .collect();
-        let ids =
-            self.as_user(known, "res.country.state", Method::Search, vec![Rpc::List(vec![])], &[]).await?;
-        let wanted = Rpc::list(["name", "code", "country_id"]);
-        let rows = self.as_user(known, "res.country.state", Method::Read, vec![ids, wanted], &[]).await?;
-        known.places.states = rows
-            .items()
-            .iter()
-            .filter_map(|row| {
-                let country = row.get("country_id").and_then(Rpc::many2one);
-                Some((id(row)?, State { name: text(row, "name"), code: text(row, "code"), country }))
-            })
-            .collect();
-        Ok(())
     }
 
     /// Whether the account may `create`, `write`, `read` or `unlink` rows of a model.
@@ -363,7 +314,8 @@ impl Session {
         answer
     }
 
-    async fn as_user(
+    /// The same for an account that is only being signed in.
+    pub(super) async fn as_user(
         &self,
         known: &SignedIn,
         model: &str,
@@ -471,6 +423,9 @@ mod tests {
                 "dont_notify",
                 "skip_attendee_notification",
                 "mail_create_nosubscribe",
+                "mail_notrack",
+                "mail_notify_noemail",
+                "mail_auto_subscribe_no_notify",
                 "tracking_disable",
             ] {
                 assert_eq!(context.get(key), Some(&Rpc::Bool(true)), "{method:?} {key}");

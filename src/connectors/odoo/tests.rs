@@ -4,11 +4,13 @@ use super::*;
 use crate::crm_contract::{Secrets, Steps, connection, contact, event, hold};
 use riva_core::documents::{AuthMethod, SystemKind};
 use riva_core::fault::ItemError;
-use riva_core::ids::{Marker, PairId, RemoteId};
+use riva_core::ids::{Marker, PairId, RemoteId, Version};
 use riva_core::ports::{Draft, Fetched};
 use serde_json::Value as Json;
 use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+mod leads;
 
 const PASSWORD: &str = "hunter2-very-secret";
 
@@ -58,6 +60,32 @@ impl OpenErp {
     }
 }
 
+/// A row that a person makes; its id.
+async fn made<K: Into<String>>(
+    as_whom: &Session,
+    model: &str,
+    columns: impl IntoIterator<Item = (K, Rpc)>,
+) -> i64 {
+    let row = as_whom.call(model, Method::Create, vec![Rpc::map(columns)]).await.expect("made");
+    row.int().expect("an id")
+}
+
+/// A contact follows a row: it would be told of what happens to it.
+async fn follow(admin: &Session, model: &str, row: i64, contact: i64) {
+    let link = Rpc::List(vec![Rpc::list([4, contact])]);
+    let followers = Rpc::map([("message_follower_ids", link)]);
+    let args = vec![Rpc::list([row]), followers];
+    admin.call(model, Method::Write, args).await.expect("followed");
+    let domain = vec![condition("res_model", "=", model), condition("res_id", "=", row)];
+    assert!(!search(admin, "mail.followers", domain, None).await.expect("followers").is_empty());
+}
+
+/// Mails that wait or were sent, and notifications.
+async fn sent(admin: &Session) -> [usize; 2] {
+    let count = async |model| search(admin, model, vec![], None).await.expect("rows").len();
+    [count("mail.mail").await, count("mail.notification").await]
+}
+
 const ALICE: &str = "alice@example.test";
 const BOB: &str = "bob@example.test";
 
@@ -65,13 +93,12 @@ const BOB: &str = "bob@example.test";
 async fn openerp_holds_the_contract_and_mails_nobody() {
     let Some(server) = OpenErp::running() else { return };
     let admin = server.admin();
-    let mails = async || search(&admin, "mail.mail", vec![], None).await.expect("mails").len();
-    let before = mails().await;
+    let before = sent(&admin).await;
     hold(&*server.odoo(), ALICE, BOB).await;
     // The superuser may write what a rule hides from others: events shown as free.
     let superuser = server.odoo_as("admin", "admin", server.text("database")).expect("a system");
     hold(&*superuser, ALICE, BOB).await;
-    assert_eq!(mails().await, before, "mails were sent");
+    assert_eq!(sent(&admin).await, before, "mails were sent");
 }
 
 #[tokio::test]

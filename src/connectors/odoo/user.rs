@@ -1,11 +1,14 @@
-//! One user's contacts and events.
+//! One user's contacts, leads and events.
 
-use super::event::{Shape, write_time};
+use super::abilities::capabilities;
+use super::event::write_time;
 use super::refusal::Refusal;
-use super::rows::{self, BATCH, condition, model, number, search, versions};
+use super::rows::{self, condition, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
+use super::tables::Table;
+use super::view::View;
 use super::xmlrpc::Value as Rpc;
-use super::{contact, event, external_id, feed};
+use super::{contact, event, external_id, feed, lead};
 use crate::one_second;
 use async_trait::async_trait;
 use chrono_tz::Tz;
@@ -13,10 +16,10 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Precision, Reader,
-    RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, Patch, Reader, RemoteRef, Removal, Silence,
+    SilentWriter, Window, Written,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// One user's rows.
@@ -47,18 +50,26 @@ impl User {
         failed.call(self.session.account())
     }
 
-    /// What to write for an item or a patch.
-    fn map(&self, module: Module, set: &BTreeMap<Field, Value>) -> BTreeMap<String, Rpc> {
-        match (module, &self.known.events) {
-            (Module::Calendar, Some(shape)) => event::map(set, shape, self.zone),
-            _ => contact::map(set, &self.known.contacts, &self.known.places),
+    /// The table that new items of a module go into.
+    fn table(&self, module: Module) -> Result<Table, CallError> {
+        Ok(Table::of(&self.known, module)?[0])
+    }
+
+    /// What to write of an item's fields.
+    fn map(&self, table: Table, set: &BTreeMap<Field, Value>) -> BTreeMap<String, Rpc> {
+        let known = &self.known;
+        match (table, &known.leads, &known.events) {
+            (Table::Partners, ..) => contact::map(set, &known.contacts, &known.places),
+            (Table::Leads, Some(layout), _) => lead::map(set, layout, &known.places),
+            (Table::Events, _, Some(shape)) => event::map(set, shape, self.zone),
+            (Table::Leads | Table::Events, ..) => BTreeMap::new(),
         }
     }
 
     /// The row of a new item, as `load` wants it: a text for each column.
-    fn new_row(&self, module: Module, item: &Item, marker: &Marker) -> BTreeMap<String, String> {
+    fn new_row(&self, table: Table, item: &Item, marker: &Marker) -> BTreeMap<String, String> {
         let mut cells: BTreeMap<String, String> = self
-            .map(module, &item.fields)
+            .map(table, &item.fields)
             .into_iter()
             .map(|(column, value)| {
                 if column.ends_with("_id") { (column + "/.id", cell(&value)) } else { (column, cell(&value)) }
@@ -66,11 +77,11 @@ impl User {
             .collect();
         cells.insert("id".into(), external_id::full(marker));
         cells.insert("user_id/.id".into(), self.owner.to_string());
-        match (module, self.known.seven, self.partner) {
+        match (table, self.known.seven, self.partner) {
             // The picture that OpenERP 7 draws for new contacts is nobody's.
-            (Module::Contacts, true, _) => drop(cells.insert("image".into(), String::new())),
+            (Table::Partners, true, _) => drop(cells.insert("image".into(), String::new())),
             // Without this the connection account itself would attend.
-            (Module::Calendar, false, Some(partner)) => {
+            (Table::Events, false, Some(partner)) => {
                 cells.insert("partner_ids/.id".into(), partner.to_string());
             }
             _ => {}
@@ -99,42 +110,78 @@ impl User {
         Err(Failed::Refused(Refusal::Invalid(reasons.join("; "))))
     }
 
-    /// Rows as they are now, to answer a write with. What cannot be read is left to the engine to read.
-    async fn written(&self, module: Module, ids: &[i64]) -> BTreeMap<i64, Written> {
-        let remote: Vec<RemoteId> = ids.iter().map(|id| RemoteId::new(id.to_string())).collect();
-        let shown = self.fetch(module, &remote).await.unwrap_or_default();
-        let mut written: BTreeMap<i64, Written> = BTreeMap::new();
-        for ((number, id), fetched) in ids.iter().zip(remote).zip(shown) {
+    /// Answers writes with the items as they are now. What cannot be read is left to the engine to look for.
+    async fn written(
+        &self,
+        module: Module,
+        done: Vec<Result<(Table, i64), ItemError>>,
+    ) -> Vec<Result<Written, ItemError>> {
+        let ids: Vec<RemoteId> =
+            done.iter().filter_map(|d| d.as_ref().ok()).map(|(table, row)| table.id(*row)).collect();
+        let shown = self.fetch(module, &ids).await.unwrap_or_default();
+        let mut written: BTreeMap<RemoteId, Written> = BTreeMap::new();
+        for (id, fetched) in ids.into_iter().zip(shown) {
             if let Fetched::Present { version, item, .. } = fetched {
-                written.insert(*number, Written { at: RemoteRef { id, version }, item: Some(item) });
+                written.insert(id.clone(), Written { at: RemoteRef { id, version }, item: Some(item) });
             }
         }
-        written
+        done.into_iter()
+            .map(|d| {
+                let (table, row) = d?;
+                // Done, but it cannot be read back now: a probe by the marker, or the next reading, tells.
+                let unread = || ItemError::InDoubt("written, but it could not be read back".into());
+                written.remove(&table.id(row)).ok_or_else(unread)
+            })
+            .collect()
+    }
+
+    /// The rows' versions now, of those that can be seen.
+    async fn now(
+        &self,
+        module: Module,
+        rows: &[Option<(Table, i64)>],
+    ) -> Result<BTreeMap<(Table, i64), Version>, CallError> {
+        let mut now = BTreeMap::new();
+        for table in Table::of(&self.known, module)? {
+            let own = rows.iter().flatten().filter(|(t, _)| *t == table).map(|(_, row)| *row);
+            let own: Vec<i64> = own.collect();
+            if own.is_empty() {
+                continue;
+            }
+            let model = table.model(&self.known);
+            let versions = async {
+                // Only rows that exist may be asked for; a rule may hide one of them.
+                let there = vec![condition("id", "in", Rpc::list(own))];
+                let seen = search(&self.session, model, there, None).await?;
+                versions(&self.session, &self.known, model, &seen).await
+            };
+            let versions = versions.await.map_err(|failed| self.call(failed))?;
+            now.extend(versions.into_iter().map(|(row, version)| ((table, row), version)));
+        }
+        Ok(now)
     }
 
     /// Writes rows one by one after a look at their versions, so that nothing newer is overwritten.
     async fn write_each(
         &self,
-        model: &str,
-        wanted: &[(&RemoteId, &Version, BTreeMap<String, Rpc>)],
-    ) -> Result<Vec<Result<i64, ItemError>>, CallError> {
-        let ids: Vec<i64> = wanted.iter().filter_map(|(id, ..)| number(id)).collect();
-        // Only rows that exist may be asked for; a rule may hide one of them.
-        let seen = search(&self.session, model, vec![condition("id", "in", Rpc::list(ids))], None)
-            .await
-            .map_err(|f| self.call(f))?;
-        let now = versions(&self.session, &self.known, model, &seen).await.map_err(|f| self.call(f))?;
-        let mut results: Vec<Result<i64, ItemError>> = Vec::with_capacity(wanted.len());
+        module: Module,
+        wanted: &[(&RemoteId, &Version)],
+        content: impl Fn(usize, Table) -> BTreeMap<String, Rpc> + Send,
+    ) -> Result<Vec<Result<(Table, i64), ItemError>>, CallError> {
+        let rows: Vec<Option<(Table, i64)>> = wanted.iter().map(|(id, _)| Table::row(module, id)).collect();
+        let now = self.now(module, &rows).await?;
+        let tables = Table::of(&self.known, module)?;
+        let mut results: Vec<Result<(Table, i64), ItemError>> = Vec::with_capacity(wanted.len());
         let mut stopped: Option<String> = None;
-        for (id, version, row) in wanted {
-            let number = number(id);
-            let result = match (&stopped, number, number.and_then(|n| now.get(&n))) {
+        for (at, ((_, version), row)) in wanted.iter().zip(rows).enumerate() {
+            let result = match (&stopped, row, row.and_then(|row| now.get(&row))) {
                 (Some(why), ..) => Err(ItemError::NotNow(why.clone())),
-                (None, Some(n), Some(current))
+                (None, Some((table, number)), Some(current))
                     if one_second::is_still(one_second::stamp(current), version) =>
                 {
-                    match self.write(model, n, version, row).await {
-                        Ok(()) => Ok(n),
+                    let content = content(at, table);
+                    match self.write(table.model(&self.known), number, version, &content).await {
+                        Ok(()) => Ok((table, number)),
                         Err(Failed::Refused(refusal)) => Err(refusal.item()),
                         // Earlier rows are written: the answer must be one for each item from here on.
                         Err(Failed::Call(CallError::InDoubt(why))) => {
@@ -149,6 +196,9 @@ impl User {
                     }
                 }
                 (None, _, Some(_)) => Err(ItemError::VersionMoved),
+                (None, Some((table, _)), None) if !tables.contains(&table) => Err(ItemError::Forbidden {
+                    reason: format!("the connection account may not see {}", table.model(&self.known)),
+                }),
                 (None, _, None) => Err(ItemError::Gone),
             };
             results.push(result);
@@ -182,65 +232,6 @@ fn cell(value: &Rpc) -> String {
     }
 }
 
-/// The account that no rule of OpenERP 7 applies to (`admin`).
-const SUPERUSER: i64 = 1;
-
-/// What Odoo can hold and do with one account's rights.
-pub fn capabilities(known: &SignedIn) -> Capabilities {
-    let keys = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<BTreeSet<_>>();
-    let module = |reads: BTreeSet<Field>, writes: BTreeSet<Field>, required: &[Field]| ModuleCapabilities {
-        reads,
-        writes,
-        required: required.iter().copied().collect(),
-        max_len: BTreeMap::new(),
-        set_keys: BTreeMap::new(),
-        parts: BTreeMap::new(),
-        precision: Precision { minutes_only: false, utc_only: true },
-        deletions_by_listing: true,
-        cool_down_secs: 0,
-        batch: BATCH,
-        can_tag: known.may_tag,
-        can_probe: true,
-        create_is_idempotent: true,
-        series: SeriesSupport::None,
-    };
-    let mut modules = BTreeMap::new();
-    let fields = known.contacts.fields();
-    let mut contacts = module(fields.clone(), fields, &[Field::Name]);
-    contacts.set_keys = [
-        (Field::Emails, keys(&["1"])),
-        (Field::Urls, keys(&["1"])),
-        (Field::Phones, known.contacts.phone_labels()),
-    ]
-    .into();
-    contacts.parts = [(Field::Organization, keys(&["title"]))].into();
-    if known.seven {
-        contacts.max_len = [
-            (Field::Name, 128),
-            (Field::Organization, 128),
-            (Field::Emails, 240),
-            (Field::Phones, 64),
-            (Field::Urls, 64),
-        ]
-        .into();
-    }
-    modules.insert(Module::Contacts, contacts);
-    if known.events.is_some() {
-        let mut writes = Shape::writes();
-        if known.seven && known.uid != SUPERUSER {
-            // A global rule of OpenERP 7 hides meetings that are shown as free from all but their owner and the
-            // superuser: after writing one we could not read it any more.
-            writes.remove(&Field::ShowAs);
-        }
-        let mut events = module(Shape::reads(), writes, &[Field::When, Field::Summary]);
-        if known.seven {
-            events.max_len = [(Field::Summary, 128), (Field::Location, 264)].into();
-        }
-        modules.insert(Module::Calendar, events);
-    }
-    Capabilities { modules }
-}
-
 #[async_trait]
 impl Reader for User {
     fn capabilities(&self) -> &Capabilities {
@@ -257,10 +248,19 @@ impl Reader for User {
         window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
-        let model = model(&self.known, module)?;
+        let tables = Table::of(&self.known, module)?;
+        // A table after the other: where one ends, the next begins before its first row.
+        let (table, from) = match after {
+            Some(after) => Table::row(module, &RemoteId::new(after.as_str()))
+                .filter(|(table, _)| tables.contains(table))
+                .ok_or_else(|| CallError::CursorLost("this is no place in a listing of Odoo's".into()))?,
+            None => (tables[0], 0),
+        };
         let mut domain = vec![condition("user_id", "=", self.owner), condition("active", "=", true)];
-        match (&self.known.events, module, window) {
-            (Some(shape), Module::Calendar, Some(window)) => {
+        match (table, &self.known.events, window) {
+            (Table::Partners, ..) => domain.push(condition("is_company", "=", false)),
+            (Table::Leads, ..) => domain.push(condition("type", "=", "lead")),
+            (Table::Events, Some(shape), Some(window)) => {
                 // A series is listed from its first day on, which may lie before the window.
                 domain.extend([
                     condition(shape.start(), "<=", write_time(window.to)),
@@ -269,61 +269,64 @@ impl Reader for User {
                     condition(shape.stop(), ">=", write_time(window.from)),
                 ]);
             }
-            (_, Module::Contacts, _) => domain.push(condition("is_company", "=", false)),
-            _ => {}
+            (Table::Events, ..) => {}
         }
-        let (stamps, next) =
-            feed::list(&self.session, &self.known, model, domain, after).await.map_err(|f| self.call(f))?;
-        let items = stamps
-            .into_iter()
-            .map(|(id, version)| Listed { id: RemoteId::new(id.to_string()), version })
-            .collect();
-        Ok(ListPage { items, next })
+        let (stamps, last) = feed::list(&self.session, &self.known, table, domain, from)
+            .await
+            .map_err(|failed| self.call(failed))?;
+        let items = stamps.into_iter().map(|(row, version)| Listed { id: table.id(row), version }).collect();
+        let following = || tables.iter().skip_while(|t| **t != table).nth(1).map(|next| next.id(0));
+        let next = last.map(|row| table.id(row)).or_else(following);
+        Ok(ListPage { items, next: next.map(|at| Cursor::new(at.as_str())) })
     }
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        rows::fetch(&self.session, &self.known, module, self.owner, self.zone, ids).await
+        let view = View { session: &self.session, known: &self.known, owner: self.owner, zone: self.zone };
+        view.fetch(module, ids).await
     }
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        let model = model(&self.known, module)?;
-        let probe = async {
-            let names = Rpc::list(markers.iter().map(external_id::name));
-            let domain = vec![
-                condition("module", "=", external_id::MODULE),
-                condition("model", "=", model),
-                condition("name", "in", names),
-            ];
-            let found = search(&self.session, "ir.model.data", domain, None).await?;
-            let ids = rows::read(&self.session, "ir.model.data", &found, &["name", "res_id"]).await?;
-            let mut by_marker: BTreeMap<Marker, Vec<i64>> = BTreeMap::new();
-            for row in ids.values() {
-                let marker = row.get("name").map(Rpc::str).and_then(external_id::read);
-                let target = row.get("res_id").and_then(|id| id.int().or_else(|| id.many2one()));
-                if let (Some(marker), Some(target)) = (marker, target) {
-                    by_marker.entry(marker).or_default().push(target);
-                }
+        let tables = Table::of(&self.known, module)?;
+        let mut found: BTreeMap<Marker, Vec<RemoteRef>> = BTreeMap::new();
+        for table in tables {
+            let of_table = self.marked(table, markers).await.map_err(|failed| self.call(failed))?;
+            for (marker, at) in of_table {
+                found.entry(marker).or_default().push(at);
             }
-            let targets: Vec<i64> = by_marker.values().flatten().copied().collect();
-            let there =
-                search(&self.session, model, vec![condition("id", "in", Rpc::list(targets))], None).await?;
-            let stamps = versions(&self.session, &self.known, model, &there).await?;
-            Ok(markers
-                .iter()
-                .map(|marker| {
-                    let ids = by_marker.get(marker).map(Vec::as_slice).unwrap_or_default();
-                    ids.iter()
-                        .filter_map(|id| {
-                            Some(RemoteRef {
-                                id: RemoteId::new(id.to_string()),
-                                version: stamps.get(id)?.clone(),
-                            })
-                        })
-                        .collect()
-                })
-                .collect())
-        };
-        probe.await.map_err(|failed| self.call(failed))
+        }
+        Ok(markers.iter().map(|marker| found.get(marker).cloned().unwrap_or_default()).collect())
+    }
+}
+
+impl User {
+    /// The rows of a table that carry one of these markers.
+    async fn marked(&self, table: Table, markers: &[Marker]) -> Result<Vec<(Marker, RemoteRef)>, Failed> {
+        let model = table.model(&self.known);
+        let names = Rpc::list(markers.iter().map(external_id::name));
+        let domain = vec![
+            condition("module", "=", external_id::MODULE),
+            condition("model", "=", model),
+            condition("name", "in", names),
+        ];
+        let found = search(&self.session, "ir.model.data", domain, None).await?;
+        let ids = rows::read(&self.session, "ir.model.data", &found, &["name", "res_id"]).await?;
+        let marked: Vec<(Marker, i64)> = ids
+            .values()
+            .filter_map(|row| {
+                let id = row.get("res_id")?;
+                let marker = external_id::read(row.get("name")?.str())?;
+                Some((marker, id.int().or_else(|| id.many2one())?))
+            })
+            .collect();
+        let targets = condition("id", "in", Rpc::list(marked.iter().map(|(_, row)| *row)));
+        let there = search(&self.session, model, vec![targets], None).await?;
+        let stamps = versions(&self.session, &self.known, model, &there).await?;
+        Ok(marked
+            .into_iter()
+            .filter_map(|(marker, row)| {
+                Some((marker, RemoteRef { id: table.id(row), version: stamps.get(&row)?.clone() }))
+            })
+            .collect())
     }
 }
 
@@ -338,9 +341,10 @@ impl SilentWriter for User {
         module: Module,
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let model = model(&self.known, module)?;
+        let table = self.table(module)?;
+        let model = table.model(&self.known);
         let rows: Vec<BTreeMap<String, String>> =
-            drafts.iter().map(|d| self.new_row(module, &d.item, &d.marker)).collect();
+            drafts.iter().map(|d| self.new_row(table, &d.item, &d.marker)).collect();
         let mut made: Vec<Result<i64, ItemError>> =
             vec![Err(ItemError::NotNow("not tried".into())); rows.len()];
         // Rows with the same columns go together.
@@ -381,18 +385,8 @@ impl SilentWriter for User {
                 }
             }
         }
-        let ids: Vec<i64> = made.iter().filter_map(|m| m.as_ref().ok().copied()).collect();
-        let mut written = self.written(module, &ids).await;
-        Ok(made
-            .into_iter()
-            .map(|m| {
-                let id = m?;
-                // Made, but it cannot be read back now: a probe by the marker finds it.
-                written
-                    .remove(&id)
-                    .ok_or_else(|| ItemError::InDoubt("made, but it could not be read back".into()))
-            })
-            .collect())
+        let made = made.into_iter().map(|row| row.map(|row| (table, row))).collect();
+        Ok(self.written(module, made).await)
     }
 
     async fn update(
@@ -400,20 +394,9 @@ impl SilentWriter for User {
         module: Module,
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        let model = model(&self.known, module)?;
-        let wanted: Vec<_> = patches.iter().map(|p| (&p.id, &p.version, self.map(module, &p.set))).collect();
-        let done = self.write_each(model, &wanted).await?;
-        let ids: Vec<i64> = done.iter().filter_map(|d| d.as_ref().ok().copied()).collect();
-        let mut written = self.written(module, &ids).await;
-        Ok(done
-            .into_iter()
-            .map(|d| {
-                let id = d?;
-                written
-                    .remove(&id)
-                    .ok_or_else(|| ItemError::InDoubt("written, but it could not be read back".into()))
-            })
-            .collect())
+        let wanted: Vec<_> = patches.iter().map(|p| (&p.id, &p.version)).collect();
+        let done = self.write_each(module, &wanted, |at, table| self.map(table, &patches[at].set)).await?;
+        Ok(self.written(module, done).await)
     }
 
     async fn delete(
@@ -421,10 +404,10 @@ impl SilentWriter for User {
         module: Module,
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        let model = model(&self.known, module)?;
         let archive: BTreeMap<String, Rpc> = [("active".to_owned(), Rpc::Bool(false))].into();
-        let wanted: Vec<_> = removals.iter().map(|r| (&r.id, &r.version, archive.clone())).collect();
-        Ok(self.write_each(model, &wanted).await?.into_iter().map(|d| d.map(|_| ())).collect())
+        let wanted: Vec<_> = removals.iter().map(|r| (&r.id, &r.version)).collect();
+        let done = self.write_each(module, &wanted, |_, _| archive.clone()).await?;
+        Ok(done.into_iter().map(|d| d.map(|_| ())).collect())
     }
 
     async fn tag(
@@ -432,7 +415,6 @@ impl SilentWriter for User {
         module: Module,
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
-        let model = model(&self.known, module)?;
         if !self.known.may_tag {
             return Ok(tags.iter().map(|(at, _)| Ok(at.clone())).collect());
         }
@@ -440,7 +422,7 @@ impl SilentWriter for User {
         let there = self.probe(module, &markers).await?;
         let mut results: Vec<Result<RemoteRef, ItemError>> = Vec::with_capacity(tags.len());
         for ((at, marker), already) in tags.iter().zip(there) {
-            let Some(id) = number(&at.id) else {
+            let Some((table, row)) = Table::row(module, &at.id) else {
                 results.push(Err(ItemError::Gone));
                 continue;
             };
@@ -448,14 +430,14 @@ impl SilentWriter for User {
                 results.push(Ok(at.clone()));
                 continue;
             }
-            let row = Rpc::map([
+            let tag = Rpc::map([
                 ("module", Rpc::from(external_id::MODULE)),
                 ("name", Rpc::from(external_id::name(marker))),
-                ("model", Rpc::from(model)),
-                ("res_id", Rpc::Int(id)),
+                ("model", Rpc::from(table.model(&self.known))),
+                ("res_id", Rpc::Int(row)),
                 ("noupdate", Rpc::Bool(true)),
             ]);
-            results.push(match self.session.call("ir.model.data", Method::Create, vec![row]).await {
+            results.push(match self.session.call("ir.model.data", Method::Create, vec![tag]).await {
                 // The row itself is untouched, and with it its version.
                 Ok(_) => Ok(at.clone()),
                 Err(Failed::Refused(refusal)) => Err(refusal.item()),

@@ -1,0 +1,88 @@
+//! What the server's models look like: asked once, when the account signs in.
+
+use super::event::Shape;
+use super::layout::Layout;
+use super::places::{Country, Places, State};
+use super::session::{Failed, Method, Session, SignedIn};
+use super::xmlrpc::Value as Rpc;
+use super::{contact, lead};
+
+impl Session {
+    /// Finds out what the server's models look like.
+    pub(super) async fn learn(&self, known: &mut SignedIn) -> Result<(), Failed> {
+        let wanted = Rpc::list(contact::WANTED);
+        let columns = self.as_user(known, "res.partner", Method::FieldsGet, vec![wanted], &[]).await?;
+        known.contacts = Layout::read(&columns);
+        known.leads = self.layout_if_seen(known, "crm.lead", &lead::WANTED).await?;
+        let model = if known.seven { "crm.meeting" } else { "calendar.event" };
+        let wanted = ["class", "privacy", "description"];
+        // Without the calendar application, only contacts are synced.
+        known.events = self.layout_if_there(known, model, &wanted).await?.map(|layout| Shape {
+            seven: known.seven,
+            html_body: layout.is_html("description"),
+            privacy: if layout.has("privacy") { "privacy" } else { "class" },
+        });
+        known.may_tag = self.may(known, "ir.model.data", "create").await?;
+        known.places = self.places(known).await?;
+        Ok(())
+    }
+
+    /// The columns of a model; `None` where its application is not installed.
+    async fn layout_if_there(
+        &self,
+        known: &SignedIn,
+        model: &str,
+        wanted: &[&str],
+    ) -> Result<Option<Layout>, Failed> {
+        let columns = vec![Rpc::list(wanted.iter().copied())];
+        match self.as_user(known, model, Method::FieldsGet, columns, &[]).await {
+            Ok(columns) => Ok(Some(Layout::read(&columns))),
+            Err(Failed::Refused(refusal)) => {
+                tracing::debug!(?refusal, model, "the model is not there");
+                Ok(None)
+            }
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// The same; `None` too where the account may not read it.
+    async fn layout_if_seen(
+        &self,
+        known: &SignedIn,
+        model: &str,
+        wanted: &[&str],
+    ) -> Result<Option<Layout>, Failed> {
+        let Some(layout) = self.layout_if_there(known, model, wanted).await? else { return Ok(None) };
+        Ok(self.may(known, model, "read").await?.then_some(layout))
+    }
+
+    /// The countries and states that the CRM knows.
+    async fn places(&self, known: &SignedIn) -> Result<Places, Failed> {
+        let text = |row: &Rpc, column: &str| row.get(column).map(Rpc::str).unwrap_or_default().to_owned();
+        let id = |row: &Rpc| row.get("id").and_then(Rpc::int);
+        let countries = self.all(known, "res.country", &["name", "code"]).await?;
+        let states = self.all(known, "res.country.state", &["name", "code", "country_id"]).await?;
+        Ok(Places {
+            countries: countries
+                .iter()
+                .filter_map(|row| {
+                    Some((id(row)?, Country { name: text(row, "name"), code: text(row, "code") }))
+                })
+                .collect(),
+            states: states
+                .iter()
+                .filter_map(|row| {
+                    let country = row.get("country_id").and_then(Rpc::many2one);
+                    Some((id(row)?, State { name: text(row, "name"), code: text(row, "code"), country }))
+                })
+                .collect(),
+        })
+    }
+
+    /// All rows of a small table.
+    async fn all(&self, known: &SignedIn, model: &str, columns: &[&str]) -> Result<Vec<Rpc>, Failed> {
+        let ids = self.as_user(known, model, Method::Search, vec![Rpc::List(vec![])], &[]).await?;
+        let wanted = vec![ids, Rpc::list(columns.iter().copied())];
+        Ok(self.as_user(known, model, Method::Read, wanted, &[]).await?.items().to_vec())
+    }
+}

@@ -1,0 +1,130 @@
+//! What one user sees of the tables.
+
+use super::rows::{condition, markers, read, search, versions};
+use super::session::{Failed, Method, Session, SignedIn};
+use super::tables::Table;
+use super::xmlrpc::Value as Rpc;
+use super::{contact, event, lead};
+use chrono_tz::Tz;
+use riva_core::fault::CallError;
+use riva_core::ids::{Marker, RemoteId, Version};
+use riva_core::item::{Field, Module, Value};
+use riva_core::ports::Fetched;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whose items are read, and by whom.
+pub struct View<'a> {
+    /// Through which account.
+    pub session: &'a Session,
+    /// What is known of the server.
+    pub known: &'a SignedIn,
+    /// Whose.
+    pub owner: i64,
+    /// The owner's time zone.
+    pub zone: Tz,
+}
+
+impl View<'_> {
+    /// Reads items; see [`riva_core::ports::Reader::fetch`].
+    pub async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+        let tables = Table::of(self.known, module)?;
+        let rows: Vec<Option<(Table, i64)>> = ids.iter().map(|id| Table::row(module, id)).collect();
+        let mut shown: BTreeMap<(Table, i64), Fetched> = BTreeMap::new();
+        for table in tables {
+            let own: Vec<i64> = rows.iter().flatten().filter(|(t, _)| *t == table).map(|(_, n)| *n).collect();
+            if !own.is_empty() {
+                let read = self.read_items(table, &own).await;
+                let read = read.map_err(|failed| failed.call(self.session.account()))?;
+                shown.extend(read.into_iter().map(|(number, fetched)| ((table, number), fetched)));
+            }
+        }
+        // A table that cannot be seen any more says nothing of its rows.
+        let show = |row: Option<(Table, i64)>| match row {
+            Some(row) => shown.get(&row).cloned().unwrap_or(Fetched::OutOfScope),
+            None => Fetched::Gone,
+        };
+        Ok(rows.into_iter().map(show).collect())
+    }
+
+    /// Reads rows of one table; there is an answer for each.
+    async fn read_items(&self, table: Table, numbers: &[i64]) -> Result<BTreeMap<i64, Fetched>, Failed> {
+        let model = table.model(self.known);
+        let there = condition("id", "in", Rpc::list(numbers.iter().copied()));
+        let seen = search(self.session, model, vec![there], None).await?;
+        let seen_set: BTreeSet<i64> = seen.iter().copied().collect();
+        let unseen: Vec<i64> = numbers.iter().copied().filter(|id| !seen_set.contains(id)).collect();
+        // What cannot be seen may be deleted, or hidden by a rule: only the first is a deletion.
+        let hidden: BTreeSet<i64> = if unseen.is_empty() {
+            BTreeSet::new()
+        } else {
+            let answer = self.session.call(model, Method::Exists, vec![Rpc::list(unseen)]).await?;
+            answer.items().iter().filter_map(Rpc::int).collect()
+        };
+        // The version is read first: an edit in between then shows as a newer version later, never as an older one.
+        let versions = versions(self.session, self.known, model, &seen).await?;
+        let rows = read(self.session, model, &seen, &self.columns(table)).await?;
+        let markers = markers(self.session, model, &seen).await?;
+        let show = |number: i64| {
+            if hidden.contains(&number) {
+                return Fetched::OutOfScope;
+            }
+            match (rows.get(&number), versions.get(&number)) {
+                (Some(row), Some(version)) => self.show(table, row, version, markers.get(&number).copied()),
+                _ => Fetched::Gone,
+            }
+        };
+        Ok(numbers.iter().map(|number| (*number, show(*number))).collect())
+    }
+
+    /// The columns that are read of a table.
+    fn columns(&self, table: Table) -> Vec<&'static str> {
+        match table {
+            Table::Partners => self.known.contacts.only(&contact::WANTED),
+            Table::Leads => self.known.leads.as_ref().map(|l| l.only(&lead::WANTED)).unwrap_or_default(),
+            Table::Events => self.known.events.as_ref().map(event::Shape::columns).unwrap_or_default(),
+        }
+    }
+
+    fn show(&self, table: Table, row: &Rpc, version: &Version, marker: Option<Marker>) -> Fetched {
+        let known = self.known;
+        // Before anything else: a masked row says "not active" too.
+        if table == Table::Events
+            && let Some(shape) = &known.events
+            && event::is_masked(row, shape, known.uid)
+        {
+            return Fetched::OutOfScope;
+        }
+        if row.get("active").is_some_and(|active| !active.is_true()) {
+            return Fetched::Gone;
+        }
+        if table == Table::Leads && !lead::is_lead(row) {
+            // It was converted: the contact that came of it is no deletion.
+            return match row.get("partner_id").and_then(Rpc::many2one) {
+                Some(contact) => Fetched::Became { id: Table::Partners.id(contact) },
+                None => Fetched::OutOfScope,
+            };
+        }
+        if row.get("user_id").and_then(Rpc::many2one) != Some(self.owner)
+            || row.get("is_company").is_some_and(Rpc::is_true)
+        {
+            return Fetched::OutOfScope;
+        }
+        let item = match (table, &known.leads, &known.events) {
+            (Table::Partners, leads, _) => {
+                let mut item = contact::project(row, &known.contacts, &known.places);
+                if leads.is_some() {
+                    // It is no lead, or none any more.
+                    item.set(Field::Categories, Value::Blank);
+                }
+                Ok(item)
+            }
+            (Table::Leads, Some(layout), _) => Ok(lead::project(row, layout, &known.places)),
+            (Table::Events, _, Some(shape)) => event::project(row, shape, self.zone),
+            (Table::Leads | Table::Events, ..) => return Fetched::OutOfScope,
+        };
+        match item {
+            Ok(item) => Fetched::Present { version: version.clone(), marker, item: Box::new(item) },
+            Err(reason) => Fetched::Unreadable { reason },
+        }
+    }
+}
