@@ -1,9 +1,9 @@
 //! What this server can hold and do.
 
-use super::contact;
 use super::event::Shape;
 use super::rows::BATCH;
 use super::session::SignedIn;
+use super::{contact, task};
 use riva_core::item::{Field, Module};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,14 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
             events.max_len = [(Field::Summary, 128), (Field::Location, 264)].into();
         }
         modules.insert(Module::Calendar, events);
+    }
+    if let Some(shape) = &known.tasks {
+        let mut tasks = module(task::Shape::reads(), shape.writes(), &[Field::Summary]);
+        tasks.parts = [(Field::Completion, shape.words())].into();
+        if known.seven {
+            tasks.max_len = [(Field::Summary, 128)].into();
+        }
+        modules.insert(Module::Tasks, tasks);
     }
     Capabilities { modules }
 }

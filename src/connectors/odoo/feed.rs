@@ -118,6 +118,10 @@ async fn one_page(
     let mut columns = vec!["user_id", "active"];
     let shape = known.events.as_ref().filter(|_| table == Table::Events);
     columns.extend(shape.map(|shape| shape.privacy));
+    let tasks = known.tasks.as_ref().filter(|_| table == Table::Tasks);
+    if let Some(tasks) = tasks {
+        columns = tasks.layout.only(&["user_id", "user_ids", "active", "state"]);
+    }
     columns.extend(Some("is_company").filter(|_| table == Table::Partners));
     let rows = match read(session, model, &ids, &columns).await {
         // A meeting was deleted in between: the next try does not find it any more.
@@ -144,13 +148,18 @@ async fn one_page(
             }
             let masked = shape.is_some_and(|shape| is_masked(row, shape, known.uid));
             let remote = table.id(*id);
-            if !masked && row.get("active").is_some_and(|active| !active.is_true()) {
+            let gone = match tasks {
+                Some(tasks) => tasks.is_gone(row),
+                None => !masked && row.get("active").is_some_and(|active| !active.is_true()),
+            };
+            if gone {
                 return Some(FeedChange { change: Change::Deleted { id: remote }, concerns: [].into() });
             }
-            let concerns = row.get("user_id").and_then(Rpc::many2one).map(|u| CrmUserId::new(u.to_string()));
+            let one = row.get("user_id").and_then(Rpc::many2one).into_iter().collect();
+            let owners: Vec<i64> = tasks.map_or(one, |tasks| tasks.owners(row));
             Some(FeedChange {
                 change: Change::Seen { id: remote, version: version.clone() },
-                concerns: concerns.into_iter().collect(),
+                concerns: owners.iter().map(|user| CrmUserId::new(user.to_string())).collect(),
             })
         })
         .collect();

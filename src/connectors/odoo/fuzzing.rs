@@ -5,6 +5,7 @@ use super::event::{self, Shape};
 use super::layout::Layout;
 use super::lead;
 use super::places::Places;
+use super::task;
 use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::{Answer, Value, read_answer};
 use std::collections::BTreeMap;
@@ -37,6 +38,12 @@ pub fn answer(body: &str) {
             let again =
                 lead::project(&over(&row, lead::map(&item.fields, &columns, &places)), &columns, &places);
             assert_eq!(item.fields.len(), again.fields.len());
+            let shape = task::Shape { layout: Layout::for_tests(&task::WANTED, notes), seven: !html };
+            if let Ok(item) = task::project(&row, &shape, &[], chrono_tz::Europe::Berlin) {
+                let written = task::map(&item.fields, &shape, chrono_tz::Europe::Berlin, |_| None);
+                let again = task::project(&over(&row, written), &shape, &[], chrono_tz::Europe::Berlin);
+                assert!(again.is_ok(), "{again:?} of {item:?}");
+            }
             let shape = Shape { seven: !html, html_body: html, privacy: "class" };
             let zone = chrono_tz::Europe::Berlin;
             let Ok(item) = event::project(&row, &shape, zone) else { continue };

@@ -1,13 +1,15 @@
 //! Which columns a table of this server has, and how it keeps them.
 
 use super::xmlrpc::Value as Rpc;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The columns of a table, of those that were asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     present: BTreeSet<String>,
     html: BTreeSet<String>,
+    times: BTreeSet<String>,
+    picks: BTreeMap<String, Vec<String>>,
 }
 
 impl Layout {
@@ -15,9 +17,22 @@ impl Layout {
     pub fn read(answer: &Rpc) -> Self {
         let Rpc::Map(columns) = answer else { return Self::default() };
         let kind = |column: &Rpc| column.get("type").map(Rpc::str).unwrap_or_default().to_owned();
+        let of_kind = |wanted: &str| {
+            columns.iter().filter(|(_, c)| kind(c) == wanted).map(|(name, _)| name.clone()).collect()
+        };
+        let words = |column: &Rpc| {
+            let words = column.get("selection").map(Rpc::items).unwrap_or_default();
+            words.iter().filter_map(|pair| pair.items().first()).map(|key| key.str().to_owned()).collect()
+        };
         Self {
             present: columns.keys().cloned().collect(),
-            html: columns.iter().filter(|(_, c)| kind(c) == "html").map(|(n, _)| n.clone()).collect(),
+            html: of_kind("html"),
+            times: of_kind("datetime"),
+            picks: columns
+                .iter()
+                .filter(|(_, c)| c.get("selection").is_some())
+                .map(|(name, column)| (name.clone(), words(column)))
+                .collect(),
         }
     }
 
@@ -31,6 +46,16 @@ impl Layout {
         self.html.contains(column)
     }
 
+    /// Whether a column is a time (or else a day).
+    pub fn is_time(&self, column: &str) -> bool {
+        self.times.contains(column)
+    }
+
+    /// The words that a column can be set to, in the server's order.
+    pub fn picks(&self, column: &str) -> &[String] {
+        self.picks.get(column).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Of some columns, those that there are.
     pub fn only(&self, columns: &[&'static str]) -> Vec<&'static str> {
         columns.iter().copied().filter(|column| self.has(column)).collect()
@@ -40,7 +65,16 @@ impl Layout {
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn for_tests(columns: &[&str], html: &[&str]) -> Self {
         let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
-        Self { present: names(columns), html: names(html) }
+        Self { present: names(columns), html: names(html), ..Self::default() }
+    }
+
+    /// The same, with columns that are times, and one that has words.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with(mut self, times: &[&str], column: &str, words: &[&str]) -> Self {
+        self.times = times.iter().map(|n| (*n).to_owned()).collect();
+        self.picks = [(column.to_owned(), words.iter().map(|w| (*w).to_owned()).collect())].into();
+        self
     }
 }
 
@@ -49,11 +83,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_known_with_their_kind() {
+    fn columns_are_known_with_their_kind_and_their_words() {
+        let pick = |key: &str, shown: &str| Rpc::list([key, shown]);
         let column = |kind: &str| Rpc::map([("type", Rpc::from(kind))]);
-        let answer = Rpc::map([("name", column("char")), ("comment", column("html"))]);
+        let priority = Rpc::map([
+            ("type", Rpc::from("selection")),
+            ("selection", Rpc::List(vec![pick("4", "Very Low"), pick("0", "High")])),
+        ]);
+        let answer =
+            Rpc::map([("name", column("char")), ("comment", column("html")), ("priority", priority)]);
         let layout = Layout::read(&answer);
         assert_eq!(layout.only(&["name", "fax"]), ["name"]);
         assert!(layout.is_html("comment") && !layout.is_html("name"));
+        assert_eq!(layout.picks("priority"), ["4", "0"]);
+        assert_eq!(layout.picks("name"), [""; 0]);
     }
 }

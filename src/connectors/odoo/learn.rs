@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::places::{Country, Places, State};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
-use super::{contact, lead};
+use super::{contact, lead, task};
 
 impl Session {
     /// Finds out what the server's models look like.
@@ -22,6 +22,8 @@ impl Session {
             html_body: layout.is_html("description"),
             privacy: if layout.has("privacy") { "privacy" } else { "class" },
         });
+        let tasks = self.layout_if_seen(known, "project.task", &task::WANTED).await?;
+        known.tasks = tasks.map(|layout| task::Shape { layout, seven: known.seven });
         known.may_tag = self.may(known, "ir.model.data", "create").await?;
         known.places = self.places(known).await?;
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The connection account signs in to one database (option `database`) and works with the rows that belong to a user by
 //! their `user_id`. Nobody is impersonated: Odoo has no such thing. What the account needs: to see and change
-//! everybody's contacts, leads and events, and to read and make external ids (Settings, or in OpenERP 7 Access Rights).
+//! everybody's contacts, leads, events and tasks, and to read and make external ids (Settings, or in OpenERP 7 Access Rights).
 //!
 //! - Markers are external ids, so that a create may be repeated ([`external_id`]).
 //! - Changes are polled by `write_date` ([`feed`]); deletions leave no trace and show as missing in a full listing.
@@ -23,7 +23,9 @@ mod postal;
 mod refusal;
 mod rows;
 mod session;
+mod stage;
 mod tables;
+mod task;
 mod text;
 mod user;
 mod view;
@@ -146,6 +148,9 @@ impl Odoo {
             wanted.extend([(shape.model(), "create"), (shape.model(), "write")]);
         }
         wanted.extend(known.leads.as_ref().map(|_| ("crm.lead", "write")));
+        if known.tasks.is_some() {
+            wanted.extend([("project.task", "create"), ("project.task", "write")]);
+        }
         if known.seven {
             // OpenERP 7 makes the external ids of `load` with the account's own rights.
             wanted.push(("ir.model.data", "create"));
@@ -189,16 +194,22 @@ impl Endpoint for Odoo {
             ),
             None => None,
         };
-        for (step, module) in
-            [(TestStep::OpenCalendar, Module::Calendar), (TestStep::OpenContacts, Module::Contacts)]
-        {
+        for (step, module) in [
+            (TestStep::OpenCalendar, Module::Calendar),
+            (TestStep::OpenContacts, Module::Contacts),
+            (TestStep::OpenTasks, Module::Tasks),
+        ] {
             run_step(step, steps, async {
+                let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
+                if module == Module::Tasks && known.tasks.is_none() {
+                    let seen = "the Project application is not installed, or hidden: tasks cannot be synced";
+                    return Ok(((), seen.to_owned()));
+                }
                 let seen = if let Some(user) = &user {
                     let page = self.open_user(user).await?.list(module, None, None).await;
                     let page = page.map_err(|e| self.fault(e.into()))?;
                     format!("{}{} found", page.items.len(), if page.next.is_some() { " or more" } else { "" })
                 } else {
-                    let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
                     let tables = Table::of(&known, module).map_err(|e| self.fault(e.into()))?;
                     let models: Vec<&str> = tables.iter().map(|table| table.model(&known)).collect();
                     for model in &models {
@@ -213,7 +224,9 @@ impl Endpoint for Odoo {
         run_step(TestStep::MayWrite, steps, async {
             let missing = self.missing_rights().await.map_err(|f| self.fault(f))?;
             if missing.is_empty() {
-                return Ok(((), "contacts and events may be created and changed".to_owned()));
+                let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
+                let items = if known.tasks.is_some() { "contacts, events and tasks" } else { "contacts and events" };
+                return Ok(((), format!("{items} may be created and changed")));
             }
             Err(Fault::new(
                 FaultKind::MissingPermission,
@@ -221,7 +234,7 @@ impl Endpoint for Odoo {
             )
             .remedy(
                 "In Odoo, open Settings > Users, and give the connection account the application rights for Sales \
-                 (see all documents), Contact Creation, and Administration (Access Rights or Settings).",
+                 (see all documents), Project (Manager), Contact Creation, and Administration (Access Rights or Settings).",
             ))
         })
         .await

@@ -4,6 +4,7 @@ use super::event::Shape;
 use super::layout::Layout;
 use super::places::Places;
 use super::refusal::Refusal;
+use super::task;
 use super::xmlrpc::{Answer, Value as Rpc, read_answer, write_call};
 use crate::http::{HttpClient, Kind, Request, Scope, shown_url};
 use chrono::{DateTime, Utc};
@@ -135,6 +136,8 @@ pub struct SignedIn {
     pub leads: Option<Layout>,
     /// The event model; `None` where the calendar is not installed.
     pub events: Option<Shape>,
+    /// How tasks are built; `None` where they are not installed, or the account may not see them.
+    pub tasks: Option<task::Shape>,
     /// Whether external ids may be made.
     pub may_tag: bool,
     /// Countries and states.
@@ -253,6 +256,7 @@ impl Session {
             contacts: Layout::default(),
             leads: None,
             events: None,
+            tasks: None,
             may_tag: false,
             places: Places::default(),
         };

@@ -14,6 +14,8 @@ pub enum Table {
     Leads,
     /// Events: `crm.meeting` or `calendar.event`.
     Events,
+    /// Tasks: `project.task`.
+    Tasks,
 }
 
 /// What the ids of leads begin with: they are numbered by themselves, and must not be taken for contacts.
@@ -33,7 +35,15 @@ impl Table {
             )
             .remedy("Install the Calendar application in Odoo, or take the calendar out of the sync policy.")
             .into()),
-            Module::Tasks | Module::Email => {
+            Module::Tasks if known.tasks.is_some() => Ok(vec![Self::Tasks]),
+            Module::Tasks => Err(Fault::new(
+                FaultKind::MissingPermission,
+                "the Project application is not installed in this Odoo database, or the connection account may not see \
+                 tasks: tasks cannot be synced",
+            )
+            .remedy("Install the Project application in Odoo, or take tasks out of the sync policy.")
+            .into()),
+            Module::Email => {
                 Err(Fault::new(FaultKind::UnexpectedAnswer, format!("{module} are not synced with Odoo")).into())
             }
         }
@@ -42,6 +52,7 @@ impl Table {
     /// The name of its model.
     pub fn model(self, known: &SignedIn) -> &'static str {
         match self {
+            Self::Tasks => "project.task",
             Self::Partners => "res.partner",
             Self::Leads => "crm.lead",
             Self::Events => known.events.as_ref().map_or("calendar.event", super::event::Shape::model),
@@ -63,7 +74,8 @@ impl Table {
             (Module::Contacts, Some(rest)) => Some((Self::Leads, number(rest)?)),
             (Module::Contacts, None) => Some((Self::Partners, number(id.as_str())?)),
             (Module::Calendar, _) => Some((Self::Events, number(id.as_str())?)),
-            (Module::Tasks | Module::Email, _) => None,
+            (Module::Tasks, _) => Some((Self::Tasks, number(id.as_str())?)),
+            (Module::Email, _) => None,
         }
     }
 }
@@ -78,6 +90,7 @@ mod tests {
             (Module::Contacts, Table::Partners),
             (Module::Contacts, Table::Leads),
             (Module::Calendar, Table::Events),
+            (Module::Tasks, Table::Tasks),
         ] {
             assert_eq!(Table::row(module, &table.id(7)), Some((table, 7)));
         }

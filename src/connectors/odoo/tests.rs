@@ -11,6 +11,7 @@ use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 mod leads;
+mod tasks;
 
 const PASSWORD: &str = "hunter2-very-secret";
 

@@ -1,14 +1,15 @@
-//! One user's contacts, leads and events.
+//! One user's contacts, leads, events and tasks.
 
 use super::abilities::capabilities;
 use super::event::write_time;
 use super::refusal::Refusal;
 use super::rows::{self, condition, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
+use super::stage::Board;
 use super::tables::Table;
 use super::view::View;
 use super::xmlrpc::Value as Rpc;
-use super::{contact, event, external_id, feed, lead};
+use super::{contact, event, external_id, feed, lead, task};
 use crate::one_second;
 use async_trait::async_trait;
 use chrono_tz::Tz;
@@ -55,21 +56,43 @@ impl User {
         Ok(Table::of(&self.known, module)?[0])
     }
 
-    /// What to write of an item's fields.
-    fn map(&self, table: Table, set: &BTreeMap<Field, Value>) -> BTreeMap<String, Rpc> {
+    /// The stages of tasks, where the module is theirs.
+    async fn board(&self, module: Module, ids: &[&RemoteId]) -> Result<Board, CallError> {
+        let Some(shape) = self.known.tasks.as_ref().filter(|_| module == Module::Tasks) else {
+            return Ok(Board::default());
+        };
+        let rows: Vec<i64> = ids.iter().filter_map(|id| Table::row(module, id)).map(|(_, row)| row).collect();
+        Board::read(&self.session, shape, &rows).await.map_err(|failed| self.call(failed))
+    }
+
+    /// What to write of an item's fields; of a new one, without an id.
+    fn map(
+        &self,
+        table: Table,
+        id: Option<&RemoteId>,
+        set: &BTreeMap<Field, Value>,
+        board: &Board,
+    ) -> BTreeMap<String, Rpc> {
         let known = &self.known;
         match (table, &known.leads, &known.events) {
             (Table::Partners, ..) => contact::map(set, &known.contacts, &known.places),
             (Table::Leads, Some(layout), _) => lead::map(set, layout, &known.places),
             (Table::Events, _, Some(shape)) => event::map(set, shape, self.zone),
+            (Table::Tasks, ..) => match &known.tasks {
+                Some(shape) => {
+                    let row = id.and_then(|id| Table::row(Module::Tasks, id)).map(|(_, row)| row);
+                    task::map(set, shape, self.zone, |status| board.stage(row, task::state(status)))
+                }
+                None => BTreeMap::new(),
+            },
             (Table::Leads | Table::Events, ..) => BTreeMap::new(),
         }
     }
 
     /// The row of a new item, as `load` wants it: a text for each column.
-    fn new_row(&self, table: Table, item: &Item, marker: &Marker) -> BTreeMap<String, String> {
+    fn new_row(&self, table: Table, item: &Item, marker: &Marker, board: &Board) -> BTreeMap<String, String> {
         let mut cells: BTreeMap<String, String> = self
-            .map(table, &item.fields)
+            .map(table, None, &item.fields, board)
             .into_iter()
             .map(|(column, value)| {
                 if column.ends_with("_id") { (column + "/.id", cell(&value)) } else { (column, cell(&value)) }
@@ -166,7 +189,7 @@ impl User {
         &self,
         module: Module,
         wanted: &[(&RemoteId, &Version)],
-        content: impl Fn(usize, Table) -> BTreeMap<String, Rpc> + Send,
+        content: impl Fn(usize, Table) -> Result<BTreeMap<String, Rpc>, ItemError> + Send + Sync,
     ) -> Result<Vec<Result<(Table, i64), ItemError>>, CallError> {
         let rows: Vec<Option<(Table, i64)>> = wanted.iter().map(|(id, _)| Table::row(module, id)).collect();
         let now = self.now(module, &rows).await?;
@@ -179,7 +202,13 @@ impl User {
                 (None, Some((table, number)), Some(current))
                     if one_second::is_still(one_second::stamp(current), version) =>
                 {
-                    let content = content(at, table);
+                    let content = match content(at, table) {
+                        Ok(content) => content,
+                        Err(error) => {
+                            results.push(Err(error));
+                            continue;
+                        }
+                    };
                     match self.write(table.model(&self.known), number, version, &content).await {
                         Ok(()) => Ok((table, number)),
                         Err(Failed::Refused(refusal)) => Err(refusal.item()),
@@ -256,8 +285,14 @@ impl Reader for User {
                 .ok_or_else(|| CallError::CursorLost("this is no place in a listing of Odoo's".into()))?,
             None => (tables[0], 0),
         };
-        let mut domain = vec![condition("user_id", "=", self.owner), condition("active", "=", true)];
+        let (column, is) = match &self.known.tasks {
+            Some(tasks) if table == Table::Tasks && tasks.owner() == "user_ids" => ("user_ids", "in"),
+            _ => ("user_id", "="),
+        };
+        let owner = if is == "in" { Rpc::list([self.owner]) } else { Rpc::Int(self.owner) };
+        let mut domain = vec![condition(column, is, owner), condition("active", "=", true)];
         match (table, &self.known.events, window) {
+            (Table::Tasks, ..) if self.known.seven => domain.push(condition("state", "!=", task::CANCELLED)),
             (Table::Partners, ..) => domain.push(condition("is_company", "=", false)),
             (Table::Leads, ..) => domain.push(condition("type", "=", "lead")),
             (Table::Events, Some(shape), Some(window)) => {
@@ -269,7 +304,7 @@ impl Reader for User {
                     condition(shape.stop(), ">=", write_time(window.from)),
                 ]);
             }
-            (Table::Events, ..) => {}
+            (Table::Events | Table::Tasks, ..) => {}
         }
         let (stamps, last) = feed::list(&self.session, &self.known, table, domain, from)
             .await
@@ -342,9 +377,15 @@ impl SilentWriter for User {
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
         let table = self.table(module)?;
+        if let Some(reason) =
+            self.known.tasks.as_ref().filter(|_| table == Table::Tasks).and_then(task::Shape::no_new)
+        {
+            return Ok(vec![Err(ItemError::Forbidden { reason: reason.to_owned() }); drafts.len()]);
+        }
+        let board = self.board(module, &[]).await?;
         let model = table.model(&self.known);
         let rows: Vec<BTreeMap<String, String>> =
-            drafts.iter().map(|d| self.new_row(table, &d.item, &d.marker)).collect();
+            drafts.iter().map(|d| self.new_row(table, &d.item, &d.marker, &board)).collect();
         let mut made: Vec<Result<i64, ItemError>> =
             vec![Err(ItemError::NotNow("not tried".into())); rows.len()];
         // Rows with the same columns go together.
@@ -395,7 +436,9 @@ impl SilentWriter for User {
         patches: &[Patch],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
         let wanted: Vec<_> = patches.iter().map(|p| (&p.id, &p.version)).collect();
-        let done = self.write_each(module, &wanted, |at, table| self.map(table, &patches[at].set)).await?;
+        let board = self.board(module, &patches.iter().map(|p| &p.id).collect::<Vec<_>>()).await?;
+        let content = |at: usize, table| Ok(self.map(table, Some(&patches[at].id), &patches[at].set, &board));
+        let done = self.write_each(module, &wanted, content).await?;
         Ok(self.written(module, done).await)
     }
 
@@ -404,9 +447,21 @@ impl SilentWriter for User {
         module: Module,
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        let archive: BTreeMap<String, Rpc> = [("active".to_owned(), Rpc::Bool(false))].into();
+        let board = self.board(module, &removals.iter().map(|r| &r.id).collect::<Vec<_>>()).await?;
+        let archive = |at: usize, table| -> Result<BTreeMap<String, Rpc>, ItemError> {
+            if table != Table::Tasks || !self.known.seven {
+                return Ok([("active".to_owned(), Rpc::Bool(false))].into());
+            }
+            // A task of OpenERP 7 can only be cancelled.
+            let row = Table::row(module, &removals[at].id).map(|(_, row)| row);
+            let stage = board.stage(row, task::CANCELLED).ok_or_else(|| ItemError::Invalid {
+                reason: "no stage for tasks has the status Cancelled: make one in OpenERP (Project > Stages)"
+                    .into(),
+            })?;
+            Ok([("stage_id".to_owned(), Rpc::Int(stage))].into())
+        };
         let wanted: Vec<_> = removals.iter().map(|r| (&r.id, &r.version)).collect();
-        let done = self.write_each(module, &wanted, |_, _| archive.clone()).await?;
+        let done = self.write_each(module, &wanted, archive).await?;
         Ok(done.into_iter().map(|d| d.map(|_| ())).collect())
     }
 

@@ -2,9 +2,11 @@
 
 use super::rows::{condition, markers, read, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
+use super::stage::{self, Stage};
 use super::tables::Table;
+use super::task::Progress;
 use super::xmlrpc::Value as Rpc;
-use super::{contact, event, lead};
+use super::{contact, event, lead, task};
 use chrono_tz::Tz;
 use riva_core::fault::CallError;
 use riva_core::ids::{Marker, RemoteId, Version};
@@ -64,12 +66,20 @@ impl View<'_> {
         let versions = versions(self.session, self.known, model, &seen).await?;
         let rows = read(self.session, model, &seen, &self.columns(table)).await?;
         let markers = markers(self.session, model, &seen).await?;
+        let stages = match &self.known.tasks {
+            Some(shape) if table == Table::Tasks && shape.progress() == Progress::Folded => {
+                stage::all(self.session, shape).await?
+            }
+            _ => Vec::new(),
+        };
         let show = |number: i64| {
             if hidden.contains(&number) {
                 return Fetched::OutOfScope;
             }
             match (rows.get(&number), versions.get(&number)) {
-                (Some(row), Some(version)) => self.show(table, row, version, markers.get(&number).copied()),
+                (Some(row), Some(version)) => {
+                    self.show(table, row, version, markers.get(&number).copied(), &stages)
+                }
                 _ => Fetched::Gone,
             }
         };
@@ -81,11 +91,21 @@ impl View<'_> {
         match table {
             Table::Partners => self.known.contacts.only(&contact::WANTED),
             Table::Leads => self.known.leads.as_ref().map(|l| l.only(&lead::WANTED)).unwrap_or_default(),
+            Table::Tasks => {
+                self.known.tasks.as_ref().map(|t| t.layout.only(&task::WANTED)).unwrap_or_default()
+            }
             Table::Events => self.known.events.as_ref().map(event::Shape::columns).unwrap_or_default(),
         }
     }
 
-    fn show(&self, table: Table, row: &Rpc, version: &Version, marker: Option<Marker>) -> Fetched {
+    fn show(
+        &self,
+        table: Table,
+        row: &Rpc,
+        version: &Version,
+        marker: Option<Marker>,
+        stages: &[Stage],
+    ) -> Fetched {
         let known = self.known;
         // Before anything else: a masked row says "not active" too.
         if table == Table::Events
@@ -94,7 +114,9 @@ impl View<'_> {
         {
             return Fetched::OutOfScope;
         }
-        if row.get("active").is_some_and(|active| !active.is_true()) {
+        let tasks = known.tasks.as_ref().filter(|_| table == Table::Tasks);
+        if row.get("active").is_some_and(|active| !active.is_true()) || tasks.is_some_and(|t| t.is_gone(row))
+        {
             return Fetched::Gone;
         }
         if table == Table::Leads && !lead::is_lead(row) {
@@ -104,9 +126,11 @@ impl View<'_> {
                 None => Fetched::OutOfScope,
             };
         }
-        if row.get("user_id").and_then(Rpc::many2one) != Some(self.owner)
-            || row.get("is_company").is_some_and(Rpc::is_true)
-        {
+        let owned = match tasks {
+            Some(tasks) => tasks.owners(row).contains(&self.owner),
+            None => row.get("user_id").and_then(Rpc::many2one) == Some(self.owner),
+        };
+        if !owned || row.get("is_company").is_some_and(Rpc::is_true) {
             return Fetched::OutOfScope;
         }
         let item = match (table, &known.leads, &known.events) {
@@ -120,6 +144,10 @@ impl View<'_> {
             }
             (Table::Leads, Some(layout), _) => Ok(lead::project(row, layout, &known.places)),
             (Table::Events, _, Some(shape)) => event::project(row, shape, self.zone),
+            (Table::Tasks, ..) => match tasks {
+                Some(tasks) => task::project(row, tasks, stages, self.zone),
+                None => return Fetched::OutOfScope,
+            },
             (Table::Leads | Table::Events, ..) => return Fetched::OutOfScope,
         };
         match item {

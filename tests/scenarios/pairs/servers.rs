@@ -106,7 +106,7 @@ impl Pair for Servers {
     }
 
     fn lacks(&self, kind: Kind) -> Option<&'static str> {
-        (kind == Kind::Task).then_some("Odoo's tasks are not synced")
+        (kind == Kind::Task).then_some("the people at the desks of OpenERP have no hand for tasks")
     }
 
     fn cannot(&self, need: Need, kind: Kind) -> Option<&'static str> {
