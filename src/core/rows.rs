@@ -53,6 +53,10 @@ impl Side {
 pub struct Hashes(pub BTreeMap<String, u64>);
 
 impl Hashes {
+    /// The bits of a hash that count: it is kept in six bytes. That two values of one field have the same by chance, so that
+    /// an edit is not seen, is to be expected once in 280 million million edits.
+    pub const BITS: u64 = (1 << 48) - 1;
+
     /// The key of a field that is hashed as a whole.
     pub fn key(field: Field) -> String {
         field.as_str().to_owned()

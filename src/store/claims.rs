@@ -86,12 +86,11 @@ pub(crate) async fn awaited(
     for pairs in pairs.chunks(ROWS_A_STATEMENT) {
         let mut select = Builder::new(
             "SELECT DISTINCT c.pair FROM claim_key c JOIN member m ON m.crm = c.connection \
-             JOIN pair p ON p.member = m.id AND p.uid = c.key AND p.crm_id IS NULL \
-             JOIN item i ON i.member = p.member AND i.module = p.module AND i.id = p.mail_id WHERE c.connection = ",
+             JOIN pair p ON p.member = m.id AND p.uid = c.key \
+             JOIN item i ON i.member = p.member AND i.module = p.module AND i.id = p.mail_id WHERE ",
         );
-        select.push_bind(connection.as_str()).push(" AND m.id <> ").push_bind(member.0);
-        select.push(" AND p.module = ").push_bind(Module::Calendar.code());
-        select.push(" AND p.state = ").push_bind(PairState::Detached.code());
+        select.push(waits()).push(" AND c.kind = 'event' AND c.connection = ").push_bind(connection.as_str());
+        select.push(" AND m.id <> ").push_bind(member.0);
         select.push(" AND i.side = ").push_bind(Side::Mail.code());
         select.push(" AND i.presence = ").push_bind(Presence::Present.code()).push(" AND c.pair IN (");
         let mut list = select.separated(", ");
@@ -113,12 +112,11 @@ pub(crate) async fn left_by_others(
 ) -> Result<Vec<(PairId, PairRow)>, StoreError> {
     let mut select = Builder::new(
         "SELECT h.*, p.id AS waiting FROM pair p JOIN claim_key c ON c.key = p.uid \
-         JOIN pair h ON h.member = c.member AND h.id = c.pair WHERE c.kind = 'event' AND c.connection = ",
+         JOIN pair h ON h.member = c.member AND h.id = c.pair WHERE ",
     );
-    select.push_bind(connection.as_str()).push(" AND p.member = ").push_bind(member.0);
-    select.push(" AND p.module = ").push_bind(Module::Calendar.code());
-    select.push(" AND p.uid IS NOT NULL AND p.crm_id IS NULL AND p.state = ");
-    select.push_bind(PairState::Detached.code()).push(" AND c.member <> p.member AND h.crm_id IS NOT NULL");
+    select.push(waits()).push(" AND c.kind = 'event' AND c.connection = ").push_bind(connection.as_str());
+    select.push(" AND p.member = ").push_bind(member.0);
+    select.push(" AND c.member <> p.member AND h.crm_id IS NOT NULL");
     select.push(" AND h.state = ").push_bind(PairState::Detached.code()).push(" ORDER BY p.id");
     let rows = select.build().fetch_all(&store.reads).await.map_err(broken)?;
     rows.iter()
@@ -178,6 +176,12 @@ pub(crate) async fn unclaim(
             })
         })
         .await
+}
+
+/// Whether a pair `p` waits for what its appointment claims: in the words of the index that knows those that do.
+fn waits() -> String {
+    let (module, state) = (Module::Calendar.code(), PairState::Detached.code());
+    format!("p.module = {module} AND p.state = {state} AND p.crm_id IS NULL AND p.uid IS NOT NULL")
 }
 
 async fn claim_key(

@@ -47,10 +47,11 @@ fn in_step(member: MemberId, n: u64) -> (PairRow, [ItemRow; 2]) {
     let id = PairId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid());
     let fields =
         ["name", "displayName", "organization", "workAddress", "birthday", "notes", "categories/customer"];
-    let sets = ["emails/1", "emails/2", "phones/work", "phones/mobile"];
-    let hashes: Hashes = Hashes(
-        fields.iter().chain(&sets).map(|key| ((*key).to_owned(), n * 31 + key.len() as u64)).collect(),
+    let elements = ["emails/1", "emails/2", "phones/work", "phones/mobile"];
+    let mut hashes: Hashes = Hashes(
+        fields.iter().chain(&elements).map(|key| ((*key).to_owned(), n * 31 + key.len() as u64)).collect(),
     );
+    hashes.0.extend(["emails", "phones", "categories"].map(|set| (set.to_owned(), 0)));
     let ews = format!("AAMkADAwATM3ZmYAZS0{n:0>129}AAA=");
     let side = |id: &str, version: &str| PairSide {
         id: id.into(),
@@ -79,7 +80,7 @@ fn in_step(member: MemberId, n: u64) -> (PairRow, [ItemRow; 2]) {
         module: Module::Contacts,
         mail: Some(mail),
         crm: Some(crm),
-        uid: None,
+        uid: Some(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         state: PairState::Linked,
         reason: None,
         generation: 1,

@@ -4,9 +4,9 @@
 //! `fsync` (group commit), and nobody gets an answer before it is on the disk: an intent outlives a `kill -9` and a
 //! power cut.
 //!
-//! The statements keep to what PostgreSQL understands as well, but they run through sqlx' SQLite driver, not through
-//! its `Any`: that one cannot set a connection's journal mode or durability, copies every row into values of its own,
-//! and knows fewer types. Another database is another [`base`] and another schema folder.
+//! The statements keep to what PostgreSQL understands as well (but for INDEXED BY), but they run through sqlx' SQLite
+//! driver, not through its `Any`: that one cannot set a connection's journal mode or durability, copies every row into
+//! values of its own, and knows fewer types. Another database is another [`base`] and another schema folder.
 //!
 //! No secret is ever in here. Of the customers' content there are keyed hashes, the titles in journal, holds and activity
 //! and, if undo is switched on, what stood there before our writes: sealed with a key that is kept among the secrets.

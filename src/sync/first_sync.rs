@@ -23,7 +23,7 @@ use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::holds::{HoldKind, LikelyTwin};
 use riva_core::ids::{PairId, RemoteId, Version};
-use riva_core::item::{Item, Module};
+use riva_core::item::Item;
 use riva_core::ports::Fetched;
 use riva_core::rows::{Commit, Hashes, ItemRow, MatchKey, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,7 +262,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         if let Some(item) = mail_item
             && let Some(why) = self.cycle.kept_by_another(pair.id, item).await?
         {
-            self.leave_to_another(candidate, &why, commit);
+            self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
+            self.settle(candidate, PairState::Detached, &why, commit);
             return Ok(());
         }
         if let (Some(own), Some(other)) = (own_pair, of_twin)
@@ -356,16 +357,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         pair
     }
 
-    /// An item whose record is another member's. What that one claims is noted: should he let go of it, this one is there.
-    fn leave_to_another(&mut self, candidate: Candidate, why: &str, commit: &mut Commit) {
-        self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
-        let key = matching::claim_key(&self.cycle.hasher, &candidate.item);
-        self.settle(candidate, PairState::Detached, why, commit);
-        if let (Some(pair), Module::Calendar) = (commit.pairs.last_mut(), self.cycle.module) {
-            pair.uid = key.map(|(_, key)| key);
-        }
-    }
-
     /// Makes a candidate on the other side, if the policy's direction allows it.
     pub async fn make(
         &mut self,
@@ -410,7 +401,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         if target == Side::Crm
             && let Some(why) = self.cycle.made_by_another(pair.id, &candidate.item).await?
         {
-            self.leave_to_another(candidate, &why, commit);
+            self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
+            self.settle(candidate, PairState::Detached, &why, commit);
             return Ok(());
         }
         pair.state = PairState::Linked;

@@ -1,4 +1,4 @@
-//! Keyed 64-bit hashes of field values: enough for a three-way merge, and no customer's text at rest.
+//! Keyed 48-bit hashes of field values: enough for a three-way merge, and no customer's text at rest.
 //!
 //! Two values with equal hashes mean the same: phone numbers are compared by their digits, addresses without regard
 //! to case, bodies by their words, times by their instants.
@@ -64,6 +64,10 @@ impl FieldHasher {
 
     /// The hash of a value that is hashed as a whole.
     pub fn value(&self, field: Field, value: &Value) -> u64 {
+        self.whole(field, value) & Hashes::BITS
+    }
+
+    fn whole(&self, field: Field, value: &Value) -> u64 {
         let mut h = self.hasher();
         match value {
             Value::Blank => 0_u8.hash(&mut h),
@@ -113,11 +117,11 @@ impl FieldHasher {
             Override::Cancelled => 0_u8.hash(&mut h),
             Override::Changed(fields) => {
                 for (field, value) in fields {
-                    (field.as_str(), self.value(*field, value)).hash(&mut h);
+                    (field.as_str(), self.whole(*field, value)).hash(&mut h);
                 }
             }
         }
-        h.finish()
+        h.finish() & Hashes::BITS
     }
 
     /// The hash of a set's element.
@@ -127,7 +131,7 @@ impl FieldHasher {
         if let Some(attendee) = element.attendee {
             (attendee.required, attendee.participation as u8).hash(&mut h);
         }
-        h.finish()
+        h.finish() & Hashes::BITS
     }
 
     /// The hash of any text, for match keys and claims.

@@ -125,22 +125,20 @@ fn emails(item: &Item) -> BTreeSet<String> {
 /// personal address, a message's Message-ID.
 pub fn claim_key(hasher: &FieldHasher, item: &Item) -> Option<(&'static str, u64)> {
     match item.module {
-        Module::Calendar => {
-            item.uid.as_deref().filter(|u| !u.is_empty()).map(|u| ("event", hasher.text("uid", u)))
-        }
+        Module::Calendar => uid_key(hasher, item).map(|key| ("event", key)),
         Module::Contacts => emails(item).first().map(|a| ("contact", hasher.text("email", a))),
         Module::Email => item.uid.as_deref().map(|id| ("message", hasher.text("message-id", id))),
         Module::Tasks => None,
     }
 }
 
-/// By which an item is known when its mailbox gives it another id: the UID of a card or task. (An appointment is known by
-/// what it claims, a message by nothing: it never changes.)
+/// By which an item is known when its mailbox gives it another id: the UID of a card, a task, or an appointment. (A
+/// message is known by nothing: it never changes.)
 pub fn uid_key(hasher: &FieldHasher, item: &Item) -> Option<u64> {
     let uid = item.uid.as_deref().filter(|uid| !uid.is_empty())?;
     match item.module {
-        Module::Contacts | Module::Tasks => Some(hasher.text("uid", uid)),
-        Module::Calendar | Module::Email => None,
+        Module::Contacts | Module::Tasks | Module::Calendar => Some(hasher.text("uid", uid)),
+        Module::Email => None,
     }
 }
 

@@ -504,11 +504,12 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     }
 }
 
-/// Whether a card or task is gone that the mailbox's feed, read a moment ago, did not tell of. It may have been given
-/// another id, which is not known yet: the next cycle's feed tells of both.
+/// Whether an item with a UID is gone that the mailbox's feed, read a moment ago, did not tell of. It may have been given
+/// another id, which is not known yet: the next cycle's feed tells of both. (Of occurrences no feed tells.)
 fn gone_unseen(pair: &PairRow, reading: &Reading) -> bool {
     let told = reading.mail_row.as_ref().is_none_or(|row| row.presence != Presence::Present);
-    pair.uid.is_some() && matches!(reading.mail, Now::Gone) && !told
+    let whole = pair.mail.as_ref().is_some_and(|at| at.id.as_occurrence().is_none());
+    pair.uid.is_some() && whole && matches!(reading.mail, Now::Gone) && !told
 }
 
 /// What of a merge is worth telling: a deed for the journal, and the text.

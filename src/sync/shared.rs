@@ -8,6 +8,7 @@ use crate::matching;
 use crate::module_cycle::{ModuleCycle, SLICE};
 use crate::series::is_foreign;
 use crate::work::Work;
+use riva_core::activity::Level;
 use riva_core::ids::{EmailAddress, PairId, RemoteId};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{Claim, Fetched};
@@ -111,15 +112,15 @@ impl ModuleCycle<'_, '_> {
             let fetched = self.fetch(Side::Crm, &records.collect::<Vec<_>>()).await?;
             for (waiting, holder) in slice {
                 let Some(record) = &holder.crm else { continue };
-                if matches!(fetched.get(&record.id), Some(Fetched::Present { .. })) {
-                    self.take_up_one(*waiting, record).await?;
+                if let Some(Fetched::Present { item, .. }) = fetched.get(&record.id) {
+                    self.take_up_one(*waiting, record, &item.title()).await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn take_up_one(&self, waiting: PairId, record: &PairSide) -> Result<(), CycleFault> {
+    async fn take_up_one(&self, waiting: PairId, record: &PairSide, title: &str) -> Result<(), CycleFault> {
         let (store, member) = (self.ctx.store, &self.ctx.member);
         let Some(mut pair) = store.pairs(member.id, &[waiting]).await?.pop() else { return Ok(()) };
         let row = store.item(member.id, self.module, Side::Crm, &record.id).await?;
@@ -153,9 +154,10 @@ impl ModuleCycle<'_, '_> {
         let copy = store.item(member.id, self.module, Side::Mail, &copy.id).await?;
         commit.items.extend(copy.map(|row| ItemRow { dirty: true, match_keys: None, ..row }));
         pair.crm = Some(record.clone());
-        (pair.uid, pair.state, pair.reason) = (None, PairState::Linked, None);
+        (pair.state, pair.reason) = (PairState::Linked, None);
         let at = self.ctx.clock.now();
-        commit.journal.push(journal::line(&pair, at, "link", "shared record", TAKEN_UP.to_owned()));
+        commit.journal.push(journal::line(&pair, at, "link", "shared record", title.to_owned()));
+        self.line(Level::Info, format!("{title}: {TAKEN_UP}"));
         commit.pairs.push(pair);
         self.store(&commit).await
     }

@@ -315,7 +315,7 @@ pub trait SyncStore: Send + Sync {
     ) -> Result<Vec<RemoteId>, StoreError>;
 
     /// Of these pairs, those whose claims another member's items wait for: their own copies are still there, and were left
-    /// alone for the sake of the claim. (A pair that waits is detached, alone, and has its claim's key for its `uid`.)
+    /// alone for the sake of the claim. (A pair that waits is detached and alone; an appointment's `uid` is its claim's key.)
     async fn awaited(
         &self,
         connection: &crate::ids::ConnectionName,

@@ -13,7 +13,7 @@ use riva_core::activity::Level;
 use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Item, Module};
 use riva_core::ports::Claim;
-use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Side};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether another pair of the same member stands for an item already.
@@ -97,8 +97,8 @@ impl FirstSync<'_, '_, '_> {
         }
     }
 
-    /// Of new items of the mailbox, those that are a pair's own with another id: a card or task keeps its UID. (An
-    /// appointment is known by what it claims.)
+    /// Of new items of the mailbox, those that are a pair's own with another id: an item keeps its UID. (Occurrences come and
+    /// go with their series.)
     ///
     /// One that shows what the pair's showed comes first. Of several that are gone with one UID, an item that shows
     /// something else is none. One that was deleted after its record has come back, or was moved just when it was deleted: it
@@ -109,16 +109,22 @@ impl FirstSync<'_, '_, '_> {
         mut items: Vec<(&RemoteId, &Item)>,
     ) -> Result<BTreeMap<RemoteId, Elsewhere>, CycleFault> {
         let uid = |item: &Item| matching::uid_key(&self.cycle.hasher, item);
-        items.retain(|(_, item)| side == Side::Mail && uid(item).is_some());
+        let whole = |id: &RemoteId| id.as_occurrence().is_none();
+        items.retain(|(id, item)| side == Side::Mail && whole(id) && uid(item).is_some());
         let uids: Vec<u64> = items.iter().filter_map(|(_, item)| uid(item)).collect();
         if uids.is_empty() {
             return Ok(BTreeMap::new());
         }
         let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
         let mut pairs = self.cycle.ctx.store.pairs_of_uids(member, module, &uids).await?;
-        pairs.retain(|p| p.mail.as_ref().is_some_and(|at| items.iter().all(|(id, ..)| **id != at.id)));
-        let deleted_by_us = |p: &PairRow| p.reason == Some(deleted_after(Side::Crm));
-        pairs.retain(|p| p.state != PairState::Tombstoned || deleted_by_us(p));
+        let elsewhere = |at: &PairSide| whole(&at.id) && items.iter().all(|(id, ..)| **id != at.id);
+        pairs.retain(|p| p.mail.as_ref().is_some_and(elsewhere));
+        pairs.retain(|p| match p.state {
+            PairState::Tombstoned => p.reason == Some(deleted_after(Side::Crm)),
+            // A series goes its own ways.
+            PairState::Unrolled => false,
+            PairState::Linked | PairState::Held | PairState::Quarantined | PairState::Detached => true,
+        });
         if pairs.is_empty() {
             return Ok(BTreeMap::new());
         }

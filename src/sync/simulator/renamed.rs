@@ -5,7 +5,7 @@ use super::check::by_serial;
 use super::random::Random;
 use super::{Knobs, World};
 use riva_core::documents::{
-    BecamePrivate, ContactsPolicy, DeletePolicy, Direction, SafetyLimit, TasksPolicy,
+    BecamePrivate, CalendarPolicy, ContactsPolicy, DeletePolicy, Direction, SafetyLimit, TasksPolicy,
 };
 use riva_core::holds::{Decision, HoldKind};
 use riva_core::ids::RemoteId;
@@ -316,16 +316,21 @@ fn a_deletion_that_was_carried_out_is_one() {
 /// The record was deleted, and the item after it: whoever takes that back in the mailbox has it there alone.
 #[test]
 fn what_was_deleted_after_its_record_does_not_bring_it_back() {
-    let mut world = world(7);
-    let ids = in_step(&mut world, Module::Contacts, 2);
-    let record = records(&world)[&1][0].0.clone();
-    world.crm.user_delete(&record);
-    world.settle(4);
-    assert!(world.mail.live().iter().all(|(id, _)| *id != ids[0]));
-    world.mail.user_create(thing(Module::Contacts, 1, "uid-1"));
-    world.settle(4);
-    assert_eq!(records(&world).len(), 1, "{:?}", states(&world));
-    assert_eq!(states(&world)[&PairState::Detached], 1);
+    for module in [Module::Contacts, Module::Tasks, Module::Calendar] {
+        let mut world = world(7);
+        let calendar =
+            CalendarPolicy { deleted_in_crm: DeletePolicy::Propagate, ..CalendarPolicy::default() };
+        world.policy.modules.calendar = Some(calendar);
+        let ids = in_step(&mut world, module, 2);
+        let record = records(&world)[&1][0].0.clone();
+        world.crm.user_delete(&record);
+        world.settle(4);
+        assert!(world.mail.live().iter().all(|(id, _)| *id != ids[0]), "{module:?}");
+        world.mail.user_create(thing(module, 1, "uid-1"));
+        world.settle(4);
+        assert_eq!(records(&world).len(), 1, "{module:?}: {:?}", states(&world));
+        assert_eq!(states(&world)[&PairState::Detached], 1);
+    }
 }
 
 #[test]

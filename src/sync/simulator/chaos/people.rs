@@ -136,9 +136,7 @@ impl World {
         let chosen = self.choose(who, Side::Mail, serial, false).map(|(id, _)| id);
         let mut arena = self.remote.lock();
         let mine = arena.mail.items.iter().filter(|(_, s)| s.live() && s.is_of(who));
-        let known = |id: &RemoteId, item: &Item| {
-            item.module == Module::Contacts && item.uid.is_some() && self.store.linked(Side::Mail, id) > 0
-        };
+        let known = |id: &RemoteId, item: &Item| item.uid.is_some() && self.store.linked(Side::Mail, id) > 0;
         let ids: Vec<(RemoteId, bool)> =
             mine.map(|(id, s)| (id.clone(), s.marker.is_some() || known(id, &s.item))).collect();
         if all {
