@@ -291,6 +291,7 @@ impl Reader for Side {
             Some(kept) => Fetched::Present {
                 version: version(kept),
                 marker: kept.marker,
+                modified: None,
                 item: Box::new(kept.item.clone()),
             },
         };

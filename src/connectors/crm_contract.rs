@@ -185,7 +185,7 @@ fn assert_kept(wanted: &Item, kept: &Item) {
 
 fn present(fetched: &Fetched) -> (&Version, Option<Marker>, &Item) {
     match fetched {
-        Fetched::Present { version, marker, item } => (version, *marker, item),
+        Fetched::Present { version, marker, item, .. } => (version, *marker, item),
         other => panic!("not there: {other:?}"),
     }
 }

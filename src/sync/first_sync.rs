@@ -17,6 +17,7 @@ use crate::read::{Reading, now_of};
 use crate::recover::Lost;
 use crate::twin::{Twin, twin};
 use crate::work::{Fate, Read, Work, Write};
+use chrono::{DateTime, Utc};
 use moved::Elsewhere;
 pub(crate) use moved::joined;
 use riva_core::activity::Level;
@@ -40,6 +41,8 @@ pub(crate) struct Candidate {
     pub row: Option<ItemRow>,
     pub id: RemoteId,
     pub version: Version,
+    /// When it was last changed, as far as its system tells.
+    pub modified: Option<DateTime<Utc>>,
     pub item: Item,
     /// The pair that it is alone in already (held or failed before).
     pub pair: Option<PairRow>,
@@ -51,7 +54,7 @@ impl Candidate {
     /// The present side of a pair whose other side is to be found or made.
     pub fn of(work: Work, reading: &Reading, missing: Side) -> Option<Self> {
         let side = missing.other();
-        let Now::Present { version, item } = reading.now(side) else { return None };
+        let Now::Present { version, modified, item } = reading.now(side) else { return None };
         let id = work.pair.side(side)?.id.clone();
         let row = if side == Side::Mail { work.mail } else { work.crm }.and_then(|read| read.row);
         Some(Self {
@@ -59,6 +62,7 @@ impl Candidate {
             row,
             id,
             version: version.clone(),
+            modified: *modified,
             item: item.clone(),
             pair: Some(work.pair),
             named: None,
@@ -276,7 +280,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         pair.next_try = None;
         *pair.side_mut(side) = Some(own);
         *pair.side_mut(side.other()) = Some(twin_side);
-        let own_now = Now::Present { version: candidate.version, item: candidate.item };
+        let own_now =
+            Now::Present { version: candidate.version, modified: candidate.modified, item: candidate.item };
         let reading = match side {
             Side::Mail => Reading { mail: own_now, crm: now, mail_row: candidate.row, crm_row: twin_row },
             Side::Crm => Reading { mail: now, crm: own_now, mail_row: twin_row, crm_row: candidate.row },

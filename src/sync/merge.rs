@@ -36,7 +36,7 @@ pub struct Merged {
     /// Fields to set in the CRM.
     pub to_crm: BTreeMap<Field, Value>,
     /// Fields that were changed on both sides, and who won.
-    pub conflicts: Vec<(Field, ConflictWinner)>,
+    pub conflicts: Vec<(Field, Won)>,
     /// Fields that an administrator must decide about; nothing is written then.
     pub held: Vec<(Field, String)>,
     /// Fields that this side requires, and that the other has no value for; nothing is written then.
@@ -60,18 +60,33 @@ impl Merged {
     }
 }
 
+/// Who won a field that both sides have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Won {
+    /// This side, as the policy or an administrator says.
+    Side(Side),
+    /// This side: it was changed later.
+    Newer(Side),
+    /// The CRM: which side was changed later is not known.
+    NotTold,
+    /// Nobody yet.
+    Nobody,
+}
+
 /// What is done where both sides differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conflicts {
     /// By the policy.
     pub winner: ConflictWinner,
+    /// The side that is known to have been changed later.
+    pub newer: Option<Side>,
     /// By an administrator, for this pair: this side is right, also where the other's text is cut by it.
     pub decided: Option<Side>,
 }
 
 impl From<ConflictWinner> for Conflicts {
     fn from(winner: ConflictWinner) -> Self {
-        Self { winner, decided: None }
+        Self { winner, newer: None, decided: None }
     }
 }
 
@@ -83,8 +98,8 @@ pub fn merge(
     direction: Direction,
     conflicts: impl Into<Conflicts>,
 ) -> Merged {
-    let Conflicts { winner, decided } = conflicts.into();
-    Merge { hasher, mail, crm, direction, winner, decided, undo: None, out: Merged::default() }.run()
+    let conflicts = conflicts.into();
+    Merge { hasher, mail, crm, direction, conflicts, undo: None, out: Merged::default() }.run()
 }
 
 /// Merges a pair of which one side is not for us to change: what was changed on the other one is undone there.
@@ -94,7 +109,7 @@ pub fn undo(hasher: &FieldHasher, mail: Shown<'_>, crm: Shown<'_>, right: Side) 
         Side::Crm => (Direction::CrmToMail, ConflictWinner::Crm),
     };
     let undo = Some(right.other());
-    Merge { hasher, mail, crm, direction, winner, decided: None, undo, out: Merged::default() }.run()
+    Merge { hasher, mail, crm, direction, conflicts: winner.into(), undo, out: Merged::default() }.run()
 }
 
 /// Makes the CRM show what the mailbox shows, whatever it shows itself: of what is private nothing may stay there. The
@@ -187,8 +202,7 @@ struct Merge<'a> {
     mail: Shown<'a>,
     crm: Shown<'a>,
     direction: Direction,
-    winner: ConflictWinner,
-    decided: Option<Side>,
+    conflicts: Conflicts,
     /// The side whose changes are undone.
     undo: Option<Side>,
     out: Merged,
@@ -232,19 +246,22 @@ impl<'a> Merge<'a> {
 
     /// Who wins where both differ: the side that is written to is the other one. In one direction there is no choice.
     fn loser(&mut self, field: Field) -> Option<Side> {
-        let winner = match self.direction {
-            Direction::TwoWay => match self.decided {
-                Some(Side::Mail) => ConflictWinner::Mail,
-                Some(Side::Crm) => ConflictWinner::Crm,
-                None => self.winner,
-            },
-            Direction::MailToCrm => ConflictWinner::Mail,
-            Direction::CrmToMail => ConflictWinner::Crm,
+        let Conflicts { winner, newer, decided } = self.conflicts;
+        let won = match (self.direction, decided, winner) {
+            (Direction::TwoWay, Some(side), _) => Won::Side(side),
+            (Direction::MailToCrm, _, _) | (Direction::TwoWay, None, ConflictWinner::Mail) => {
+                Won::Side(Side::Mail)
+            }
+            (Direction::CrmToMail, _, _) | (Direction::TwoWay, None, ConflictWinner::Crm) => {
+                Won::Side(Side::Crm)
+            }
+            (Direction::TwoWay, None, ConflictWinner::Newest) => newer.map_or(Won::NotTold, Won::Newer),
+            (Direction::TwoWay, None, ConflictWinner::Hold) => Won::Nobody,
         };
-        match winner {
-            ConflictWinner::Crm => Some(Side::Mail),
-            ConflictWinner::Mail => Some(Side::Crm),
-            ConflictWinner::Hold => {
+        match won {
+            Won::Side(side) | Won::Newer(side) => Some(side.other()),
+            Won::NotTold => Some(Side::Mail),
+            Won::Nobody => {
                 // Where nobody can write it there is nothing to decide.
                 if self.mail.caps.writes.contains(&field) || self.crm.caps.writes.contains(&field) {
                     self.hold(field, "was changed on both sides".into());
@@ -253,8 +270,8 @@ impl<'a> Merge<'a> {
             }
         }
         .inspect(|_| {
-            if !self.out.conflicts.contains(&(field, winner)) {
-                self.out.conflicts.push((field, winner));
+            if !self.out.conflicts.contains(&(field, won)) {
+                self.out.conflicts.push((field, won));
             }
         })
     }
@@ -311,11 +328,16 @@ impl<'a> Merge<'a> {
     }
 
     fn push_to_loser(&mut self, field: Field, m: &Value, c: &Value, edited: bool) {
-        let done = done_on(m, c).filter(|_| self.direction == Direction::TwoWay || !edited);
+        let two_way = self.direction == Direction::TwoWay;
+        // Whoever has taken it up again later is believed, if the policy believes the later one.
+        let undone = |done: Side| {
+            let Conflicts { winner, newer, decided } = self.conflicts;
+            edited && decided.is_none() && winner == ConflictWinner::Newest && newer == Some(done.other())
+        };
+        let done = done_on(m, c).filter(|_| two_way || !edited).filter(|done| !undone(*done));
         let loser = match done {
             Some(side) => {
-                let winner = if side == Side::Mail { ConflictWinner::Mail } else { ConflictWinner::Crm };
-                self.out.conflicts.push((field, winner));
+                self.out.conflicts.push((field, Won::Side(side)));
                 Some(side.other())
             }
             None => self.loser(field),
@@ -358,8 +380,8 @@ impl<'a> Merge<'a> {
             self.freeze(field);
             return;
         }
-        if would_lose_tail(field, Some(current), from.caps) && self.decided != Some(to.other()) {
-            if self.decided == Some(to) {
+        if would_lose_tail(field, Some(current), from.caps) && self.conflicts.decided != Some(to.other()) {
+            if self.conflicts.decided == Some(to) {
                 // The longer text is right: its beginning goes back to the side that shows no more.
                 let back = map(field, current, target.caps, from.caps, Some(value));
                 if let Some(back) = back.filter(|_| self.may_write(to.other())) {
@@ -385,8 +407,8 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// The one side on which a task is done. A side that does not know it yet does not undo that: which of two edits was the
-/// later one is not told, and a task that is done twice does less harm than one that is forgotten.
+/// The one side on which a task is done. A side that does not know it yet does not undo that: a task that is done twice
+/// does less harm than one that is forgotten.
 fn done_on(m: &Value, c: &Value) -> Option<Side> {
     let done = |value: &Value| matches!(value, Value::Completion(c) if c.status == TaskStatus::Completed);
     match (done(m), done(c)) {

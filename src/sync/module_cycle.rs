@@ -8,7 +8,7 @@ use crate::hash::FieldHasher;
 use crate::holds::{self, OpenHolds};
 use crate::in_step::{clean, finish};
 use crate::journal;
-use crate::merge::Merged;
+use crate::merge::{Merged, Won};
 use crate::messages;
 use crate::observe::{Accepted, observe};
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
@@ -17,7 +17,7 @@ use crate::read::Reading;
 use crate::series::{self, Lost};
 use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
-use riva_core::documents::{ConflictWinner, PrivateItems};
+use riva_core::documents::PrivateItems;
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
 use riva_core::ids::PairId;
 use riva_core::item::{Item, Module};
@@ -514,11 +514,14 @@ fn gone_unseen(pair: &PairRow, reading: &Reading) -> bool {
 
 /// What of a merge is worth telling: a deed for the journal, and the text.
 fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
-    let won = merged.conflicts.iter().map(|(field, winner)| {
-        let wins = match winner {
-            ConflictWinner::Mail => "the mailbox wins",
-            ConflictWinner::Crm => "the CRM wins",
-            ConflictWinner::Hold => "neither wins",
+    let won = merged.conflicts.iter().map(|(field, won)| {
+        let wins = match won {
+            Won::Side(Side::Mail) => "the mailbox wins",
+            Won::Side(Side::Crm) => "the CRM wins",
+            Won::Newer(Side::Mail) => "the mailbox wins: it was changed later",
+            Won::Newer(Side::Crm) => "the CRM wins: it was changed later",
+            Won::NotTold => "the CRM wins: which was changed later is not known",
+            Won::Nobody => "neither wins",
         };
         ("conflict", format!("{title}: {field} is different on both sides; {wins}"))
     });

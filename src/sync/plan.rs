@@ -9,12 +9,14 @@ use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::series::{self, Kept};
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
+use chrono::{DateTime, Utc};
 use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, Policy, PrivateItems};
 use riva_core::holds::HoldKind;
 use riva_core::ids::Version;
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::ModuleCapabilities;
 use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
+use std::cmp::Ordering;
 
 /// What a module's policy says to the planner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +120,8 @@ pub enum Now {
     Present {
         /// In this version.
         version: Version,
+        /// Last changed then, by its system's own clock; `None`: not told.
+        modified: Option<DateTime<Utc>>,
         /// With this content.
         item: Item,
     },
@@ -132,6 +136,14 @@ pub enum Now {
 }
 
 impl Now {
+    /// When it was last changed, as far as its system tells.
+    fn modified(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Present { modified, .. } => *modified,
+            _ => None,
+        }
+    }
+
     /// The item, if it is there.
     pub fn item(&self) -> Option<&Item> {
         match self {
@@ -371,19 +383,31 @@ fn one_way(from: Side) -> Direction {
     }
 }
 
+/// The side that is known to have been changed later. Two clocks tell it, and most systems tell whole seconds: within one
+/// second nobody knows.
+fn newer(mail: &Now, crm: &Now) -> Option<Side> {
+    let second = |now: &Now| now.modified().map(|at| at.timestamp());
+    match second(mail)?.cmp(&second(crm)?) {
+        Ordering::Less => Some(Side::Crm),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(Side::Mail),
+    }
+}
+
 fn merged(
     hasher: &FieldHasher,
     pair: &PairRow,
-    mail: &Now,
-    crm: &Now,
+    mail_now: &Now,
+    crm_now: &Now,
     caps: BothCaps<'_>,
     rules: ModuleRules,
 ) -> Deed {
-    with_items(pair, mail, crm, caps, |mail, crm| {
+    with_items(pair, mail_now, crm_now, caps, |mail, crm| {
         if is_veiled(mail.item, rules.private) {
             overwrite(hasher, mail, crm, rules.rules.direction)
         } else {
-            let conflicts = Conflicts { winner: rules.winner, decided: rules.decided };
+            let newer = newer(mail_now, crm_now);
+            let conflicts = Conflicts { winner: rules.winner, newer, decided: rules.decided };
             merge(hasher, mail, crm, rules.rules.direction, conflicts)
         }
     })

@@ -48,7 +48,7 @@ impl Reading {
             note_uid(hasher, &mut pair, Side::Mail, item);
         }
         let read = |now: &Now, row: &Option<ItemRow>| match now {
-            Now::Present { version, item } => {
+            Now::Present { version, item, .. } => {
                 let row = row.clone().map(|row| ItemRow { presence: Presence::Present, ..row });
                 Some(Read { version: version.clone(), hashes: hasher.item(item), row, more_changed: false })
             }
@@ -82,7 +82,9 @@ impl Reading {
 /// What a fetched item says to the planner.
 pub(crate) fn now_of(fetched: Fetched) -> (Now, Option<Marker>) {
     match fetched {
-        Fetched::Present { version, marker, item } => (Now::Present { version, item: *item }, marker),
+        Fetched::Present { version, marker, modified, item } => {
+            (Now::Present { version, modified, item: *item }, marker)
+        }
         Fetched::Gone => (Now::Gone, None),
         // Of a record in no pair it is another one's business.
         Fetched::OutOfScope | Fetched::Became { .. } => (Now::OutOfScope, None),

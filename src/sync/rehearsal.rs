@@ -83,7 +83,7 @@ impl Reader for Rehearsal {
         let mut fetched = fetched.into_iter();
         let answers = told.into_iter().map(|told| match told {
             Some(Told::Shows { version, marker, item }) => {
-                Some(Fetched::Present { version, marker, item: Box::new(item) })
+                Some(Fetched::Present { version, marker, modified: None, item: Box::new(item) })
             }
             Some(Told::Gone) => Some(Fetched::Gone),
             None => fetched.next(),

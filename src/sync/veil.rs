@@ -14,8 +14,8 @@ pub const VEILED: &str = "Private appointment";
 /// An item of the mailbox as the engine may see it.
 pub(crate) fn veil(fetched: Fetched, policy: PrivateItems) -> Fetched {
     match fetched {
-        Fetched::Present { version, marker, item } if is_veiled(&item, policy) => {
-            Fetched::Present { version, marker, item: Box::new(veiled(&item, policy)) }
+        Fetched::Present { version, marker, modified, item } if is_veiled(&item, policy) => {
+            Fetched::Present { version, marker, modified, item: Box::new(veiled(&item, policy)) }
         }
         open => open,
     }

@@ -10,6 +10,7 @@ use super::{Found, READERS, Shared, path, write};
 use crate::http::{Request, Scope};
 use crate::icalendar::{Scheduling, utc_text};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
@@ -34,8 +35,10 @@ pub struct Mailbox {
 }
 
 /// A resource with its text.
-pub(super) struct Text {
+pub(super) struct Whole {
     pub etag: String,
+    /// When it was last changed, as an HTTP date; blank if the server does not say.
+    pub modified: String,
     pub text: String,
 }
 
@@ -90,12 +93,13 @@ impl Mailbox {
     }
 
     /// One resource; `None` if it is gone.
-    pub(super) async fn get(&self, path: &str) -> Result<Option<Text>, CallError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Option<Whole>, CallError> {
         let url = self.shared.dav.url(path);
         let response = self.shared.dav.plain(&self.scope, Request::get(url.clone())).await?;
         match response.status.as_u16() {
-            200 => Ok(Some(Text {
+            200 => Ok(Some(Whole {
                 etag: response.header("etag").unwrap_or_default().to_owned(),
+                modified: response.header("last-modified").unwrap_or_default().to_owned(),
                 text: response.text().into_owned(),
             })),
             404 | 410 => Ok(None),
@@ -230,7 +234,7 @@ impl Mailbox {
             _ => ("r:addressbook-multiget", "r:address-data"),
         };
         let hrefs: String = paths.iter().map(|p| element("d:href", p)).collect();
-        let body = document(root, &format!("{}{hrefs}", prop(&["d:getetag", data])));
+        let body = document(root, &format!("{}{hrefs}", prop(&["d:getetag", "d:getlastmodified", data])));
         let answers = match self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await {
             Ok(found) => found.answers,
             // A server without multiget, or one that a single resource makes stumble.
@@ -243,7 +247,8 @@ impl Mailbox {
                 (Some(404 | 410), _) => Fetched::Gone,
                 (Some(403), _) => Fetched::OutOfScope,
                 (_, Some(text)) => {
-                    understood(module, answer.text("d:getetag").unwrap_or_default(), &text.text)
+                    let told = |name| answer.text(name).unwrap_or_default();
+                    understood(module, told("d:getetag"), told("d:getlastmodified"), &text.text)
                 }
                 _ => continue,
             };
@@ -361,16 +366,20 @@ fn listed(module: Module, collection: &Collection, answer: &Answer) -> Option<Li
 }
 
 /// A resource's text as what was fetched.
-fn understood(module: Module, etag: &str, text: &str) -> Fetched {
+fn understood(module: Module, etag: &str, modified: &str, text: &str) -> Fetched {
     let resource = match Resource::read(module, text) {
         Ok(resource) => resource,
         Err(NotOurs::OtherKind) => return Fetched::OutOfScope,
         Err(NotOurs::Unreadable(reason)) => return Fetched::Unreadable { reason },
     };
     match resource.item() {
-        Ok(item) => {
-            Fetched::Present { version: Version::new(etag), marker: resource.marker(), item: Box::new(item) }
-        }
+        Ok(item) => Fetched::Present {
+            version: Version::new(etag),
+            marker: resource.marker(),
+            // The server's own date: what a resource says of itself (LAST-MODIFIED, REV) is some client's clock.
+            modified: DateTime::parse_from_rfc2822(modified).ok().map(|at| at.with_timezone(&Utc)),
+            item: Box::new(item),
+        },
         Err(reason) => Fetched::Unreadable { reason },
     }
 }
@@ -434,7 +443,7 @@ impl Reader for Mailbox {
                 None if !inside(&id) => Fetched::OutOfScope,
                 // Left out, or asked for twice.
                 None => match self.get(id.as_str()).await? {
-                    Some(text) => understood(module, &text.etag, &text.text),
+                    Some(text) => understood(module, &text.etag, &text.modified, &text.text),
                     None => Fetched::Gone,
                 },
             });

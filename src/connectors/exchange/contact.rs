@@ -88,6 +88,7 @@ const ORDER: [&str; 20] = [
 pub(super) fn properties() -> Vec<Node> {
     let mut wanted: Vec<Node> = [
         "item:ParentFolderId",
+        "item:LastModifiedTime",
         "item:Sensitivity",
         "item:Body",
         "item:Categories",

@@ -62,6 +62,7 @@ pub(super) struct EventStyle {
 pub(super) fn properties() -> Vec<Node> {
     let mut wanted: Vec<Node> = [
         "item:ParentFolderId",
+        "item:LastModifiedTime",
         "item:Subject",
         "item:Sensitivity",
         "item:Body",

@@ -6,7 +6,7 @@ use super::kind::Kind;
 use super::message_folders::DefaultFolders;
 use super::request::{self, Folder, ItemChange, LIST_PAGE, PROBE_BATCH, PROBE_FOLDERS};
 use super::series::{self, Occurrence, Overrides};
-use super::shape::{Change, Path, cannot_hold, extended_value, read_id, read_marker};
+use super::shape::{Change, Path, cannot_hold, child_text, extended_value, read_id, read_marker};
 use super::xml::{Node, Read};
 use super::{capabilities, event};
 use async_trait::async_trait;
@@ -196,6 +196,7 @@ fn read_item(
             fetched: Fetched::Present {
                 version: Version::new(version),
                 marker: read_marker(node),
+                modified: child_text(node, "LastModifiedTime").parse().ok(),
                 item: Box::new(item),
             },
             unfinished: extended_value(node, &Path::Unfinished).and_then(|text| series::from_text(&text)),
@@ -315,14 +316,12 @@ impl Reader for Mailbox {
         let folders = if kind == Kind::Message { Some(self.default_folders().await?) } else { None };
         for (id, found) in ids.iter().zip(self.read(kind, ids).await?) {
             all.push(match (found.unfinished, found.fetched) {
-                (Some(_), Fetched::Present { version, marker, item }) => {
-                    self.finished(id, version, marker, *item).await?
-                }
-                (_, Fetched::Present { version, marker, mut item }) => {
+                (Some(_), fetched @ Fetched::Present { .. }) => self.finished(id, fetched).await?,
+                (_, Fetched::Present { version, marker, modified, mut item }) => {
                     if let Some(folders) = folders {
                         self.place(&mut item, folders);
                     }
-                    Fetched::Present { version, marker, item }
+                    Fetched::Present { version, marker, modified, item }
                 }
                 (_, fetched) => fetched,
             });

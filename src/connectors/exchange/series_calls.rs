@@ -14,7 +14,7 @@ use super::request::{self, ItemChange};
 use super::series::{self, Occurrence, Overrides, Step, What};
 use super::shape::{Change, Path, cannot_hold};
 use riva_core::fault::{CallError, ItemError};
-use riva_core::ids::{Marker, RemoteId, Version};
+use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Item, Value};
 use riva_core::ports::{Fetched, Patch, RemoteRef, Written};
 
@@ -69,13 +69,7 @@ impl Mailbox {
     }
 
     /// A series that was read with a note of what is still to be done.
-    pub(super) async fn finished(
-        &self,
-        id: &RemoteId,
-        version: Version,
-        marker: Option<Marker>,
-        mut item: Item,
-    ) -> Result<Fetched, CallError> {
+    pub(super) async fn finished(&self, id: &RemoteId, mut noted: Fetched) -> Result<Fetched, CallError> {
         match self.finish(id).await {
             Ok(_) => {
                 let found = self.read(Kind::Event, std::slice::from_ref(id)).await?.pop();
@@ -83,12 +77,12 @@ impl Mailbox {
             }
             Err(ItemError::Gone) => Ok(Fetched::Gone),
             Err(ItemError::Invalid { reason } | ItemError::Forbidden { reason }) => {
-                item.set_text(
-                    Field::Recurrence,
-                    format!("its changed occurrences could not be written: {reason}"),
-                );
-                item.set(Field::Overrides, Value::Blank);
-                Ok(Fetched::Present { version, marker, item: Box::new(item) })
+                if let Fetched::Present { item, .. } = &mut noted {
+                    let why = format!("its changed occurrences could not be written: {reason}");
+                    item.set_text(Field::Recurrence, why);
+                    item.set(Field::Overrides, Value::Blank);
+                }
+                Ok(noted)
             }
             Err(why) => {
                 Ok(Fetched::Unreadable { reason: format!("its occurrences are still being written: {why}") })

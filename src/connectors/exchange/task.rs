@@ -43,6 +43,7 @@ const STATUS: [(TaskStatus, &str); 5] = [
 pub(super) fn properties() -> Vec<Node> {
     let mut wanted: Vec<Node> = [
         "item:ParentFolderId",
+        "item:LastModifiedTime",
         "item:Subject",
         "item:Sensitivity",
         "item:Body",

@@ -6,7 +6,8 @@ use super::stage::{self, Stage};
 use super::tables::Table;
 use super::task::Progress;
 use super::xmlrpc::Value as Rpc;
-use super::{contact, event, lead, task};
+use super::{contact, event, feed, lead, task};
+use crate::one_second;
 use chrono_tz::Tz;
 use riva_core::fault::CallError;
 use riva_core::ids::{Marker, RemoteId, Version};
@@ -151,7 +152,12 @@ impl View<'_> {
             (Table::Leads | Table::Events, ..) => return Fetched::OutOfScope,
         };
         match item {
-            Ok(item) => Fetched::Present { version: version.clone(), marker, item: Box::new(item) },
+            Ok(item) => Fetched::Present {
+                version: version.clone(),
+                marker,
+                modified: feed::stamp(one_second::stamp(version)).map(|at| at.and_utc()),
+                item: Box::new(item),
+            },
             Err(reason) => Fetched::Unreadable { reason },
         }
     }

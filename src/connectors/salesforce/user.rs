@@ -144,6 +144,7 @@ impl User {
             wanted.extend(Some("OwnerId").filter(|owner| layout.has(owner)));
             if content {
                 wanted.extend(columns(object, layout));
+                wanted.extend(Some("LastModifiedDate").filter(|at| layout.has(at)));
                 wanted.extend(self.layouts.sync_key.as_deref().filter(|key| layout.has(key)));
             }
             for column in ["MasterRecordId", "IsChild"] {
@@ -203,6 +204,8 @@ impl User {
             Ok(item) => Fetched::Present {
                 version: version(text("SystemModstamp"), self.api.now()),
                 marker: self.layouts.sync_key.as_ref().and_then(|key| text(key).parse().ok()),
+                // Not the SystemModstamp, which also moves when the platform itself touches a record.
+                modified: soql::read_instant(text("LastModifiedDate")),
                 item: Box::new(item),
             },
             Err(reason) => Fetched::Unreadable { reason },

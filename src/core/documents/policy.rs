@@ -131,6 +131,9 @@ pub enum ConflictWinner {
     Crm,
     /// The mailbox.
     Mail,
+    /// The one that was changed later. Each system says by its own clock when an item was last changed: the item, not the
+    /// field. Where one does not tell, or both tell the same second, nobody knows which came later, and the CRM wins.
+    Newest,
     /// Neither: hold the item for an administrator.
     Hold,
 }
@@ -247,7 +250,8 @@ impl Default for CalendarPolicy {
 pub struct TasksPolicy {
     /// Which way changes go.
     pub direction: Direction,
-    /// Who wins a conflict. Whether a task is done is no matter of this: done wins.
+    /// Who wins a conflict. Whether a task is done is no matter of this: done wins, unless both sides have changed that and
+    /// the side where it is not done is the newest one by the policy's word.
     pub conflict: ConflictWinner,
     /// When a task is deleted in the mailbox.
     pub deleted_in_mail: DeletePolicy,

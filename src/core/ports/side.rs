@@ -165,6 +165,9 @@ pub enum Fetched {
         version: Version,
         /// Our marker, if it carries one.
         marker: Option<Marker>,
+        /// When it was last changed, by its system's own clock; `None` where the system does not tell. It is of the item as
+        /// a whole, whoever has changed whatever of it, this engine too; most systems tell whole seconds.
+        modified: Option<DateTime<Utc>>,
         /// Its content.
         item: Box<Item>,
     },

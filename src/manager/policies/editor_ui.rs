@@ -155,9 +155,10 @@ const DIRECTIONS: [(Direction, &str); 3] = [
     (Direction::MailToCrm, "From the mailbox to the CRM"),
     (Direction::CrmToMail, "From the CRM to the mailbox"),
 ];
-const CONFLICTS: [(ConflictWinner, &str); 3] = [
+const CONFLICTS: [(ConflictWinner, &str); 4] = [
     (ConflictWinner::Crm, "The CRM wins"),
     (ConflictWinner::Mail, "The mailbox wins"),
+    (ConflictWinner::Newest, "The later change wins"),
     (ConflictWinner::Hold, "Hold for an administrator"),
 ];
 const PRIVATE: [(PrivateItems, &str); 3] = [
@@ -176,6 +177,20 @@ const DELETIONS: [(DeletePolicy, &str); 3] = [
     (DeletePolicy::Restore, "Make it again"),
 ];
 
+fn conflicts_ui(ui: &mut Ui, winner: &mut ConflictWinner) {
+    form::choice(ui, "Conflicts", winner, &CONFLICTS, None);
+    let text = match winner {
+        ConflictWinner::Newest => {
+            "When the same field was changed on both sides. Each system says when an item was last changed: the item, \
+             not the field. Where one does not say, or both say the same second, the CRM wins."
+        }
+        ConflictWinner::Crm | ConflictWinner::Mail | ConflictWinner::Hold => {
+            "When the same field was changed on both sides."
+        }
+    };
+    form::below(ui, text, false);
+}
+
 fn contacts_ui(ui: &mut Ui, policy: &mut Policy) {
     let mut on = policy.modules.contacts.is_some();
     if form::tick(ui, "Sync contacts", &mut on).changed() {
@@ -186,8 +201,7 @@ fn contacts_ui(ui: &mut Ui, policy: &mut Policy) {
     form::tick(ui, "Sync leads too, with the category \"Lead\"", &mut c.leads);
     ui.add_space(6.0);
     form::choice(ui, "Direction", &mut c.direction, &DIRECTIONS, None);
-    form::choice(ui, "Conflicts", &mut c.conflict, &CONFLICTS, None);
-    form::below(ui, "When the same field was changed on both sides.", false);
+    conflicts_ui(ui, &mut c.conflict);
     ui.add_space(6.0);
     form::choice(ui, "Deleted in the mailbox", &mut c.deleted_in_mail, &DELETIONS, None);
     form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
@@ -219,8 +233,7 @@ fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
     }
     ui.add_space(6.0);
     form::choice(ui, "Direction", &mut c.direction, &DIRECTIONS, None);
-    form::choice(ui, "Conflicts", &mut c.conflict, &CONFLICTS, None);
-    form::below(ui, "When the same field was changed on both sides.", false);
+    conflicts_ui(ui, &mut c.conflict);
     ui.add_space(6.0);
     form::choice(ui, "Deleted in the mailbox", &mut c.deleted_in_mail, &DELETIONS, None);
     form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
@@ -241,12 +254,16 @@ fn tasks_ui(ui: &mut Ui, policy: &mut Policy) {
     }
     ui.add_space(6.0);
     form::choice(ui, "Direction", &mut t.direction, &DIRECTIONS, None);
-    form::choice(ui, "Conflicts", &mut t.conflict, &CONFLICTS, None);
-    form::below(
-        ui,
-        "When the same field was changed on both sides. A task that is done on one side is done.",
-        false,
-    );
+    conflicts_ui(ui, &mut t.conflict);
+    let done = match t.conflict {
+        ConflictWinner::Newest => {
+            "A task that is done on one side is done, unless it was taken up again later on the other."
+        }
+        ConflictWinner::Crm | ConflictWinner::Mail | ConflictWinner::Hold => {
+            "A task that is done on one side is done."
+        }
+    };
+    form::below(ui, done, false);
     ui.add_space(6.0);
     form::choice(ui, "Deleted in the mailbox", &mut t.deleted_in_mail, &DELETIONS, None);
     form::choice(ui, "Deleted in the CRM", &mut t.deleted_in_crm, &DELETIONS, None);

@@ -71,7 +71,7 @@ impl FirstSync<'_, '_, '_> {
                 self.cycle.line(Level::Error, why.clone());
                 self.alone(side, row, PairState::Quarantined, &why, None, commit);
             }
-            Now::Present { version, item } => {
+            Now::Present { version, modified, item } => {
                 let row = ItemRow { version: version.clone(), ..row };
                 // Ours first: an item of ours that was moved is still ours if it is private now, or outside the window.
                 if self.ours(side, &row, marker, &item, commit).await? {
@@ -79,7 +79,8 @@ impl FirstSync<'_, '_, '_> {
                 }
                 if let Some(pair) = known.and_then(|known| known.moved(commit)) {
                     let id = row.id.clone();
-                    let item = Candidate { side, row: Some(row), id, version, item, pair: None, named: None };
+                    let (row, pair_of, named) = (Some(row), None, None);
+                    let item = Candidate { side, row, id, version, modified, item, pair: pair_of, named };
                     return self.moved(item, pair, commit).await;
                 }
                 if self.cycle.messages.as_ref().is_some_and(|wanted| !messages::may_be_logged(wanted, &item))
@@ -174,12 +175,13 @@ impl FirstSync<'_, '_, '_> {
                 _ => false,
             };
             match fetched {
-                Fetched::Present { version, item, marker } if plain => candidates.push(Candidate {
+                Fetched::Present { version, item, marker, modified } if plain => candidates.push(Candidate {
                     side,
                     named: marker.map(|m| m.pair).filter(|_| row.id.as_occurrence().is_some()),
                     id: row.id.clone(),
                     row: Some(ItemRow { version: version.clone(), ..row }),
                     version,
+                    modified,
                     item: *item,
                     pair: None,
                 }),

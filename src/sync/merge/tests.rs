@@ -42,7 +42,7 @@ fn person(given: &str, manager: &str, phone: &str) -> Item {
 }
 
 /// Merges what is shown now, after both showed `then`.
-fn three_way(then: (&Item, &Item), mail: &Item, crm: &Item, winner: ConflictWinner) -> Merged {
+fn three_way(then: (&Item, &Item), mail: &Item, crm: &Item, winner: impl Into<Conflicts>) -> Merged {
     let (mail_caps, crm_caps) = (caps(100), caps(4));
     let (mail_seen, crm_seen) = (hasher().item(then.0), hasher().item(then.1));
     merge(
@@ -175,6 +175,54 @@ fn what_is_done_is_not_undone_by_a_side_that_does_not_know_it() {
     let then = task(Completed);
     let merged = three_way((&then, &then), &task(InProgress), &then, ConflictWinner::Crm);
     assert_eq!(merged.to_crm.get(&Field::Completion), task(InProgress).get(Field::Completion));
+}
+
+fn newest(newer: Option<Side>) -> Conflicts {
+    Conflicts { winner: ConflictWinner::Newest, newer, decided: None }
+}
+
+#[test]
+fn the_later_change_wins_where_it_is_known() {
+    let then = person("Ann", "Bo", "1");
+    let (mail, crm) = (person("Anna", "Bo", "1"), person("Annie", "Bo", "1"));
+    let merged = three_way((&then, &then), &mail, &crm, newest(Some(Side::Mail)));
+    assert_eq!(merged.to_crm.get(&Field::Name), mail.get(Field::Name));
+    assert_eq!((merged.to_mail.len(), merged.conflicts), (0, vec![(Field::Name, Won::Newer(Side::Mail))]));
+    let merged = three_way((&then, &then), &mail, &crm, newest(Some(Side::Crm)));
+    assert_eq!(merged.to_mail.get(&Field::Name), crm.get(Field::Name));
+    assert_eq!((merged.to_crm.len(), merged.conflicts), (0, vec![(Field::Name, Won::Newer(Side::Crm))]));
+    let merged = three_way((&then, &then), &mail, &crm, newest(None));
+    assert_eq!(merged.to_mail.get(&Field::Name), crm.get(Field::Name));
+    assert_eq!((merged.to_crm.len(), merged.conflicts), (0, vec![(Field::Name, Won::NotTold)]));
+    // What was changed on one side alone goes over, however old it is.
+    let merged = three_way((&then, &then), &mail, &then, newest(Some(Side::Crm)));
+    assert_eq!(merged.to_crm.get(&Field::Name), mail.get(Field::Name));
+    // So does the other policies' word, whoever was later.
+    let conflicts = Conflicts { winner: ConflictWinner::Crm, newer: Some(Side::Mail), decided: None };
+    assert!(three_way((&then, &then), &mail, &crm, conflicts).to_crm.is_empty());
+    // An administrator's is the last one.
+    let conflicts = Conflicts { decided: Some(Side::Mail), ..newest(Some(Side::Crm)) };
+    assert!(three_way((&then, &then), &mail, &crm, conflicts).to_mail.is_empty());
+}
+
+#[test]
+fn a_task_that_was_taken_up_again_later_is_not_done() {
+    use TaskStatus::{Completed, InProgress, NotStarted};
+    let (then, blank) = (task(NotStarted), Item::new(Module::Tasks));
+    let (done, open) = (task(Completed), task(InProgress));
+    let merged = three_way((&then, &then), &done, &open, newest(Some(Side::Crm)));
+    assert_eq!(
+        (merged.to_crm.len(), merged.to_mail.get(&Field::Completion)),
+        (0, open.get(Field::Completion))
+    );
+    for (base, newer) in [(&then, Some(Side::Mail)), (&then, None), (&blank, Some(Side::Crm))] {
+        let merged = three_way((base, base), &done, &open, newest(newer));
+        assert_eq!(
+            (merged.to_mail.len(), merged.to_crm.get(&Field::Completion)),
+            (0, done.get(Field::Completion)),
+            "{newer:?}"
+        );
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::hash::FieldHasher;
 use crate::plan::{BothCaps, ModuleRules, Now, PairPlan, plan_pair};
 use crate::simulator::Random;
 use crate::table::Rules;
+use chrono::DateTime;
 use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, PrivateItems};
 use riva_core::ids::{MemberId, PairId, RemoteId, Version};
 use riva_core::item::{
@@ -48,6 +49,8 @@ pub struct SideCase {
     /// What was last sent there; no fields: nothing.
     pub sent: Item,
     pub caps: ModuleCapabilities,
+    /// When it was last changed, if its system tells: the second.
+    pub modified: Option<i64>,
 }
 
 /// A random pair and policy.
@@ -130,7 +133,11 @@ impl SideCase {
 
     fn answered(&self) -> Now {
         match self.answer {
-            Answer::Present => Now::Present { version: Version::from("2"), item: self.now.clone() },
+            Answer::Present => Now::Present {
+                version: Version::from("2"),
+                modified: self.modified.and_then(|at| DateTime::from_timestamp(at, 0)),
+                item: self.now.clone(),
+            },
             Answer::Gone => Now::Gone,
             Answer::OutOfScope => Now::OutOfScope,
             Answer::NoSide => Now::None,
@@ -198,7 +205,8 @@ fn side(random: &mut Random, caps: ModuleCapabilities) -> SideCase {
         _ => Answer::Present,
     };
     let nothing = || Item::new(Module::Contacts);
-    SideCase { answer, now: nothing(), base: nothing(), sent: nothing(), caps }
+    let modified = (!random.percent(20)).then(|| i64::from(random.percent(50)));
+    SideCase { answer, now: nothing(), base: nothing(), sent: nothing(), caps, modified }
 }
 
 fn fill(random: &mut Random, field: Field, side: &mut SideCase, then: Option<&Value>) {
@@ -298,7 +306,8 @@ fn rules(random: &mut Random) -> ModuleRules {
             deleted_in_crm: one(random),
             crm_is_master: random.percent(50),
         },
-        winner: [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold][random.below(3)],
+        winner: [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Newest, ConflictWinner::Hold]
+            [random.below(4)],
         private: if random.percent(50) { PrivateItems::Skip } else { PrivateItems::Sync },
         became_private: BecamePrivate::Leave,
         leads: random.percent(50),

@@ -32,6 +32,7 @@ fn settings(case: &Case) -> Settings {
     Settings {
         direction: case.rules.rules.direction,
         conflict: case.rules.winner,
+        stamps: [case.mail.modified, case.crm.modified],
         deleted_in_mail: case.rules.rules.deleted_in_mail,
         deleted_in_crm: case.rules.rules.deleted_in_crm,
         crm_masters: case.rules.rules.crm_is_master,

@@ -84,6 +84,8 @@ impl Changes {
 pub struct Settings {
     pub direction: Direction,
     pub conflict: ConflictWinner,
+    /// The server stamps of both sides, the mailbox's first, for "newest (server stamps, tie → crm)".
+    pub stamps: [Option<i64>; 2],
     pub deleted_in_mail: DeletePolicy,
     pub deleted_in_crm: DeletePolicy,
     /// Whether the CRM masters the type (contacts).
@@ -153,7 +155,7 @@ pub fn look_up(mail: State, crm: State, changes: Changes, settings: Settings) ->
         8 | 10 => Some(settings.deleted_in_crm),
         _ => None,
     };
-    Some((number, deed(cell, chosen, settings.conflict)))
+    Some((number, deed(cell, chosen, settings)))
 }
 
 fn cells(line: &str) -> Vec<&str> {
@@ -167,7 +169,7 @@ fn cells(line: &str) -> Vec<&str> {
 /// delete, and `detach` keeps both sides as they are in every row ("edit beats delete unless detach mode"). Row 10 of
 /// two-way sync weighs an edit against a deletion that the policy would propagate: where the policy restores what the
 /// CRM deleted, there is nothing to weigh.
-fn deed(cell: &str, chosen: Option<DeletePolicy>, conflict: ConflictWinner) -> Deed {
+fn deed(cell: &str, chosen: Option<DeletePolicy>, settings: Settings) -> Deed {
     let words: Vec<&str> = cell.split(' ').collect();
     let word = match chosen {
         Some(DeletePolicy::Detach) => "detach",
@@ -186,9 +188,14 @@ fn deed(cell: &str, chosen: Option<DeletePolicy>, conflict: ConflictWinner) -> D
         "adopt" => Deed::Adopt,
         "mail" => Deed::MergeFor(Winner::Mail),
         "crm" => Deed::MergeFor(Winner::Crm),
-        "conflict" => Deed::MergeFor(match conflict {
+        "conflict" => Deed::MergeFor(match settings.conflict {
             ConflictWinner::Mail => Winner::Mail,
             ConflictWinner::Crm => Winner::Crm,
+            // "Tie → crm"; so does a side without a stamp.
+            ConflictWinner::Newest => match settings.stamps {
+                [Some(mail), Some(crm)] if mail > crm => Winner::Mail,
+                _ => Winner::Crm,
+            },
             ConflictWinner::Hold => Winner::Nobody,
         }),
         "propagate" => Deed::DeleteOther,

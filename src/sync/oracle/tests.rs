@@ -11,7 +11,8 @@ use riva_core::rows::{PairState, Side};
 
 const DIRECTIONS: [Direction; 3] = [Direction::TwoWay, Direction::MailToCrm, Direction::CrmToMail];
 const DELETES: [DeletePolicy; 3] = [DeletePolicy::Propagate, DeletePolicy::Detach, DeletePolicy::Restore];
-const WINNERS: [ConflictWinner; 3] = [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold];
+const WINNERS: [ConflictWinner; 4] =
+    [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Newest, ConflictWinner::Hold];
 
 fn all_settings() -> impl Iterator<Item = Settings> {
     DIRECTIONS.into_iter().flat_map(|direction| {
@@ -21,6 +22,7 @@ fn all_settings() -> impl Iterator<Item = Settings> {
                     [false, true].into_iter().map(move |crm_masters| Settings {
                         direction,
                         conflict,
+                        stamps: [None, None],
                         deleted_in_mail,
                         deleted_in_crm,
                         crm_masters,
@@ -176,6 +178,14 @@ fn the_interpreter_reads_the_table() {
     let read = |m, c, s| look_up(m, c, Changes::Clash, s);
     assert_eq!(read(State::Deleted, State::Unchanged, settings), Some((7, Deed::DeleteOther)));
     assert_eq!(read(State::Changed, State::Deleted, settings), Some((10, Deed::Hold)));
+    let wins = |stamps| {
+        let settings = Settings { conflict: ConflictWinner::Newest, stamps, ..settings };
+        read(State::Changed, State::Changed, settings).map(|(_, deed)| deed)
+    };
+    assert_eq!(wins([Some(2), Some(1)]), Some(Deed::MergeFor(table::Winner::Mail)));
+    for or_the_crm in [[Some(1), Some(2)], [Some(1), Some(1)], [None, Some(1)], [Some(1), None]] {
+        assert_eq!(wins(or_the_crm), Some(Deed::MergeFor(table::Winner::Crm)), "{or_the_crm:?}");
+    }
     settings.crm_masters = true;
     assert_eq!(read(State::Changed, State::Deleted, settings), Some((10, Deed::Detach)));
     settings.direction = Direction::CrmToMail;

@@ -126,6 +126,8 @@ impl Unrolled {
                 Fetched::Present {
                     version: self.hasher.version(&shown),
                     marker: Some(Marker { pair, generation: 1 }),
+                    // A series says when it was changed, and not in which of its occurrences.
+                    modified: None,
                     item: Box::new(shown),
                 }
             }
@@ -146,9 +148,10 @@ impl Unrolled {
             let Some((id, of)) = change.id.as_occurrence() else { continue };
             let known = series.get(&id).map(Arc::as_ref);
             let refused = match (self.shows(&id, known, of), known.map(|k| &k.fetched)) {
-                (Fetched::Present { version, .. }, Some(Fetched::Present { version: at, marker, item }))
-                    if version == *change.version =>
-                {
+                (
+                    Fetched::Present { version, .. },
+                    Some(Fetched::Present { version: at, marker, item, .. }),
+                ) if version == *change.version => {
                     let edit = edits.entry(id.clone()).or_insert_with(|| {
                         let marker = marker.unwrap_or_else(|| self.names.series(&id, item));
                         Edit::new(RemoteRef { id: id.clone(), version: at.clone() }, marker, item)

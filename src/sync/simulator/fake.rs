@@ -3,6 +3,7 @@
 use super::random::Random;
 use crate::memory::Gate;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Body, Field, Item, Module, Value};
@@ -78,6 +79,7 @@ struct Stored {
     marker: Option<Marker>,
     module: Module,
     deleted: bool,
+    modified: DateTime<Utc>,
 }
 
 #[derive(Debug)]
@@ -95,6 +97,10 @@ struct State {
     loses_cursor: bool,
     /// What names poison is refused for good.
     refuses_poison: bool,
+    /// What its clock shows.
+    now: DateTime<Utc>,
+    /// Whether it says when an item was last changed.
+    tells_when: bool,
 }
 
 /// A fake system.
@@ -128,6 +134,8 @@ impl FakeSide {
             writes: 0,
             loses_cursor: false,
             refuses_poison: false,
+            now: DateTime::UNIX_EPOCH,
+            tells_when: true,
         };
         Self {
             name,
@@ -174,6 +182,13 @@ impl FakeSide {
     /// From now on, whether items whose notes say "poison" are refused as invalid.
     pub fn refuse_for_good(&self, refuses: bool) {
         self.state().refuses_poison = refuses;
+    }
+
+    /// What its clock shows from now on; `None`: it does not say any more when an item was last changed.
+    pub fn set_clock(&self, now: Option<DateTime<Utc>>) {
+        let mut state = self.state();
+        state.tells_when = now.is_some();
+        state.now = now.unwrap_or(state.now);
     }
 
     /// Writes through the port so far.
@@ -278,7 +293,8 @@ impl State {
         let version = self.next_version;
         self.next_version += 1;
         let module = item.module;
-        self.items.insert(id.clone(), Stored { item, version, marker, module, deleted: false });
+        let modified = self.now;
+        self.items.insert(id.clone(), Stored { item, version, marker, module, deleted: false, modified });
         self.log.push(id.clone());
         id
     }
@@ -286,7 +302,8 @@ impl State {
     fn bump(&mut self, id: &RemoteId) -> u64 {
         let version = self.next_version;
         self.next_version += 1;
-        if self.items.contains_key(id) {
+        if let Some(stored) = self.items.get_mut(id) {
+            stored.modified = self.now;
             self.log.push(id.clone());
         }
         version
@@ -385,6 +402,7 @@ impl Reader for FakeSide {
                 Some(s) if !s.deleted => Fetched::Present {
                     version: Version::new(s.version.to_string()),
                     marker: s.marker,
+                    modified: state.tells_when.then_some(s.modified),
                     item: Box::new(s.item.clone()),
                 },
                 _ => match state.became.get(id) {

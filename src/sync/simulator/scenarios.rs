@@ -1,8 +1,10 @@
 //! What a user would tell as a story, one test each.
 
 use super::check::by_serial;
+use super::fake::FakeSide;
 use super::{Knobs, World};
-use riva_core::documents::{DeletePolicy, Direction, SafetyLimit};
+use chrono::DateTime;
+use riva_core::documents::{ConflictWinner, DeletePolicy, Direction, SafetyLimit};
 use riva_core::item::{Body, Field, Item, Module, Sensitivity, Value};
 use riva_core::rows::PairState;
 
@@ -92,6 +94,39 @@ fn two_with_one_address_are_a_possible_duplicate() {
     assert!(
         states(&world).iter().all(|(s, why)| *s == PairState::Held && why.starts_with("Possible duplicate"))
     );
+}
+
+/// A contact whose notes were changed in the mailbox and in the CRM at these milliseconds (`None`: not told), and what became of
+/// it where the later change wins.
+fn changed_on_both(mail_at: Option<i64>, crm_at: Option<i64>) -> (String, String) {
+    let mut world = calm();
+    if let Some(contacts) = &mut world.policy.modules.contacts {
+        contacts.conflict = ConflictWinner::Newest;
+    }
+    in_the_mailbox(&mut world, |item| item.set(Field::Notes, Value::body(Body::plain("as it was"))));
+    world.settle(4);
+    for (side, at, text) in [(&world.mail, mail_at, "by mail"), (&world.crm, crm_at, "by CRM")] {
+        side.set_clock(at.and_then(DateTime::from_timestamp_millis));
+        let (id, _) = side.live().remove(0);
+        side.user_edit(&id, |item| item.set(Field::Notes, Value::body(Body::plain(text))));
+    }
+    world.settle(4);
+    let notes = |side: &FakeSide| match side.live().remove(0).1.get(Field::Notes) {
+        Some(Value::Body(body)) => body.text.clone(),
+        other => panic!("notes: {other:?}"),
+    };
+    (notes(&world.mail), notes(&world.crm))
+}
+
+#[test]
+fn the_later_change_stands_on_both_sides() {
+    let by = |text: &str| (text.to_owned(), text.to_owned());
+    assert_eq!(changed_on_both(Some(2_000), Some(1_999)), by("by mail"));
+    assert_eq!(changed_on_both(Some(1_999), Some(2_000)), by("by CRM"));
+    // Within a second, or where one side does not say, nobody knows.
+    assert_eq!(changed_on_both(Some(1_900), Some(1_100)), by("by CRM"));
+    assert_eq!(changed_on_both(None, Some(1_000)), by("by CRM"));
+    assert_eq!(changed_on_both(Some(5_000), None), by("by CRM"));
 }
 
 #[test]

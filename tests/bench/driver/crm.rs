@@ -187,6 +187,7 @@ impl Reader for Crm {
             Some(kept) => Fetched::Present {
                 version: version(kept),
                 marker: kept.marker,
+                modified: None,
                 item: Box::new(kept.item.clone()),
             },
         };

@@ -40,7 +40,7 @@ fn lead(owner: &CrmUser, more: &[(&str, Rpc)]) -> Vec<(String, Rpc)> {
 
 fn present(fetched: &Fetched) -> (&Version, Option<Marker>, &Item) {
     match fetched {
-        Fetched::Present { version, marker, item } => (version, *marker, item),
+        Fetched::Present { version, marker, item, .. } => (version, *marker, item),
         other => panic!("not there: {other:?}"),
     }
 }

@@ -76,10 +76,15 @@ async fn create_and_read(s: &Subject<'_>) -> Checked {
         same(s, &item, told).map_err(|e| format!("as the answer tells: {e}"))?;
     }
     match s.fetch(&written.at.id).await? {
-        Fetched::Present { version, marker: found, item: read } => {
+        Fetched::Present { version, marker: found, modified, item: read } => {
             same(s, &item, &read)?;
             if found.is_some_and(|m| m != marker) {
                 return Err(format!("it carries the marker {found:?}, not {marker}"));
+            }
+            // Where it is told, it is told of this item and not of another age or zone.
+            let age = modified.map(|at| (Utc::now() - at).num_seconds().abs());
+            if age.is_some_and(|seconds| seconds > 3600) {
+                return Err(format!("it was made just now, and says it was last changed {modified:?}"));
             }
             if version == written.at.version {
                 Ok(())

@@ -218,6 +218,7 @@ impl Reader for FakeSide {
                 Some(s) if s.live() && s.is_of(self.user) => Fetched::Present {
                     version: server.version(s, now),
                     marker: s.marker,
+                    modified: server.modified(s),
                     item: Box::new(s.item.clone()),
                 },
                 Some(s) if s.live() => Fetched::OutOfScope,

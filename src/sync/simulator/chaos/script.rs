@@ -38,6 +38,10 @@ pub struct Knobs {
     pub zombies: bool,
     /// An administrator changes the policy, and switches users off and on.
     pub admin: bool,
+    /// Of two changes, the policy believes the later one.
+    pub newest_wins: bool,
+    /// The mailbox says when an item was last changed.
+    pub mail_tells_when: bool,
 }
 
 impl Knobs {
@@ -57,6 +61,8 @@ impl Knobs {
         kills: false,
         zombies: false,
         admin: false,
+        newest_wins: false,
+        mail_tells_when: true,
     };
 
     /// Those of a seed.
@@ -79,6 +85,8 @@ impl Knobs {
             kills: random.percent(80),
             zombies: random.percent(50),
             admin: random.percent(25),
+            newest_wins: random.percent(33),
+            mail_tells_when: random.percent(80),
         }
     }
 
@@ -91,6 +99,8 @@ impl Knobs {
             Self { kills: false, ..self },
             Self { zombies: false, ..self },
             Self { admin: false, ..self },
+            Self { newest_wins: false, ..self },
+            Self { mail_tells_when: true, ..self },
             Self { crm_without_tombstones: false, ..self },
             Self { mail_can_tag: true, ..self },
             Self { crm_without_marker: false, ..self },
@@ -351,7 +361,8 @@ impl Writer {
         let (in_mail, in_crm) = (policy(&all), policy(&all));
         let admin = match self.random.below(3) {
             0 => Admin::Conflict(
-                [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold][self.random.below(3)],
+                [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold, ConflictWinner::Newest]
+                    [self.random.below(4)],
             ),
             1 => Admin::Deletions(in_mail, in_crm),
             _ => Admin::Toggle(self.random.below(self.knobs.users)),

@@ -29,6 +29,8 @@ pub(super) struct Traits {
     pub whole_seconds: bool,
     /// Writes are answered without version and content (CalDAV).
     pub bare_answers: bool,
+    /// It says when an item was last changed, by a clock that is off by so many seconds.
+    pub tells_when: Option<i64>,
 }
 
 /// A deletion.
@@ -183,6 +185,11 @@ impl Server {
         }
         let settled = now.timestamp() - stored.stamp >= SETTLES_AFTER;
         Version::new(format!("{}{}", stored.stamp, if settled { "" } else { "~" }))
+    }
+
+    /// When an item was last changed, if the system tells.
+    pub fn modified(&self, stored: &Stored) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(stored.stamp + self.traits.tells_when?, 0)
     }
 
     pub fn at(&self, id: &RemoteId, now: DateTime<Utc>) -> RemoteRef {

@@ -159,12 +159,15 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64, knobs: Knobs) -> Self {
         let mut random = crate::simulator::Random::new(seed ^ 0x0077_6f72_6c64);
+        // Two systems, two clocks.
+        let off = if knobs.skewed_clocks { i64::try_from(seed % 241).unwrap_or(0) - 120 } else { 0 };
         let mail_traits = Traits {
             tombstones: true,
             markers: true,
             unique_markers: false,
             whole_seconds: false,
             bare_answers: knobs.bare_answers,
+            tells_when: knobs.mail_tells_when.then_some(off),
         };
         let crm_traits = Traits {
             tombstones: !knobs.crm_without_tombstones,
@@ -172,6 +175,7 @@ impl World {
             unique_markers: knobs.crm_unique_markers,
             whole_seconds: knobs.whole_seconds,
             bare_answers: false,
+            tells_when: Some(0),
         };
         let mut caps = [holds(true), holds(false)];
         for caps in caps[0].values_mut() {
@@ -203,9 +207,13 @@ impl World {
             Duration::minutes(if knobs.skewed_clocks { minutes } else { 0 })
         };
         let skews = (0..knobs.agents).map(skew).collect();
+        let mut policy = policy();
+        if knobs.newest_wins {
+            set_winner(&mut policy, ConflictWinner::Newest);
+        }
         Self {
             store: Arc::new(Store::new(Leases::new(random.draw()))),
-            policy: policy(),
+            policy,
             remote,
             knobs,
             caps,

@@ -100,6 +100,7 @@ impl Reader for FakeSystem {
             Some(stored) => Fetched::Present {
                 version: server.at(id).version,
                 marker: stored.marker,
+                modified: None,
                 item: Box::new(stored.item.clone()),
             },
             None => Fetched::Gone,

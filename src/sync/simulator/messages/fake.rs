@@ -232,6 +232,7 @@ impl Reader for FakeMailbox {
             Some((version, item)) => Fetched::Present {
                 version: Version::new(version.to_string()),
                 marker: None,
+                modified: None,
                 item: Box::new(item.clone()),
             },
             None => Fetched::Gone,
@@ -393,6 +394,7 @@ impl Reader for FakeLog {
             Some(record) => Fetched::Present {
                 version: Version::new("1"),
                 marker: None,
+                modified: None,
                 item: Box::new(record.item.clone()),
             },
             None => Fetched::Gone,

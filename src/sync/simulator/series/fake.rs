@@ -327,6 +327,7 @@ impl Reader for FakeCalendar {
             Some(s) if !s.deleted => Fetched::Present {
                 version: Version::new(s.version.to_string()),
                 marker: s.marker,
+                modified: None,
                 item: Box::new(s.item.clone()),
             },
             _ => Fetched::Gone,
