@@ -3,7 +3,7 @@
 use super::event::Shape;
 use super::rows::BATCH;
 use super::session::SignedIn;
-use super::{contact, task};
+use super::{contact, message, task};
 use riva_core::item::{Field, Module};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +74,12 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
             tasks.max_len = [(Field::Summary, 128)].into();
         }
         modules.insert(Module::Tasks, tasks);
+    }
+    if known.messages.is_some() {
+        let mut log = module([Field::Summary, Field::SentAt].into(), message::WRITES.into(), &[]);
+        // What became of one is asked by its Message-ID.
+        (log.can_tag, log.can_probe, log.create_is_idempotent) = (false, false, false);
+        modules.insert(Module::Email, log);
     }
     Capabilities { modules }
 }

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::places::{Country, Places, State};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
-use super::{contact, lead, task};
+use super::{contact, lead, message, task};
 
 impl Session {
     /// Finds out what the server's models look like.
@@ -24,6 +24,13 @@ impl Session {
         });
         let tasks = self.layout_if_seen(known, "project.task", &task::WANTED).await?;
         known.tasks = tasks.map(|layout| task::Shape { layout, seven: known.seven });
+        let wanted = vec![Rpc::list(["share"])];
+        known.users = Layout::read(&self.as_user(known, "res.users", Method::FieldsGet, wanted, &[]).await?);
+        let messages = self.layout_if_seen(known, "mail.message", &message::WANTED).await?;
+        known.messages = messages.filter(message::can_log);
+        if known.messages.is_some() && !self.may(known, "mail.message", "create").await? {
+            known.messages = None;
+        }
         known.may_tag = self.may(known, "ir.model.data", "create").await?;
         known.places = self.places(known).await?;
         Ok(())

@@ -7,6 +7,7 @@
 //! - Markers are external ids, so that a create may be repeated ([`external_id`]).
 //! - Changes are polled by `write_date` ([`feed`]); deletions leave no trace and show as missing in a full listing.
 //! - Deleting archives. Writing mails nobody ([`session::Method`]).
+//! - Messages are logged as notes, which nobody is told of ([`message`]).
 
 mod abilities;
 mod contact;
@@ -18,6 +19,8 @@ pub mod fuzzing;
 mod layout;
 mod lead;
 mod learn;
+mod log;
+mod message;
 mod places;
 mod postal;
 mod refusal;

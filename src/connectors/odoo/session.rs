@@ -138,6 +138,10 @@ pub struct SignedIn {
     pub events: Option<Shape>,
     /// How tasks are built; `None` where they are not installed, or the account may not see them.
     pub tasks: Option<task::Shape>,
+    /// The columns of messages; `None` where none can be logged.
+    pub messages: Option<Layout>,
+    /// The columns of users.
+    pub users: Layout,
     /// Whether external ids may be made.
     pub may_tag: bool,
     /// Countries and states.
@@ -257,6 +261,8 @@ impl Session {
             leads: None,
             events: None,
             tasks: None,
+            messages: None,
+            users: Layout::default(),
             may_tag: false,
             places: Places::default(),
         };

@@ -16,6 +16,8 @@ pub enum Table {
     Events,
     /// Tasks: `project.task`.
     Tasks,
+    /// Logged messages: `mail.message`.
+    Messages,
 }
 
 /// What the ids of leads begin with: they are numbered by themselves, and must not be taken for contacts.
@@ -43,9 +45,14 @@ impl Table {
             )
             .remedy("Install the Project application in Odoo, or take tasks out of the sync policy.")
             .into()),
-            Module::Email => {
-                Err(Fault::new(FaultKind::UnexpectedAnswer, format!("{module} are not synced with Odoo")).into())
-            }
+            Module::Email if known.messages.is_some() => Ok(vec![Self::Messages]),
+            Module::Email => Err(Fault::new(
+                FaultKind::MissingPermission,
+                "e-mail cannot be logged in this Odoo database: the application Discuss (mail) is not installed, or the \
+                 connection account may not make messages",
+            )
+            .remedy("Install it, or any application that needs it; or take e-mail out of the sync policy.")
+            .into()),
         }
     }
 
@@ -53,6 +60,7 @@ impl Table {
     pub fn model(self, known: &SignedIn) -> &'static str {
         match self {
             Self::Tasks => "project.task",
+            Self::Messages => "mail.message",
             Self::Partners => "res.partner",
             Self::Leads => "crm.lead",
             Self::Events => known.events.as_ref().map_or("calendar.event", super::event::Shape::model),
@@ -75,7 +83,7 @@ impl Table {
             (Module::Contacts, None) => Some((Self::Partners, number(id.as_str())?)),
             (Module::Calendar, _) => Some((Self::Events, number(id.as_str())?)),
             (Module::Tasks, _) => Some((Self::Tasks, number(id.as_str())?)),
-            (Module::Email, _) => None,
+            (Module::Email, _) => Some((Self::Messages, number(id.as_str())?)),
         }
     }
 }
@@ -91,6 +99,7 @@ mod tests {
             (Module::Contacts, Table::Leads),
             (Module::Calendar, Table::Events),
             (Module::Tasks, Table::Tasks),
+            (Module::Email, Table::Messages),
         ] {
             assert_eq!(Table::row(module, &table.id(7)), Some((table, 7)));
         }

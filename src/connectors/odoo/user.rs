@@ -13,20 +13,20 @@ use super::{contact, event, external_id, feed, lead, task};
 use crate::one_second;
 use async_trait::async_trait;
 use chrono_tz::Tz;
-use riva_core::fault::{CallError, ItemError};
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, Patch, Reader, RemoteRef, Removal, Silence,
-    SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, MessageLog, Patch, Reader, RemoteRef,
+    Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// One user's rows.
 pub struct User {
-    session: Arc<Session>,
-    known: Arc<SignedIn>,
+    pub(super) session: Arc<Session>,
+    pub(super) known: Arc<SignedIn>,
     owner: i64,
     /// The user's own contact, which Odoo 8 and later show the user's events by.
     partner: Option<i64>,
@@ -47,7 +47,7 @@ impl User {
         Self { session, known, owner, partner, zone, capabilities }
     }
 
-    fn call(&self, failed: Failed) -> CallError {
+    pub(super) fn call(&self, failed: Failed) -> CallError {
         failed.call(self.session.account())
     }
 
@@ -85,7 +85,8 @@ impl User {
                 }
                 None => BTreeMap::new(),
             },
-            (Table::Leads | Table::Events, ..) => BTreeMap::new(),
+            // A logged message is never changed.
+            (Table::Messages | Table::Leads | Table::Events, ..) => BTreeMap::new(),
         }
     }
 
@@ -113,7 +114,11 @@ impl User {
     }
 
     /// Loads rows that have the same columns. A refusal undoes all of them.
-    async fn load(&self, model: &str, rows: &[&BTreeMap<String, String>]) -> Result<Vec<i64>, Failed> {
+    pub(super) async fn load(
+        &self,
+        model: &str,
+        rows: &[&BTreeMap<String, String>],
+    ) -> Result<Vec<i64>, Failed> {
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
         let columns = Rpc::list(first.keys().map(String::as_str));
         let data = Rpc::List(rows.iter().map(|row| Rpc::list(row.values().map(String::as_str))).collect());
@@ -277,6 +282,10 @@ impl Reader for User {
         window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
+        if module.is_log() {
+            let text = "a log of messages is asked about single ones; it is not listed";
+            return Err(Fault::new(FaultKind::UnexpectedAnswer, text).into());
+        }
         let tables = Table::of(&self.known, module)?;
         // A table after the other: where one ends, the next begins before its first row.
         let (table, from) = match after {
@@ -304,7 +313,7 @@ impl Reader for User {
                     condition(shape.stop(), ">=", write_time(window.from)),
                 ]);
             }
-            (Table::Events | Table::Tasks, ..) => {}
+            (Table::Events | Table::Tasks | Table::Messages, ..) => {}
         }
         let (stamps, last) = feed::list(&self.session, &self.known, table, domain, from)
             .await
@@ -318,6 +327,10 @@ impl Reader for User {
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         let view = View { session: &self.session, known: &self.known, owner: self.owner, zone: self.zone };
         view.fetch(module, ids).await
+    }
+
+    fn message_log(&self) -> Option<&dyn MessageLog> {
+        self.known.messages.as_ref().map(|_| self as &dyn MessageLog)
     }
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
@@ -376,6 +389,10 @@ impl SilentWriter for User {
         module: Module,
         drafts: &[Draft],
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
+        if module.is_log() {
+            let done = self.log(drafts).await?;
+            return Ok(self.written(module, done).await);
+        }
         let table = self.table(module)?;
         if let Some(reason) =
             self.known.tasks.as_ref().filter(|_| table == Table::Tasks).and_then(task::Shape::no_new)
@@ -503,7 +520,8 @@ impl SilentWriter for User {
     }
 }
 
-fn in_doubt_or_later(error: &CallError) -> ItemError {
+/// What a call that failed says of the item that it was for.
+pub fn in_doubt_or_later(error: &CallError) -> ItemError {
     match error {
         CallError::InDoubt(why) => ItemError::InDoubt(why.clone()),
         other => ItemError::NotNow(other.to_string()),

@@ -6,7 +6,7 @@ use super::stage::{self, Stage};
 use super::tables::Table;
 use super::task::Progress;
 use super::xmlrpc::Value as Rpc;
-use super::{contact, event, feed, lead, task};
+use super::{contact, event, feed, lead, message, task};
 use crate::one_second;
 use chrono_tz::Tz;
 use riva_core::fault::CallError;
@@ -95,6 +95,7 @@ impl View<'_> {
             Table::Tasks => {
                 self.known.tasks.as_ref().map(|t| t.layout.only(&task::WANTED)).unwrap_or_default()
             }
+            Table::Messages => message::READ.to_vec(),
             Table::Events => self.known.events.as_ref().map(event::Shape::columns).unwrap_or_default(),
         }
     }
@@ -129,6 +130,8 @@ impl View<'_> {
         }
         let owned = match tasks {
             Some(tasks) => tasks.owners(row).contains(&self.owner),
+            // A logged message is nobody's.
+            None if table == Table::Messages => true,
             None => row.get("user_id").and_then(Rpc::many2one) == Some(self.owner),
         };
         if !owned || row.get("is_company").is_some_and(Rpc::is_true) {
@@ -149,6 +152,7 @@ impl View<'_> {
                 Some(tasks) => task::project(row, tasks, stages, self.zone),
                 None => return Fetched::OutOfScope,
             },
+            (Table::Messages, ..) => Ok(message::project(row)),
             (Table::Leads | Table::Events, ..) => return Fetched::OutOfScope,
         };
         match item {

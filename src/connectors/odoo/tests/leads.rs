@@ -61,6 +61,7 @@ async fn openerp_shows_a_users_leads_as_contacts_and_mails_nobody() {
         made(&admin, "crm.lead", lead(&alice, &[("type", Rpc::from("opportunity"))])).await,
         made(&admin, "crm.lead", lead(&bob, &[])).await,
     ];
+    let _quiet = QUIET.read().await;
     let before = sent(&admin).await;
 
     // It is listed, and neither an opportunity nor somebody else's is.

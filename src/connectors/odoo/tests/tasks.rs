@@ -78,6 +78,7 @@ async fn openerp_moves_tasks_through_the_stages_of_their_project_and_tells_nobod
     let fan =
         made(&admin, "res.partner", [("name", Rpc::from("Fan")), ("email", Rpc::from("fan@far.test"))]).await;
     follow(&admin, "project.task", row, fan).await;
+    let _quiet = QUIET.read().await;
     let before = sent(&admin).await;
     let id = RemoteId::new(row.to_string());
     assert_eq!(

@@ -1,0 +1,167 @@
+//! What is asked of the log of e-mail, and how messages get into it.
+
+use super::lead;
+use super::message::{self, bare};
+use super::rows::{condition, read, search, versions};
+use super::session::Failed;
+use super::tables::Table;
+use super::user::{User, in_doubt_or_later};
+use super::xmlrpc::Value as Rpc;
+use async_trait::async_trait;
+use riva_core::fault::{CallError, ItemError};
+use riva_core::ids::EmailAddress;
+use riva_core::item::Module;
+use riva_core::ports::{Draft, MessageLog, Person, PersonKind, RemoteRef};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Addresses, or Message-IDs, in one question.
+const QUESTION: usize = 50;
+
+impl User {
+    /// Logs messages, each with all of its rows in one transaction.
+    pub(super) async fn log(
+        &self,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<(Table, i64), ItemError>>, CallError> {
+        Table::of(&self.known, Module::Email)?;
+        let Some(layout) = &self.known.messages else { return Ok(Vec::new()) };
+        let mut done = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let rows = match message::rows(&draft.item, layout, |table| table.model(&self.known)) {
+                Ok(rows) => rows,
+                Err(error) => {
+                    done.push(Err(error));
+                    continue;
+                }
+            };
+            let rows: Vec<&BTreeMap<String, String>> = rows.iter().collect();
+            match self.load(Table::Messages.model(&self.known), &rows).await {
+                Ok(ids) => done.push(
+                    ids.first()
+                        .map(|id| (Table::Messages, *id))
+                        .ok_or_else(|| ItemError::InDoubt("the answer lacks the message's id".into())),
+                ),
+                Err(Failed::Refused(refusal)) => done.push(Err(match refusal.item() {
+                    // Of a message that is new, nothing but one of its people can be gone.
+                    ItemError::Gone => {
+                        ItemError::NotNow("somebody in it was deleted in the CRM meanwhile".into())
+                    }
+                    error => error,
+                })),
+                // What was made before is told.
+                Err(Failed::Call(error)) if done.is_empty() => return Err(error),
+                Err(Failed::Call(error)) => {
+                    done.push(Err(in_doubt_or_later(&error)));
+                    break;
+                }
+            }
+        }
+        done.resize(drafts.len(), Err(ItemError::NotNow("an earlier message could not be logged".into())));
+        Ok(done)
+    }
+
+    /// Rows of a model in whose column one of some addresses stands: row, address, and the row's other columns.
+    async fn with_address(
+        &self,
+        model: &str,
+        column: &str,
+        only: &[Rpc],
+        addresses: &[&str],
+        columns: &[&str],
+    ) -> Result<Vec<(i64, EmailAddress, Rpc)>, Failed> {
+        // `ilike` takes wildcards.
+        let pattern = |address: &str| address.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let mut domain = only.to_vec();
+        domain.extend((1..addresses.len()).map(|_| Rpc::from("|")));
+        domain.extend(addresses.iter().map(|address| condition(column, "ilike", pattern(address))));
+        let found = search(&self.session, model, domain, None).await?;
+        let rows = read(&self.session, model, &found, columns).await?;
+        let wanted: BTreeSet<EmailAddress> = addresses.iter().map(|a| EmailAddress::new(*a)).collect();
+        let with_address = |(id, row): (i64, Rpc)| {
+            let address = EmailAddress::new(lead::address(row.get(column)?.str()));
+            wanted.contains(&address).then_some((id, address, row))
+        };
+        Ok(rows.into_iter().filter_map(with_address).collect())
+    }
+
+    async fn everybody(&self, addresses: &BTreeSet<EmailAddress>) -> Result<Vec<Person>, Failed> {
+        let all: Vec<&str> = addresses.iter().map(EmailAddress::as_str).collect();
+        let mut people = Vec::new();
+        for some in all.chunks(QUESTION) {
+            let partners = self.with_address("res.partner", "email", &[], some, &["email", "active"]).await?;
+            let ids: Vec<i64> = partners.iter().map(|(id, ..)| *id).collect();
+            let users = self.users_of(&ids).await?;
+            for (id, address, row) in partners {
+                let (kind, id) = match users.get(&id) {
+                    Some(true) => (PersonKind::User, message::user(id)),
+                    None if row.get("active").is_some_and(Rpc::is_true) => {
+                        (PersonKind::Contact, Table::Partners.id(id))
+                    }
+                    // One who has left is no customer; what is archived is nobody.
+                    Some(false) | None => continue,
+                };
+                people.push(Person { address, kind, id });
+            }
+            if self.known.leads.is_some() {
+                let open = [condition("type", "=", "lead"), condition("active", "=", true)];
+                let leads = self.with_address("crm.lead", "email_from", &open, some, &["email_from"]).await?;
+                people.extend(leads.into_iter().map(|(id, address, _)| Person {
+                    address,
+                    kind: PersonKind::Lead,
+                    id: Table::Leads.id(id),
+                }));
+            }
+        }
+        Ok(people)
+    }
+
+    /// Which contacts are users of the CRM, and whether they are active. Customers with a login (`share`) are none.
+    async fn users_of(&self, partners: &[i64]) -> Result<BTreeMap<i64, bool>, Failed> {
+        let mut domain = vec![condition("partner_id", "in", Rpc::list(partners.iter().copied()))];
+        if self.known.users.has("share") {
+            domain.push(condition("share", "=", false));
+        }
+        let found = search(&self.session, "res.users", domain, None).await?;
+        let rows = read(&self.session, "res.users", &found, &["partner_id", "active"]).await?;
+        let mut users: BTreeMap<i64, bool> = BTreeMap::new();
+        for row in rows.values() {
+            if let Some(partner) = row.get("partner_id").and_then(Rpc::many2one) {
+                *users.entry(partner).or_default() |= row.get("active").is_some_and(Rpc::is_true);
+            }
+        }
+        Ok(users)
+    }
+
+    async fn found(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, Failed> {
+        let wanted: BTreeMap<&str, &String> = message_ids.iter().map(|id| (bare(id), id)).collect();
+        let both: Vec<&str> = wanted.iter().flat_map(|(bare, id)| [*bare, id.as_str()]).collect();
+        let model = Table::Messages.model(&self.known);
+        let mut found: BTreeMap<String, RemoteRef> = BTreeMap::new();
+        for some in both.chunks(QUESTION) {
+            let names = condition("message_id", "in", Rpc::list(some.iter().copied()));
+            let ids = search(&self.session, model, vec![names], None).await?;
+            let rows = read(&self.session, model, &ids, &["message_id"]).await?;
+            let stamps = versions(&self.session, &self.known, model, &ids).await?;
+            for (id, row) in rows {
+                let name = row.get("message_id").map(Rpc::str).unwrap_or_default();
+                if let (Some(wanted), Some(version)) = (wanted.get(bare(name)), stamps.get(&id)) {
+                    let at = RemoteRef { id: Table::Messages.id(id), version: version.clone() };
+                    found.entry((*wanted).clone()).or_insert(at);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl MessageLog for User {
+    async fn people(&self, addresses: &BTreeSet<EmailAddress>) -> Result<Vec<Person>, CallError> {
+        self.everybody(addresses).await.map_err(|failed| self.call(failed))
+    }
+
+    /// The server keeps no trace of messages that were deleted.
+    async fn logged(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, CallError> {
+        self.found(message_ids).await.map_err(|failed| self.call(failed))
+    }
+}

@@ -1,0 +1,150 @@
+//! The log of e-mail on a real OpenERP.
+
+use super::*;
+use riva_core::item::{Body, Field, Item, MailFolder, Related, Role, Value};
+use riva_core::ports::{Person, PersonKind, SilentWriter};
+
+fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
+    let mut item = Item::new(Module::Email);
+    item.uid = Some(id.to_owned());
+    item.set_text(Field::Summary, "Offer");
+    item.set(Field::Body, Value::body(Body::plain("Dear Alice\n1 < 2")));
+    item.set_text(Field::MailFolder, MailFolder::Inbox.as_str());
+    item.set(Field::SentAt, Value::Number(1_795_421_700));
+    item.set_addresses(Role::From, [("ann@far.test", "Ann Lee")]);
+    item.set_addresses(Role::To, [(ALICE, ""), ("else@far.test", "")]);
+    let related = |(role, id): &(Role, &RemoteId)| Related {
+        role: *role,
+        id: (*id).clone(),
+        address: "ann@far.test".into(),
+    };
+    item.set_related(people.iter().map(related));
+    Draft { marker: Marker { pair: PairId(uuid::Uuid::new_v4()), generation: 1 }, item }
+}
+
+/// A Message-ID that no other run has used.
+fn message_id() -> String {
+    format!("<{}@far.test>", uuid::Uuid::new_v4())
+}
+
+async fn rows_of(admin: &Session, message_id: &str) -> Vec<Rpc> {
+    let columns = [
+        "model",
+        "res_id",
+        "subject",
+        "body",
+        "date",
+        "email_from",
+        "author_id",
+        "subtype_id",
+        "partner_ids",
+    ];
+    let domain = vec![condition("message_id", "=", message_id)];
+    let found = search(admin, "mail.message", domain, None).await.expect("messages");
+    rows::read(admin, "mail.message", &found, &columns).await.expect("read").into_values().collect()
+}
+
+#[tokio::test]
+async fn openerp_logs_a_message_once_on_all_whom_it_concerns_and_tells_nobody() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let side = crm.open(&crm.user(ALICE).await.expect("alice")).await.expect("alice's records");
+    let log = side.message_log().expect("a log");
+    let person = |name: &str| [("name", Rpc::from(name)), ("email", Rpc::from("ann@far.test"))];
+    let contact = made(&admin, "res.partner", person("Ann Lee")).await;
+    let fan =
+        made(&admin, "res.partner", [("name", Rpc::from("Fan")), ("email", Rpc::from("fan@far.test"))]).await;
+    let lead = made(
+        &admin,
+        "crm.lead",
+        [("name", "Wants"), ("type", "lead"), ("email_from", "Lena <lena@far.test>")]
+            .map(|(k, v)| (k, Rpc::from(v))),
+    )
+    .await;
+    for (model, row) in [("res.partner", contact), ("crm.lead", lead)] {
+        follow(&admin, model, row, fan).await;
+    }
+    let _quiet = QUIET.read().await;
+    let before = sent(&admin).await;
+
+    let asked = [ALICE, "ANN@far.test", "lena@far.test", "nobody@far.test", "left@example.test"];
+    let people = log.people(&asked.map(Into::into).into()).await.expect("people");
+    let of = |kind, id: &str| people.iter().filter(|p| p.kind == kind).any(|p: &Person| p.id.as_str() == id);
+    assert!(of(PersonKind::Contact, &contact.to_string()), "{people:?}");
+    assert!(of(PersonKind::Lead, &format!("lead-{lead}")), "{people:?}");
+    // A user is no contact, though the server has one for each.
+    let users: Vec<_> = people.iter().filter(|p| p.address.as_str() == ALICE).map(|p| p.kind).collect();
+    assert_eq!(users, [PersonKind::User]);
+    assert!(people.iter().all(|p| !["nobody@far.test", "left@example.test"].contains(&p.address.as_str())));
+
+    let (ann, lena) = (RemoteId::new(contact.to_string()), RemoteId::new(format!("lead-{lead}")));
+    let me = people.iter().find(|p| p.kind == PersonKind::User).expect("alice").id.clone();
+    let id = message_id();
+    let drafts = [message(&id, &[(Role::From, &ann), (Role::Cc, &lena), (Role::To, &me)])];
+    let written = side.create(Module::Email, &drafts).await.expect("created").remove(0).expect("made");
+    let found = log.logged(&[id.clone(), message_id()]).await.expect("looked up");
+    assert_eq!(found.keys().collect::<Vec<_>>(), [&id]);
+    assert_eq!(found[&id], written.at);
+    // Its answer was lost, and it is made again.
+    side.create(Module::Email, &drafts).await.expect("created").remove(0).expect("made");
+    let kept = rows_of(&admin, &id).await;
+    let on: Vec<_> = kept
+        .iter()
+        .map(|row| (row.get("model").map(Rpc::str), row.get("res_id").and_then(Rpc::int)))
+        .collect();
+    assert_eq!(on, [(Some("res.partner"), Some(contact)), (Some("crm.lead"), Some(lead))]);
+    for row in &kept {
+        let text = |column: &str| row.get(column).map(Rpc::str).unwrap_or_default();
+        assert_eq!((text("subject"), text("date")), ("Offer", "2026-11-23 08:15:00"));
+        assert_eq!(text("email_from"), "Ann Lee <ann@far.test>");
+        assert_eq!(row.get("author_id").and_then(Rpc::many2one), Some(contact));
+        assert!(text("body").contains("1 &lt; 2") && text("body").contains("else@far.test"), "{row:?}");
+        assert_eq!(
+            (row.get("subtype_id"), row.get("partner_ids")),
+            (Some(&Rpc::Bool(false)), Some(&Rpc::List(vec![])))
+        );
+    }
+    assert_eq!(sent(&admin).await, before, "somebody was told");
+}
+
+/// What is counted elsewhere can be otherwise.
+#[tokio::test]
+async fn openerp_tells_a_follower_of_a_message_with_a_subtype() {
+    let Some(server) = OpenErp::running() else { return };
+    let admin = server.admin();
+    let _loud = QUIET.write().await;
+    let fan = [("name", Rpc::from("Fan")), ("email", Rpc::from("fan@far.test"))];
+    let fan = made(&admin, "res.partner", fan).await;
+    let lead = made(&admin, "crm.lead", [("name", Rpc::from("Wants")), ("type", Rpc::from("lead"))]).await;
+    follow(&admin, "crm.lead", lead, fan).await;
+    let before = sent(&admin).await;
+    let named = vec![condition("name", "=", "mt_comment")];
+    let named = search(&admin, "ir.model.data", named, None).await.expect("found");
+    let named = rows::read(&admin, "ir.model.data", &named, &["res_id"]).await.expect("read");
+    let comment = named.values().find_map(|row| row.get("res_id").and_then(Rpc::int)).expect("a subtype");
+    let loud =
+        [("model", Rpc::from("crm.lead")), ("res_id", Rpc::Int(lead)), ("subtype_id", Rpc::Int(comment))];
+    made(&admin, "mail.message", loud).await;
+    assert_ne!(sent(&admin).await, before, "the other tests show nothing");
+}
+
+#[tokio::test]
+async fn openerp_is_told_why_a_message_cannot_be_logged_and_the_next_one_is() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let side: Arc<dyn SilentWriter> =
+        crm.open(&crm.user(BOB).await.expect("bob")).await.expect("bob's records");
+    let contact = made(&admin, "res.partner", [("name", Rpc::from("Ann Lee"))]).await;
+    let ann = RemoteId::new(contact.to_string());
+    let nobody = RemoteId::new("999999");
+    let ids = [message_id(), message_id()];
+    let drafts = [
+        message(&ids[0], &[(Role::From, &ann), (Role::To, &nobody)]),
+        message(&ids[1], &[(Role::From, &ann)]),
+    ];
+    let answers = side.create(Module::Email, &drafts).await.expect("answered");
+    assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
+    // All of its rows, or none.
+    assert_eq!(rows_of(&admin, &ids[0]).await.len(), 0);
+    assert_eq!(rows_of(&admin, &ids[1]).await.len(), 1);
+}
