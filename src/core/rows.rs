@@ -197,7 +197,8 @@ pub struct PairRow {
     pub mail: Option<PairSide>,
     /// Its CRM side; `None` while it has none.
     pub crm: Option<PairSide>,
-    /// The hashed UID of its mailbox item, as far as that is known: a card or task that is given another id keeps it.
+    /// The hashed UID of its mailbox item, as far as that is known: an item that is given another id keeps it. (What an
+    /// appointment claims is the same.)
     pub uid: Option<u64>,
     /// What becomes of it.
     pub state: PairState,
