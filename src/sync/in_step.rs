@@ -112,6 +112,7 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
         let Some(read) = work.read(side).cloned() else { continue };
         if let Some(pair_side) = work.pair.side_mut(side) {
             adopt_shown(pair_side, read.hashes);
+            loops::forget_tried(&mut pair_side.sent);
             pair_side.version = read.version;
         }
     }

@@ -349,6 +349,9 @@ impl Recovery<'_, '_> {
                         self.outcome.dropped += 1;
                         let text = "the change is not there: it did not arrive, or somebody has changed it since; planned anew";
                         commit.journal.push(journal::line(&pair, now, "drop", "recovery", text));
+                        if let Some(at) = pair.side_mut(self.side) {
+                            loops::note_tried(&mut at.sent, &intent.sends);
+                        }
                     }
                     // Planned again from what is there now.
                     pair.next_try = Some(now);

@@ -157,6 +157,13 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (8506, "a card is given another id after the feed was read, and its old id is gone when it is fetched"),
     (12728, "the same, and what is deleted in the mailbox is made again"),
     (20770, "what was made without a location has none, until its origin's has arrived"),
+    (
+        79440,
+        "a change that recovery gave up, and that arrives at last, is nobody's edit of an item whose twin is deleted",
+    ),
+    (84197, "the same, by another way"),
+    (120_905, "the same, by a third"),
+    (161_371, "the same, by a fourth"),
     (24691, "a card is given another id just when it is deleted after its record"),
 ];
 
