@@ -82,22 +82,8 @@ pub(crate) async fn awaited(
     pairs: &[PairId],
 ) -> Result<Vec<PairId>, StoreError> {
     let mut awaited = Vec::new();
-    // Each claim is one look for each member into the pairs that are known by a UID.
     for pairs in pairs.chunks(ROWS_A_STATEMENT) {
-        let mut select = Builder::new(
-            "SELECT DISTINCT c.pair FROM claim_key c JOIN member m ON m.crm = c.connection \
-             JOIN pair p ON p.member = m.id AND p.uid = c.key \
-             JOIN item i ON i.member = p.member AND i.module = p.module AND i.id = p.mail_id WHERE ",
-        );
-        select.push(waits()).push(" AND c.kind = 'event' AND c.connection = ").push_bind(connection.as_str());
-        select.push(" AND m.id <> ").push_bind(member.0);
-        select.push(" AND i.side = ").push_bind(Side::Mail.code());
-        select.push(" AND i.presence = ").push_bind(Presence::Present.code()).push(" AND c.pair IN (");
-        let mut list = select.separated(", ");
-        for pair in pairs {
-            list.push_bind(pair_bytes(*pair));
-        }
-        select.push(") ORDER BY c.pair");
+        let mut select = awaiting(connection, member, pairs);
         for row in select.build().fetch_all(&store.reads).await.map_err(broken)? {
             awaited.push(pair_id(row.try_get(0).map_err(broken)?)?);
         }
@@ -105,23 +91,49 @@ pub(crate) async fn awaited(
     Ok(awaited)
 }
 
+/// From claims to members, and to each one's pairs that wait: in this order (so says CROSS), or all pairs of all members are
+/// read.
+pub(crate) fn awaiting(connection: &ConnectionName, member: MemberId, pairs: &[PairId]) -> Builder {
+    let mut select = Builder::new(
+        "SELECT DISTINCT c.pair FROM claim_key c CROSS JOIN member m CROSS JOIN pair p CROSS JOIN item i \
+         WHERE m.crm = c.connection AND p.member = m.id AND p.uid = c.key \
+         AND i.member = p.member AND i.module = p.module AND i.id = p.mail_id AND ",
+    );
+    select.push(waits()).push(" AND c.kind = 'event' AND c.connection = ").push_bind(connection.to_string());
+    select.push(" AND m.id <> ").push_bind(member.0);
+    select.push(" AND i.side = ").push_bind(Side::Mail.code());
+    select.push(" AND i.presence = ").push_bind(Presence::Present.code()).push(" AND c.pair IN (");
+    let mut list = select.separated(", ");
+    for pair in pairs {
+        list.push_bind(pair_bytes(*pair));
+    }
+    select.push(") ORDER BY c.pair");
+    select
+}
+
 pub(crate) async fn left_by_others(
     store: &SqlStore,
     connection: &ConnectionName,
     member: MemberId,
 ) -> Result<Vec<(PairId, PairRow)>, StoreError> {
-    let mut select = Builder::new(
-        "SELECT h.*, p.id AS waiting FROM pair p JOIN claim_key c ON c.key = p.uid \
-         JOIN pair h ON h.member = c.member AND h.id = c.pair WHERE ",
-    );
-    select.push(waits()).push(" AND c.kind = 'event' AND c.connection = ").push_bind(connection.as_str());
-    select.push(" AND p.member = ").push_bind(member.0);
-    select.push(" AND c.member <> p.member AND h.crm_id IS NOT NULL");
-    select.push(" AND h.state = ").push_bind(PairState::Detached.code()).push(" ORDER BY p.id");
-    let rows = select.build().fetch_all(&store.reads).await.map_err(broken)?;
+    let rows = left(connection, member).build().fetch_all(&store.reads).await.map_err(broken)?;
     rows.iter()
         .map(|row| Ok((pair_id(row.try_get("waiting").map_err(broken)?)?, lists::pair(row)?)))
         .collect()
+}
+
+/// From a member's pairs that wait to the claims, and to the pairs that hold them. Every cycle asks: without the index's name
+/// it would read all of the member's pairs.
+pub(crate) fn left(connection: &ConnectionName, member: MemberId) -> Builder {
+    let mut select = Builder::new(
+        "SELECT h.*, p.id AS waiting FROM pair p INDEXED BY pair_by_state CROSS JOIN claim_key c \
+         CROSS JOIN pair h WHERE c.key = p.uid AND h.member = c.member AND h.id = c.pair AND ",
+    );
+    select.push(waits()).push(" AND c.kind = 'event' AND c.connection = ").push_bind(connection.to_string());
+    select.push(" AND p.member = ").push_bind(member.0);
+    select.push(" AND c.member <> p.member AND h.crm_id IS NOT NULL");
+    select.push(" AND h.state = ").push_bind(PairState::Detached.code()).push(" ORDER BY p.id");
+    select
 }
 
 pub(crate) async fn claimed(
@@ -178,7 +190,7 @@ pub(crate) async fn unclaim(
         .await
 }
 
-/// Whether a pair `p` waits for what its appointment claims: in the words of the index that knows those that do.
+/// Whether a pair `p` waits for what its appointment claims.
 fn waits() -> String {
     let (module, state) = (Module::Calendar.code(), PairState::Detached.code());
     format!("p.module = {module} AND p.state = {state} AND p.crm_id IS NULL AND p.uid IS NOT NULL")

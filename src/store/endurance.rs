@@ -3,7 +3,7 @@
 
 use crate::SqlStore;
 use chrono::{DateTime, TimeDelta, Utc};
-use riva_core::ids::{Marker, MemberId, PairId};
+use riva_core::ids::{ConnectionName, Marker, MemberId, PairId};
 use riva_core::item::Module;
 use riva_core::ports::{QueueStore, SyncStore as _};
 use riva_core::queue::MemberSpec;
@@ -193,7 +193,17 @@ async fn a_pair_takes_few_bytes() {
 async fn work_is_found_by_index() {
     let folder = tempfile::tempdir().unwrap();
     let (store, ..) = claimed(&folder.path().join("riva.db")).await;
-    for (sql, index) in crate::sync::PLANNED {
+    let (connection, member) = (ConnectionName::from("c"), MemberId(1));
+    let waiting = "SEARCH p USING INDEX pair_by_state (member=? AND module=? AND state=? AND uid";
+    let claims = [
+        (
+            crate::claims::awaiting(&connection, member, &[PairId(Uuid::nil())]).sql().as_str().to_owned(),
+            waiting,
+        ),
+        (crate::claims::left(&connection, member).sql().as_str().to_owned(), waiting),
+    ];
+    let planned = crate::sync::PLANNED.map(|(sql, index)| (sql.to_owned(), index));
+    for (sql, index) in planned.into_iter().chain(claims) {
         let explain = format!("EXPLAIN QUERY PLAN {sql}");
         let plan = sqlx::QueryBuilder::<crate::base::Db>::new(explain)
             .build()
