@@ -19,7 +19,7 @@ use crate::work::{Fate, Work, Write};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::documents::PrivateItems;
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
-use riva_core::ids::PairId;
+use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Item, Module};
 use riva_core::ports::MessageFolders;
 use riva_core::queue::ModuleCounts;
@@ -533,6 +533,23 @@ fn notable(merged: &Merged, title: &str) -> Vec<(&'static str, String)> {
         ("mapping loop", text)
     });
     won.chain(frozen).collect()
+}
+
+/// The row of a pair's item that is to be read next: as it was known, or unknown so far.
+pub(crate) fn to_be_read(row: Option<ItemRow>, pair: &PairRow, side: Side, id: &RemoteId) -> ItemRow {
+    let row = row.unwrap_or_else(|| ItemRow {
+        member: pair.member,
+        module: pair.module,
+        side,
+        id: id.clone(),
+        version: Version::default(),
+        presence: Presence::Present,
+        dirty: true,
+        seen: 0,
+        pair: None,
+        match_keys: None,
+    });
+    ItemRow { pair: Some(pair.id), presence: Presence::Present, dirty: true, match_keys: None, ..row }
 }
 
 /// The row of an item that is not there any more, or not for this user.

@@ -6,12 +6,12 @@
 
 use crate::context::CycleFault;
 use crate::journal;
-use crate::module_cycle::ModuleCycle;
+use crate::module_cycle::{ModuleCycle, to_be_read};
 use riva_core::activity::Level;
 use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::Fetched;
-use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
+use riva_core::rows::{Commit, PairRow, PairState, Side};
 use std::collections::BTreeMap;
 
 /// Why the mailbox's copy of a record that was merged into another one is held.
@@ -83,26 +83,7 @@ impl ModuleCycle<'_, '_> {
             pair.reason = Some(DUPLICATE_AFTER_MERGE.into());
             ("held", DUPLICATE_AFTER_MERGE.to_owned())
         } else {
-            let row = row.unwrap_or_else(|| ItemRow {
-                member,
-                module: self.module,
-                side: Side::Crm,
-                id: new.clone(),
-                version: riva_core::ids::Version::default(),
-                presence: Presence::Present,
-                dirty: true,
-                seen: 0,
-                pair: None,
-                match_keys: None,
-            });
-            let presence = Presence::Present;
-            commit.items.push(ItemRow {
-                pair: Some(pair.id),
-                presence,
-                dirty: true,
-                match_keys: None,
-                ..row
-            });
+            commit.items.push(to_be_read(row, pair, Side::Crm, &new));
             if let Some(crm) = &mut pair.crm {
                 crm.id = new.clone();
             }

@@ -5,14 +5,14 @@ use crate::context::CycleFault;
 use crate::first_sync::joined;
 use crate::journal;
 use crate::matching;
-use crate::module_cycle::{ModuleCycle, SLICE};
+use crate::module_cycle::{ModuleCycle, SLICE, to_be_read};
 use crate::series::is_foreign;
 use crate::work::Work;
 use riva_core::activity::Level;
 use riva_core::ids::{EmailAddress, PairId, RemoteId};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{Claim, Fetched};
-use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Presence, Side};
+use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::BTreeSet;
 
 /// Why a copy of a meeting is not synced.
@@ -136,21 +136,9 @@ impl ModuleCycle<'_, '_> {
         }
         // Should this end between the two, the record stays as it is.
         store.take_over(&member.crm, "event", key, pair.id, member.id).await?;
-        let row = row.unwrap_or_else(|| ItemRow {
-            member: member.id,
-            module: self.module,
-            side: Side::Crm,
-            id: record.id.clone(),
-            version: record.version.clone(),
-            presence: Presence::Present,
-            dirty: true,
-            seen: 0,
-            pair: None,
-            match_keys: None,
-        });
         let mut commit = Commit::default();
         commit.pairs.extend(alone.map(|alone| joined(&alone, pair.id)));
-        commit.items.push(ItemRow { pair: Some(pair.id), dirty: true, match_keys: None, ..row });
+        commit.items.push(to_be_read(row, &pair, Side::Crm, &record.id));
         let copy = store.item(member.id, self.module, Side::Mail, &copy.id).await?;
         commit.items.extend(copy.map(|row| ItemRow { dirty: true, match_keys: None, ..row }));
         pair.crm = Some(record.clone());
