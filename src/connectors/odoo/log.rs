@@ -1,17 +1,19 @@
 //! What is asked of the log of e-mail, and how messages get into it.
 
-use super::lead;
+use super::external_id::MODULE;
 use super::message::{self, bare};
 use super::rows::{condition, read, search, versions};
-use super::session::Failed;
+use super::session::{Failed, Method};
 use super::tables::Table;
 use super::user::{User, in_doubt_or_later};
 use super::xmlrpc::Value as Rpc;
+use super::{lead, rows};
+use crate::one_second;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::EmailAddress;
 use riva_core::item::Module;
-use riva_core::ports::{Draft, MessageLog, Person, PersonKind, RemoteRef};
+use riva_core::ports::{Draft, MessageLog, Person, PersonKind, RemoteRef, Removal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Addresses, or Message-IDs, in one question.
@@ -58,6 +60,66 @@ impl User {
         }
         done.resize(drafts.len(), Err(ItemError::NotNow("an earlier message could not be logged".into())));
         Ok(done)
+    }
+
+    /// Takes messages out of the log again, all rows of each in one transaction. What somebody else has logged stays.
+    pub(super) async fn take_out(
+        &self,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        let rows: Vec<_> = removals.iter().map(|r| Table::row(Module::Email, &r.id)).collect();
+        let now = self.now(Module::Email, &rows).await?;
+        let mut done: Vec<Result<(), ItemError>> = Vec::with_capacity(removals.len());
+        for (removal, row) in removals.iter().zip(rows) {
+            let result = match row.and_then(|row| Some((row.1, now.get(&row)?))) {
+                None => Err(ItemError::Gone),
+                Some((_, current)) if !one_second::is_still(one_second::stamp(current), &removal.version) => {
+                    Err(ItemError::VersionMoved)
+                }
+                Some((row, _)) => match self.unlink(row).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(ItemError::Forbidden { reason: "somebody else has logged it".into() }),
+                    Err(Failed::Refused(refusal)) => Err(refusal.item()),
+                    Err(Failed::Call(error)) if done.is_empty() => return Err(error),
+                    Err(Failed::Call(error)) => Err(in_doubt_or_later(&error)),
+                },
+            };
+            let stop = matches!(result, Err(ItemError::InDoubt(_) | ItemError::NotNow(_)));
+            done.push(result);
+            if stop {
+                break;
+            }
+        }
+        done.resize(
+            removals.len(),
+            Err(ItemError::NotNow("an earlier message could not be taken out".into())),
+        );
+        Ok(done)
+    }
+
+    /// Deletes our rows of the message that a row is of; answers whether that row was one of them.
+    async fn unlink(&self, row: i64) -> Result<bool, Failed> {
+        let model = Table::Messages.model(&self.known);
+        let shown = read(&self.session, model, &[row], &["message_id"]).await?;
+        let message_id =
+            shown.get(&row).and_then(|row| row.get("message_id")).map(Rpc::str).unwrap_or_default();
+        let of_message = vec![condition("message_id", "=", message_id)];
+        let all = search(&self.session, model, of_message, None).await?;
+        let made_by_us = vec![
+            condition("module", "=", MODULE),
+            condition("model", "=", model),
+            condition("res_id", "in", Rpc::list(all)),
+        ];
+        let marks = search(&self.session, "ir.model.data", made_by_us, None).await?;
+        let marks = read(&self.session, "ir.model.data", &marks, &["name", "res_id"]).await?;
+        let family = message::names(message_id);
+        let in_family = |mark: &&Rpc| mark.get("name").is_some_and(|name| name.str().starts_with(&family));
+        let ours: BTreeSet<i64> = marks.values().filter(in_family).filter_map(rows::target).collect();
+        if !ours.contains(&row) {
+            return Ok(false);
+        }
+        self.session.call(model, Method::Unlink, vec![Rpc::list(ours)]).await?;
+        Ok(true)
     }
 
     /// Rows of a model in whose column one of some addresses stands: row, address, and the row's other columns.

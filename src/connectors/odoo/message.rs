@@ -143,8 +143,13 @@ pub fn rows(
 
 /// The external id of a message on a record.
 fn name(message_id: &str, record: &RemoteId) -> String {
+    format!("{}{record}", names(message_id))
+}
+
+/// What the external ids of all rows of a message begin with.
+pub fn names(message_id: &str) -> String {
     let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("mid:{}", bare(message_id)).as_bytes());
-    format!("message_{}_{record}", id.simple())
+    format!("message_{}_", id.simple())
 }
 
 /// A Message-ID without the angle brackets: not everybody who logs messages keeps them.

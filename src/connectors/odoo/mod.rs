@@ -6,7 +6,7 @@
 //!
 //! - Markers are external ids, so that a create may be repeated ([`external_id`]).
 //! - Changes are polled by `write_date` ([`feed`]); deletions leave no trace and show as missing in a full listing.
-//! - Deleting archives. Writing mails nobody ([`session::Method`]).
+//! - Deleting archives; a message that we logged is taken out of the log ([`log`]). Writing mails nobody ([`session::Method`]).
 //! - Messages are logged as notes, which nobody is told of ([`message`]).
 
 mod abilities;
@@ -229,7 +229,13 @@ impl Endpoint for Odoo {
             if missing.is_empty() {
                 let known = self.session.signed_in().await.map_err(|e| self.fault(e.into()))?;
                 let items = if known.tasks.is_some() { "contacts, events and tasks" } else { "contacts and events" };
-                return Ok(((), format!("{items} may be created and changed")));
+                let email = if known.messages.is_some() {
+                    "; e-mail can be logged"
+                } else {
+                    "; e-mail cannot be logged: the application Discuss (mail) is not installed, or the account may not see \
+                     and make messages (mail.message)"
+                };
+                return Ok(((), format!("{items} may be created and changed{email}")));
             }
             Err(Fault::new(
                 FaultKind::MissingPermission,

@@ -85,6 +85,12 @@ pub async fn versions(
         .collect())
 }
 
+/// The row that an external id is of: a number, or in some versions with its name.
+pub fn target(external_id: &Rpc) -> Option<i64> {
+    let id = external_id.get("res_id")?;
+    id.int().or_else(|| id.many2one())
+}
+
 /// Our markers on rows. A row that has several shows the youngest.
 pub async fn markers(session: &Session, model: &str, ids: &[i64]) -> Result<BTreeMap<i64, Marker>, Failed> {
     let domain = vec![
@@ -97,9 +103,6 @@ pub async fn markers(session: &Session, model: &str, ids: &[i64]) -> Result<BTre
     let rows = read(session, "ir.model.data", &found, &["name", "res_id"]).await?;
     Ok(rows
         .values()
-        .filter_map(|row| {
-            let id = row.get("res_id")?;
-            Some((id.int().or_else(|| id.many2one())?, external_id::read(row.get("name")?.str())?))
-        })
+        .filter_map(|row| Some((target(row)?, external_id::read(row.get("name")?.str())?)))
         .collect())
 }

@@ -38,6 +38,8 @@ pub enum Method {
     Create,
     /// Update.
     Write,
+    /// Delete: messages that we have logged, and nothing else.
+    Unlink,
 }
 
 impl Method {
@@ -53,12 +55,13 @@ impl Method {
             Self::Load => "load",
             Self::Create => "create",
             Self::Write => "write",
+            Self::Unlink => "unlink",
         }
     }
 
     /// Whether it changes anything.
     pub fn writes(self) -> bool {
-        matches!(self, Self::Load | Self::Create | Self::Write)
+        matches!(self, Self::Load | Self::Create | Self::Write | Self::Unlink)
     }
 
     fn takes_context(self) -> bool {
@@ -406,7 +409,7 @@ impl Session {
 mod tests {
     use super::*;
 
-    const ALL: [Method; 10] = [
+    const ALL: [Method; 11] = [
         Method::Search,
         Method::Read,
         Method::PermRead,
@@ -417,6 +420,7 @@ mod tests {
         Method::Load,
         Method::Create,
         Method::Write,
+        Method::Unlink,
     ];
 
     #[test]

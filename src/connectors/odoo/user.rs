@@ -164,7 +164,7 @@ impl User {
     }
 
     /// The rows' versions now, of those that can be seen.
-    async fn now(
+    pub(super) async fn now(
         &self,
         module: Module,
         rows: &[Option<(Table, i64)>],
@@ -360,11 +360,7 @@ impl User {
         let ids = rows::read(&self.session, "ir.model.data", &found, &["name", "res_id"]).await?;
         let marked: Vec<(Marker, i64)> = ids
             .values()
-            .filter_map(|row| {
-                let id = row.get("res_id")?;
-                let marker = external_id::read(row.get("name")?.str())?;
-                Some((marker, id.int().or_else(|| id.many2one())?))
-            })
+            .filter_map(|row| Some((external_id::read(row.get("name")?.str())?, rows::target(row)?)))
             .collect();
         let targets = condition("id", "in", Rpc::list(marked.iter().map(|(_, row)| *row)));
         let there = search(&self.session, model, vec![targets], None).await?;
@@ -464,6 +460,9 @@ impl SilentWriter for User {
         module: Module,
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        if module.is_log() {
+            return self.take_out(removals).await;
+        }
         let board = self.board(module, &removals.iter().map(|r| &r.id).collect::<Vec<_>>()).await?;
         let archive = |at: usize, table| -> Result<BTreeMap<String, Rpc>, ItemError> {
             if table != Table::Tasks || !self.known.seven {

@@ -2,7 +2,7 @@
 
 use super::*;
 use riva_core::item::{Body, Field, Item, MailFolder, Related, Role, Value};
-use riva_core::ports::{Person, PersonKind, SilentWriter};
+use riva_core::ports::{Person, PersonKind, Removal, SilentWriter, StepOutcome};
 
 fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
     let mut item = Item::new(Module::Email);
@@ -147,4 +147,66 @@ async fn openerp_is_told_why_a_message_cannot_be_logged_and_the_next_one_is() {
     // All of its rows, or none.
     assert_eq!(rows_of(&admin, &ids[0]).await.len(), 0);
     assert_eq!(rows_of(&admin, &ids[1]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn openerp_takes_out_of_the_log_what_was_put_there_and_nothing_else() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let side = crm.open(&crm.user(ALICE).await.expect("alice")).await.expect("alice's records");
+    let _quiet = QUIET.read().await;
+    let before = sent(&admin).await;
+    let contact = async |name: &str| made(&admin, "res.partner", [("name", Rpc::from(name))]).await;
+    let (ann, ben) = (contact("Ann Lee").await, contact("Ben Lee").await);
+    let [of_ann, of_ben] = [ann, ben].map(|row| RemoteId::new(row.to_string()));
+    let (id, theirs) = (message_id(), message_id());
+    let draft = message(&id, &[(Role::From, &of_ann), (Role::Cc, &of_ben)]);
+    let logged = side.create(Module::Email, &[draft]).await.expect("created").remove(0).expect("made");
+    // A person's comment on the same message, and a message that a person has logged.
+    let note = |name: &str| {
+        [("model", Rpc::from("res.partner")), ("res_id", Rpc::Int(ann)), ("message_id", Rpc::from(name))]
+    };
+    made(&admin, "mail.message", note(&id)).await;
+    made(&admin, "mail.message", note(&theirs)).await;
+    assert_eq!(rows_of(&admin, &id).await.len(), 3);
+
+    let at = side.message_log().expect("a log").logged(std::slice::from_ref(&theirs)).await.expect("found");
+    let moved = Removal { id: logged.at.id.clone(), version: Version::new("2001-01-01 00:00:00") };
+    let not_ours = Removal { id: at[&theirs].id.clone(), version: at[&theirs].version.clone() };
+    let gone = Removal { id: RemoteId::new("999999"), version: logged.at.version.clone() };
+    let ours = Removal { id: logged.at.id, version: logged.at.version };
+    let all = [moved, not_ours, gone, ours.clone()];
+    let answers = side.delete(Module::Email, &all).await.expect("answered");
+    assert!(
+        matches!(
+            &answers[..],
+            [Err(ItemError::VersionMoved), Err(ItemError::Forbidden { .. }), Err(ItemError::Gone), Ok(())]
+        ),
+        "{answers:?}"
+    );
+    assert_eq!(rows_of(&admin, &id).await.len(), 1);
+    assert_eq!(rows_of(&admin, &theirs).await.len(), 1);
+    assert_eq!(side.delete(Module::Email, &[ours]).await.expect("answered"), [Err(ItemError::Gone)]);
+    assert_eq!(sent(&admin).await, before, "somebody was told");
+}
+
+/// What the last step of a connection test says.
+async fn may_write(crm: &dyn CrmSystem) -> String {
+    let steps = Steps::default();
+    crm.test(None, &steps).await.expect("passed");
+    let steps = steps.0.lock().unwrap();
+    let step = steps.iter().find(|s| s.step == TestStep::MayWrite).expect("the rights are looked at");
+    let StepOutcome::Passed { detail } = &step.outcome else { panic!("{step:?}") };
+    detail.clone()
+}
+
+#[tokio::test]
+async fn the_connection_test_says_whether_email_can_be_logged() {
+    let bare = tasks::without_applications().await;
+    let said =
+        may_write(&*odoo(&bare.uri(), "svc", PASSWORD, &[("database", "db")]).expect("a system")).await;
+    assert!(said.contains("e-mail cannot be logged: ") && said.contains("mail.message"), "{said}");
+    let Some(server) = OpenErp::running() else { return };
+    let said = may_write(&*server.odoo()).await;
+    assert!(said.ends_with("; e-mail can be logged"), "{said}");
 }

@@ -117,7 +117,7 @@ async fn openerp_makes_a_task_that_is_done_already_as_one() {
 }
 
 /// A server on which neither the CRM nor the Project application is installed.
-async fn without_applications() -> MockServer {
+pub(super) async fn without_applications() -> MockServer {
     let server = MockServer::start().await;
     let answer = |value: &str| {
         ResponseTemplate::new(200).set_body_string(format!(
