@@ -44,8 +44,7 @@ impl SystemKind {
     /// Why e-mail cannot be logged from it, or in it; `None` where it can.
     pub fn no_email(self) -> Option<&'static str> {
         match self {
-            Self::ExchangeEws | Self::Salesforce => None,
-            Self::Odoo => Some("not available for this system yet"),
+            Self::ExchangeEws | Self::Salesforce | Self::Odoo => None,
             Self::Caldav => Some("there is no e-mail in CalDAV and CardDAV"),
         }
     }

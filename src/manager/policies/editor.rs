@@ -356,11 +356,14 @@ mod tests {
     #[test]
     fn email_is_offered_where_it_can_be_logged() {
         let editor = PolicyEditor::create("exchange", "crm");
-        let with =
-            |crm| BTreeMap::from([("exchange".to_owned(), SystemKind::ExchangeEws), ("crm".to_owned(), crm)]);
-        assert_eq!(editor.no_email(&with(SystemKind::Salesforce)), None);
-        let why = editor.no_email(&with(SystemKind::Odoo)).unwrap();
-        assert_eq!(why, "E-mail cannot be logged with Odoo: not available for this system yet.");
+        let between = |mail, crm| BTreeMap::from([("exchange".to_owned(), mail), ("crm".to_owned(), crm)]);
+        for crm in [SystemKind::Salesforce, SystemKind::Odoo] {
+            assert_eq!(editor.no_email(&between(SystemKind::ExchangeEws, crm)), None);
+            let why = editor.no_email(&between(SystemKind::Caldav, crm)).unwrap();
+            let said =
+                "E-mail cannot be logged with CalDAV and CardDAV: there is no e-mail in CalDAV and CardDAV.";
+            assert_eq!(why, said);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A mail system and a CRM, and the hands of the people who work there: what they do never goes through a connector.
 
+#[path = "../../servers/desk/desk.rs"]
+mod desk;
 pub mod sandbox;
 pub mod servers;
 

@@ -1,5 +1,6 @@
-//! Radicale or Xandikos, and OpenERP 7. People work there by `tests/servers/scenarios/desk.py`, which has nothing of Riva's.
+//! Radicale or Xandikos, and OpenERP 7. People work there by `tests/servers/desk`, which has nothing of Riva's.
 
+use super::desk::Desk;
 use super::{Hand, Pair, Person};
 use crate::story::Need;
 use crate::things::{Kind, Thing};
@@ -9,11 +10,8 @@ use riva_core::ports::{SecretKey, SecretKind, SecretStore};
 use riva_core::rows::Side;
 use riva_core::secrets::MemorySecrets;
 use serde_json::{Value, json};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
 /// People who work at the same time.
@@ -34,13 +32,6 @@ pub struct Servers {
     next: AtomicUsize,
 }
 
-/// A process that does what it is told, a line a deed. It ends with us.
-struct Desk {
-    _process: Child,
-    told: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
 impl Servers {
     /// What `tests/servers/scenarios_test.sh` has started, if it has.
     pub fn running(dav: Dav) -> Option<Self> {
@@ -56,18 +47,7 @@ impl Servers {
             );
             return None;
         };
-        let desk = || {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/scenarios/desk.py");
-            let mut process = Command::new(&python)
-                .args([script, &mail, &crm])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-                .unwrap();
-            let answers = BufReader::new(process.stdout.take().unwrap()).lines();
-            Mutex::new(Desk { told: process.stdin.take().unwrap(), _process: process, answers })
-        };
+        let desk = || Mutex::new(Desk::open(&python, &[&crm, &mail]));
         let read = |line: &str| serde_json::from_str(line).unwrap();
         let (mail, crm, desks) = (read(&mail), read(&crm), (0..DESKS).map(|_| desk()).collect());
         Some(Self { dav, mail, crm, desks, next: AtomicUsize::new(0) })
@@ -75,12 +55,7 @@ impl Servers {
 
     async fn tell(&self, what: &Value) -> Value {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % DESKS;
-        let mut desk = self.desks[turn].lock().await;
-        desk.told.write_all(format!("{what}\n").as_bytes()).await.unwrap();
-        let line = desk.answers.next_line().await.unwrap().expect("it goes on until we end");
-        let mut answer: Value = serde_json::from_str(&line).unwrap();
-        assert!(answer.get("failed").is_none(), "{what}: {answer}");
-        answer["done"].take()
+        self.desks[turn].lock().await.tell(what).await
     }
 
     fn text<'a>(of: &'a Value, key: &str) -> &'a str {

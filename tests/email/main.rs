@@ -1,9 +1,12 @@
 //! E-mail through the real agent: a mail that concerns somebody whom the CRM knows is logged there exactly once, whatever
-//! happens meanwhile; no other mail is.
+//! happens meanwhile; no other mail is. Into the sandbox's Salesforce here, into a real OpenERP in `openerp.rs`.
 
 #![allow(clippy::unwrap_used, missing_docs, dead_code)] // A test that panics is a failed test; the tenant is shared.
 
-#[path = "kill/tenant.rs"]
+#[path = "../servers/desk/desk.rs"]
+mod desk;
+mod openerp;
+#[path = "../kill/tenant.rs"]
 mod tenant;
 
 use chrono::{DateTime, Duration, Utc};
@@ -35,20 +38,25 @@ struct House {
 }
 
 impl House {
-    /// Two users whose e-mail alone is logged; the CRM knows Ann. Their first sync is done.
+    /// With Salesforce, which knows Ann.
     async fn new(policy: EmailPolicy) -> Self {
-        let tenant = Tenant::new(true).await;
-        let mut house = Self { tenant };
+        let house = Self { tenant: Tenant::new(true).await };
         house.knows("Ann", ANN);
-        let admin = &house.tenant.admin;
+        house.open("salesforce", policy).await
+    }
+
+    /// Two users come, whose e-mail alone is logged, in the CRM of a connection. Their first sync is done.
+    async fn open(mut self, crm: &str, policy: EmailPolicy) -> Self {
+        let admin = &self.tenant.admin;
         let mut document = admin.policy(&"sales-team".into()).unwrap();
+        document.crm = crm.into();
         (document.modules.contacts, document.modules.calendar, document.modules.tasks) = (None, None, None);
         document.modules.email = Some(policy);
         admin.save_policy(&document, &ChangeEntry { why: "e-mail".into() }).unwrap();
-        house.tenant.add(&[AMELIE, KENJI]);
-        house.tenant.start_agent().await;
-        house.tenant.a_cycle_each().await;
-        house
+        self.tenant.add(&[AMELIE, KENJI]);
+        self.tenant.start_agent().await;
+        self.tenant.a_cycle_each().await;
+        self
     }
 
     /// The CRM gets to know somebody.
@@ -74,6 +82,24 @@ impl House {
     fn moved(&self, user: &str, id: &str, folder: &str) {
         let edit = MailEdit::Move { user: user.into(), id: id.into(), folder: folder.into() };
         self.tenant.sandbox.control().edit(edit).unwrap();
+    }
+
+    /// The agent begins anew, without its database.
+    async fn lose_state(&mut self) {
+        self.tenant.stop_agent().await;
+        for file in ["riva.db", "riva.db-wal", "riva.db-shm"] {
+            let _ = std::fs::remove_file(self.tenant.workspace().join("state").join(file));
+        }
+        self.tenant.start_agent().await;
+    }
+
+    /// A mailbox is only read, and nobody is mailed.
+    fn nobody_was_mailed_and_nothing_written(&self) {
+        let requests = self.tenant.sandbox.control().counters().requests;
+        for never in ["CreateItem", "UpdateItem", "DeleteItem", "MoveItem"] {
+            assert_eq!(requests.get(never), None, "a mailbox's messages are read alone");
+        }
+        assert_eq!(self.tenant.sandbox.mails(), 0, "nobody is mailed");
     }
 
     /// How often each message is in the CRM's log, by its id.
@@ -188,11 +214,7 @@ async fn each_mail_with_somebody_whom_the_crm_knows_is_logged_once() {
     let left = ["came", "went", "dropped"];
     assert_eq!(house.log(), House::once(&left));
     // The state is lost as a whole: the log in the CRM is all that is known.
-    house.tenant.stop_agent().await;
-    for file in ["riva.db", "riva.db-wal", "riva.db-shm"] {
-        let _ = std::fs::remove_file(house.tenant.workspace().join("state").join(file));
-    }
-    house.tenant.start_agent().await;
+    house.lose_state().await;
     house.tenant.a_cycle_each().await;
     house.mail(AMELIE, "inbox", "later", Utc::now() + Duration::seconds(2), json!({}));
     house.tenant.a_cycle_each().await;
@@ -211,11 +233,7 @@ async fn each_mail_with_somebody_whom_the_crm_knows_is_logged_once() {
     house.tenant.a_cycle_each().await;
     house.tenant.a_cycle_each().await;
     assert_eq!(house.log(), House::once(&["came", "went", "dropped", "later"]));
-    let requests = house.tenant.sandbox.control().counters().requests;
-    for never in ["CreateItem", "UpdateItem", "DeleteItem", "MoveItem"] {
-        assert_eq!(requests.get(never), None, "a mailbox's messages are read alone");
-    }
-    assert_eq!(house.tenant.sandbox.mails(), 0, "nobody is mailed");
+    house.nobody_was_mailed_and_nothing_written();
     house.tenant.stop_agent().await;
 }
 
