@@ -125,6 +125,34 @@ pub struct ItemRow {
     pub match_keys: Option<Vec<MatchKey>>,
 }
 
+impl ItemRow {
+    /// The item, to be forgotten as it is known here.
+    pub fn forgotten(&self) -> Forgotten {
+        Forgotten {
+            member: self.member,
+            module: self.module,
+            side: self.side,
+            id: self.id.clone(),
+            seen: self.seen,
+        }
+    }
+}
+
+/// An item to forget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Whose.
+    pub member: MemberId,
+    /// What.
+    pub module: Module,
+    /// On which side.
+    pub side: Side,
+    /// Its id there.
+    pub id: RemoteId,
+    /// The row's `seen` when that was planned.
+    pub seen: i64,
+}
+
 /// A hashed key for matching at first sync: items on both sides with an equal key may be the same thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MatchKey {
@@ -366,8 +394,9 @@ pub struct Commit {
     /// Items to insert or replace. Where the stored row has a higher `seen`, its version, presence and dirty flag stay,
     /// and only the pair is taken from here, with it the match keys; those of an unpaired row stay as well.
     pub items: Vec<ItemRow>,
-    /// Items to forget: (member, module, side, id).
-    pub forget_items: Vec<(MemberId, Module, Side, RemoteId)>,
+    /// Items to forget, before others are stored. Where the stored row has a higher `seen`, the item was observed since,
+    /// and no feed will tell that again: the row stays, dirty, in no pair, and without match keys.
+    pub forget_items: Vec<Forgotten>,
     /// Intents to insert or replace, by pair.
     pub intents: Vec<IntentRow>,
     /// Intents that are settled.

@@ -10,7 +10,9 @@ use crate::{decisions, hashes, images};
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::StoreError;
-use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide, Side};
+use riva_core::rows::{
+    Commit, Forgotten, Hashes, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide, Side,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Stores changes of one member under its fence.
@@ -24,8 +26,7 @@ pub(crate) async fn commit(
     still_held(connection, member, fence).await?;
     only_of(member, changes)?;
     for forgotten in changes.forget_items.chunks(ROWS_A_STATEMENT) {
-        forget(connection, "item", forgotten).await?;
-        forget(connection, "match_key", forgotten).await?;
+        forget(connection, forgotten).await?;
     }
     // One statement writes a row at most once; where the changes name one twice, the later word counts.
     let mut items = changes.items.as_slice();
@@ -58,7 +59,7 @@ pub(crate) async fn commit(
 fn only_of(member: MemberId, changes: &Commit) -> Result<(), StoreError> {
     let pairs = changes.pairs.iter().map(|r| r.member);
     let items = changes.items.iter().map(|r| r.member);
-    let forgotten = changes.forget_items.iter().map(|(m, ..)| *m);
+    let forgotten = changes.forget_items.iter().map(|r| r.member);
     let intents = changes.intents.iter().map(|r| r.member);
     let journal = changes.journal.iter().map(|r| r.member);
     let holds = changes.holds.iter().map(|r| r.member);
@@ -78,27 +79,55 @@ fn only_of(member: MemberId, changes: &Commit) -> Result<(), StoreError> {
     }
 }
 
-async fn forget(
-    connection: &mut Connection,
-    table: &'static str,
-    rows: &[(MemberId, Module, Side, RemoteId)],
-) -> Result<(), StoreError> {
-    let mut places: BTreeMap<(MemberId, Module, Side), Vec<&RemoteId>> = BTreeMap::new();
-    for (member, module, side, id) in rows {
-        places.entry((*member, *module, *side)).or_default().push(id);
+/// Forgets items. One that was observed since that was planned stays, as a new one.
+async fn forget(connection: &mut Connection, rows: &[Forgotten]) -> Result<(), StoreError> {
+    forget_keys(connection, rows.iter().map(|row| ((row.member, row.module, row.side), &row.id))).await?;
+    let mut places: BTreeMap<(Place, i64), Vec<&RemoteId>> = BTreeMap::new();
+    for row in rows {
+        places.entry(((row.member, row.module, row.side), row.seen)).or_default().push(&row.id);
     }
-    for ((member, module, side), ids) in places {
-        let mut delete = Builder::new(format!("DELETE FROM {table} WHERE member = "));
-        delete.push_bind(member.0).push(" AND module = ").push_bind(module.code());
-        delete.push(" AND side = ").push_bind(side.code()).push(" AND id IN (");
-        let mut list = delete.separated(", ");
-        for id in ids {
-            list.push_bind(pack(id.as_str()));
+    for ((place, seen), ids) in places {
+        let mut delete = of_items("DELETE FROM item", place, &ids);
+        delete.push(" AND seen <= ").push_bind(seen);
+        let keep = "UPDATE item SET dirty = 1, pair = NULL, match_keys = NULL";
+        for mut statement in [delete, of_items(keep, place, &ids)] {
+            statement.build().execute(&mut *connection).await.map_err(broken)?;
         }
-        delete.push(")");
+    }
+    Ok(())
+}
+
+/// Forgets the keys by which items are found.
+async fn forget_keys(
+    connection: &mut Connection,
+    items: impl Iterator<Item = (Place, &RemoteId)>,
+) -> Result<(), StoreError> {
+    let mut places: BTreeMap<Place, Vec<&RemoteId>> = BTreeMap::new();
+    for (place, id) in items {
+        places.entry(place).or_default().push(id);
+    }
+    for (place, ids) in places {
+        let mut delete = of_items("DELETE FROM match_key", place, &ids);
         delete.build().execute(&mut *connection).await.map_err(broken)?;
     }
     Ok(())
+}
+
+/// Where items are.
+type Place = (MemberId, Module, Side);
+
+/// A statement about the items with these ids.
+fn of_items(statement: &str, (member, module, side): Place, ids: &[&RemoteId]) -> Builder {
+    let mut statement = Builder::new(statement);
+    statement.push(" WHERE member = ").push_bind(member.0);
+    statement.push(" AND module = ").push_bind(module.code());
+    statement.push(" AND side = ").push_bind(side.code()).push(" AND id IN (");
+    let mut list = statement.separated(", ");
+    for id in ids {
+        list.push_bind(pack(id.as_str()));
+    }
+    statement.push(")");
+    statement
 }
 
 /// How many items, from the first, are different ones.
@@ -168,8 +197,7 @@ async fn put_match_keys(
     connection: &mut Connection,
     items: &[(&ItemRow, Vec<MatchKey>)],
 ) -> Result<(), StoreError> {
-    let ids: Vec<_> = items.iter().map(|(i, _)| (i.member, i.module, i.side, i.id.clone())).collect();
-    forget(connection, "match_key", &ids).await?;
+    forget_keys(connection, items.iter().map(|(i, _)| ((i.member, i.module, i.side), &i.id))).await?;
     let keys: Vec<_> =
         items.iter().flat_map(|(item, keys)| keys.iter().map(move |key| (item, key))).collect();
     for keys in keys.chunks(ROWS_A_STATEMENT) {

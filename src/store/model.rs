@@ -56,8 +56,10 @@ impl Model {
     }
 
     pub fn commit(&mut self, changes: &Commit) {
-        for (member, module, side, id) in &changes.forget_items {
-            self.items.remove(&(*member, *module, *side, id.clone()));
+        for gone in &changes.forget_items {
+            let key = (gone.member, gone.module, gone.side, gone.id.clone());
+            let Some(row) = self.items.remove(&key).filter(|row| row.seen > gone.seen) else { continue };
+            self.items.insert(key, ItemRow { dirty: true, pair: None, match_keys: None, ..row });
         }
         for item in &changes.items {
             let mut item = item.clone();

@@ -11,8 +11,8 @@ use riva_core::item::Module;
 use riva_core::ports::{ActivityStore as _, Claim, Claimed, QueueStore, StoreError, SyncStore};
 use riva_core::queue::MemberSpec;
 use riva_core::rows::{
-    Commit, FeedScope, Hashes, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, Observation,
-    PairRow, PairSide, PairState, Presence, Side,
+    Commit, FeedScope, Forgotten, Hashes, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey,
+    Observation, PairRow, PairSide, PairState, Presence, Side,
 };
 use uuid::Uuid;
 
@@ -178,7 +178,13 @@ fn an_intent() -> impl Strategy<Value = IntentRow> {
 
 fn a_commit() -> impl Strategy<Value = Commit> {
     let some = 0..4usize;
-    let forget = (a_side(), an_id()).prop_map(|(side, id)| (MemberId(1), MODULE, side, id));
+    let forget = (a_side(), an_id(), 0..4i64).prop_map(|(side, id, seen)| Forgotten {
+        member: MemberId(1),
+        module: MODULE,
+        side,
+        id,
+        seen,
+    });
     let line = (0u8..4, "[a-z]{3}").prop_map(|(n, text)| JournalRow {
         member: MemberId(1),
         module: MODULE,

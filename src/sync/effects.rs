@@ -356,7 +356,7 @@ impl Effects<'_, '_> {
         }
         let old_row = work.read(side).and_then(|r| r.row.clone());
         if let Some(old) = old_row.as_ref().filter(|r| r.id != at.id) {
-            commit.forget_items.push((member, self.module, side, old.id.clone()));
+            commit.forget_items.push(old.forgotten());
         }
         let row = ItemRow {
             member,

@@ -13,8 +13,8 @@ use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, StoreError, SyncStore};
 use riva_core::rows::{
-    Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide,
-    PairState, Presence, Side,
+    Commit, FeedScope, Forgotten, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow,
+    PairSide, PairState, Presence, Side,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -279,8 +279,13 @@ impl<G: Gate> SyncStore for Memory<G> {
             for pair in &changes.pairs {
                 rows.pairs.insert(pair.id, pair.clone());
             }
-            for key in &changes.forget_items {
-                rows.items.remove(key);
+            for forgotten in &changes.forget_items {
+                let Forgotten { member, module, side, id, seen } = forgotten;
+                let key = (*member, *module, *side, id.clone());
+                match rows.items.get_mut(&key).filter(|row| row.seen > *seen) {
+                    Some(row) => (row.dirty, row.pair, row.match_keys) = (true, None, None),
+                    None => drop(rows.items.remove(&key)),
+                }
             }
             for item in &changes.items {
                 let key = (item.member, item.module, item.side, item.id.clone());

@@ -56,7 +56,8 @@ impl ModuleCycle<'_, '_> {
                 self.line(Level::Info, text.clone());
                 let at = self.ctx.clock.now();
                 commit.journal.push(journal::line(pair, at, "moved", journal::row(20), text));
-                commit.forget_items.push((pair.member, self.module, Side::Mail, old.id.clone()));
+                let was = self.ctx.store.item(pair.member, self.module, Side::Mail, &old.id).await?;
+                commit.forget_items.extend(was.map(|was| was.forgotten()));
                 commit.items.push(ItemRow {
                     member: pair.member,
                     module: self.module,

@@ -4,7 +4,7 @@ use crate::context::CycleFault;
 use crate::first_sync::{Candidate, FirstSync};
 use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
 use crate::journal;
-use crate::place::{Newcomer, Place};
+use crate::place::{Newcomer, Place, let_go};
 use crate::plan::untouched;
 use crate::twin::no_longer_alone;
 use riva_core::activity::Level;
@@ -100,7 +100,7 @@ impl FirstSync<'_, '_, '_> {
             let now = self.cycle.ctx.clock.now();
             let text = format!("the {} had it twice by one request; the second was taken away", side.title());
             commit.journal.push(journal::line(pair, now, "delete double", "marker", text));
-            commit.forget_items.push((row.member, row.module, side, row.id.clone()));
+            commit.forget_items.push(row.forgotten());
             self.cycle.writes += 1;
         }
         Ok(gone)
@@ -123,7 +123,7 @@ impl FirstSync<'_, '_, '_> {
         let pair = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &[intent.pair]).await?.pop();
         let Some(mut pair) = pair else { return Ok(()) };
         if let Some(old) = pair.side(candidate.side).filter(|old| old.id != candidate.id) {
-            commit.forget_items.push((pair.member, pair.module, candidate.side, old.id.clone()));
+            let_go(self.cycle.ctx, &pair, candidate.side, &old.id, commit).await?;
         }
         *pair.side_mut(candidate.side) =
             Some(PairSide { id: candidate.id, version: candidate.version, seen, sent });

@@ -1,7 +1,7 @@
 //! In the place of a pair's item: one that turns up may be that item with another id (engine design, section 1.4,
 //! row 20). Whatever it is known by (our marker, a claim, its UID), the question is the same: is the pair's own gone?
 
-use crate::context::CycleFault;
+use crate::context::{CycleContext, CycleFault};
 use crate::in_step::in_its_place;
 use crate::loops;
 use crate::matching::note_uid;
@@ -9,7 +9,7 @@ use crate::module_cycle::ModuleCycle;
 use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::Item;
 use riva_core::ports::Fetched;
-use riva_core::rows::{Commit, PairRow, PairSide, Side};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, Presence, Side};
 use std::collections::BTreeMap;
 
 /// A pair's place on a side, when an item turns up that may be the pair's.
@@ -70,9 +70,7 @@ impl ModuleCycle<'_, '_> {
         let instead = old.as_ref().filter(|at| at.id != id).map(|at| at.id.clone());
         let (mut seen, mut sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
         if let Some(gone) = instead {
-            if self.ctx.store.item(pair.member, pair.module, side, &gone).await?.is_some() {
-                commit.forget_items.push((pair.member, pair.module, side, gone));
-            }
+            let_go(self.ctx, pair, side, &gone, commit).await?;
             if another || loops::was_made_again(&sent) {
                 in_its_place(&mut seen, &mut sent, &self.hasher.item(item));
             }
@@ -81,4 +79,22 @@ impl ModuleCycle<'_, '_> {
         *pair.side_mut(side) = Some(PairSide { id, version, seen, sent });
         Ok(())
     }
+}
+
+/// Another item stands in a pair's place on a side: the one that stood there is the pair's no more. If it is there again
+/// by what was observed of it, and not looked at yet, it is read as a new one: no feed will tell of it once more.
+pub(crate) async fn let_go(
+    ctx: &CycleContext<'_>,
+    pair: &PairRow,
+    side: Side,
+    old: &RemoteId,
+    commit: &mut Commit,
+) -> Result<(), CycleFault> {
+    let Some(row) = ctx.store.item(pair.member, pair.module, side, old).await? else { return Ok(()) };
+    if row.presence == Presence::Present && row.dirty {
+        commit.items.push(ItemRow { pair: None, match_keys: None, ..row });
+    } else {
+        commit.forget_items.push(row.forgotten());
+    }
+    Ok(())
 }

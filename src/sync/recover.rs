@@ -10,6 +10,7 @@ use crate::holds;
 use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
 use crate::journal;
 use crate::loops;
+use crate::place::let_go;
 use crate::retry::retry_at;
 use crate::twin::no_longer_alone;
 use chrono::{DateTime, Duration, Utc};
@@ -250,7 +251,7 @@ impl Recovery<'_, '_> {
     ) -> Result<(), CycleFault> {
         let mut pair = pair.clone();
         if let Some(old) = pair.side(self.side).filter(|old| old.id != found.id) {
-            commit.forget_items.push((pair.member, self.module, self.side, old.id.clone()));
+            let_go(self.ctx, &pair, self.side, &old.id, commit).await?;
         }
         // What it showed when it was made is not known, a user may have edited it since: the merge goes by what was sent. Where
         // an earlier request was given up, it may be that one's work: then what it shows otherwise says nothing.

@@ -76,7 +76,8 @@ impl ModuleCycle<'_, '_> {
             None => None,
         };
         let mut commit = Commit::default();
-        commit.forget_items.push((member, self.module, Side::Crm, old.clone()));
+        let was = store.item(member, self.module, Side::Crm, old).await?;
+        commit.forget_items.extend(was.map(|was| was.forgotten()));
         let (deed, text) = if holder.is_some_and(|h| h.crm.is_some_and(|crm| crm.id == new)) {
             pair.crm = None;
             pair.state = PairState::Held;

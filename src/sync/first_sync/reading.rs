@@ -63,7 +63,7 @@ impl FirstSync<'_, '_, '_> {
     ) -> Result<(), CycleFault> {
         let (now, marker) = now_of(fetched);
         match now {
-            Now::Gone => commit.forget_items.push((row.member, row.module, side, row.id)),
+            Now::Gone => commit.forget_items.push(row.forgotten()),
             Now::OutOfScope => commit.items.push(away(&row, Presence::OutOfScope)),
             Now::None => {}
             Now::Unreadable(why) => {

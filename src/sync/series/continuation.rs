@@ -71,7 +71,7 @@ pub(super) async fn rekey(
                 "table row 20",
                 title,
             ));
-            commit.forget_items.push((member, cycle.module, side, row.id));
+            commit.forget_items.push(row.forgotten());
             commit.items.push(moved.clone());
             commit.pairs.push(pair);
             new.known.insert(of, moved);

@@ -140,7 +140,7 @@ pub(super) async fn from_series(
                 match_keys: None,
                 ..row
             }));
-            commit.forget_items.push((pair.member, pair.module, side, occurrence.id));
+            commit.forget_items.push(occurrence.forgotten());
             commit.pairs.push(pair);
         }
         None => commit.items.extend(row.map(|row| ItemRow {

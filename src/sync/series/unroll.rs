@@ -227,9 +227,9 @@ impl ModuleCycle<'_, '_> {
         let lost = std::mem::take(&mut unrolling.lost);
         self.ingest(&unrolling, BTreeMap::new(), lost, Presence::Deleted).await?;
         let mut commit = Commit::default();
-        let Unrolling { mut pair, id, side, .. } = unrolling;
+        let Unrolling { mut pair, row, side, .. } = unrolling;
         stands_for_nothing(&mut pair, format!("The series is gone from the {}.", side.title()));
-        commit.forget_items.push((pair.member, pair.module, side, id));
+        commit.forget_items.extend(row.map(|row| row.forgotten()));
         commit.pairs.push(pair);
         self.store(&commit).await
     }

@@ -165,6 +165,9 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (120_905, "the same, by a third"),
     (161_371, "the same, by a fourth"),
     (24691, "a card is given another id just when it is deleted after its record"),
+    (84483, "an item that is taken back just when another was made in its place is still seen"),
+    (153_448, "the same, by another way"),
+    (160_554, "the same, by a third"),
 ];
 
 /// What once failed without any fault.
