@@ -18,6 +18,6 @@ radicale=$(bash "$here/radicale.sh" start "$dir/radicale") || { status=$?; echo 
   echo "the Python packages of this test cannot be installed"
   exit 1
 }
-cd "$root" && [ -x "$riva" ] || cargo build --locked -p riva || exit 1
+cd "$root" && cargo build --workspace --locked --bins || exit 1
 "$dir/journey-venv/bin/python" -u "$here/journey/main.py" --riva "$riva" --openerp "$openerp" --radicale "$radicale" \
   --radicale-folder "$dir/radicale" --root "$root"

@@ -25,7 +25,7 @@ RIVA_END_STATES=$(mktemp -d)
 export RIVA_END_STATES
 
 cd "$here/../.." || exit 1
-cargo test --locked -p riva --test scenarios -- --nocapture --test-threads=1
+cargo test --locked --workspace --test scenarios -- --nocapture --test-threads=1
 status=$?
 
 # The same once more, of what was seen alone: a story that two pairs can tell has the same lines on both.

@@ -80,8 +80,8 @@ impl Pair for Servers {
         }
     }
 
-    fn lacks(&self, kind: Kind) -> Option<&'static str> {
-        (kind == Kind::Task).then_some("the people at the desks of OpenERP have no hand for tasks")
+    fn lacks(&self, _: Kind) -> Option<&'static str> {
+        None
     }
 
     fn cannot(&self, need: Need, kind: Kind) -> Option<&'static str> {
@@ -89,7 +89,7 @@ impl Pair for Servers {
             (Dav::Radicale, Need::OtherUid | Need::TwoOfOneUid, _) => {
                 Some("Radicale refuses it (RFC 4791, no-uid-conflict)")
             }
-            (Dav::Xandikos, Need::TwoOfOneUid, Kind::Event) => {
+            (Dav::Xandikos, Need::TwoOfOneUid, Kind::Event | Kind::Task) => {
                 Some("Xandikos refuses it (RFC 4791, no-uid-conflict)")
             }
             (Dav::Xandikos, Need::OtherUid | Need::TwoOfOneUid, _) => None,
@@ -179,7 +179,7 @@ fn thing(kind: Kind, shown: &Value) -> Thing {
     let known_by = match kind {
         Kind::Contact => Thing::known_by_address(&text("address")),
         Kind::Event => Thing::known_by_hours(at("starts"), at("ends")),
-        Kind::Task => panic!("there are none"),
+        Kind::Task => text("due").parse().map_or('?', Thing::known_by_day),
     };
     Thing { name: text("name"), known_by, extra: text("extra"), note: text("note") }
 }

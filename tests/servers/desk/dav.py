@@ -34,16 +34,18 @@ class Dav:
 
     def hire(self, user):
         """A home, a calendar, a list of tasks and an address book."""
-        collection = "<resourcetype><collection/>{}</resourcetype><displayname>{}</displayname>"
+        spaces = 'xmlns="DAV:" xmlns:k="urn:ietf:params:xml:ns:carddav" xmlns:c="urn:ietf:params:xml:ns:caldav"'
         holds = '<c:supported-calendar-component-set><c:comp name="{}"/></c:supported-calendar-component-set>'
-        def make(path, kind, name, more=""):
-            body = ('<mkcol xmlns="DAV:" xmlns:k="urn:ietf:params:xml:ns:carddav" xmlns:c="urn:ietf:params:xml:ns:caldav">'
-                    f"<set><prop>{collection.format(kind, name)}{more}</prop></set></mkcol>")
-            self.send("MKCOL", path, body, **{"Content-Type": "application/xml"})
+        book = "<resourcetype><collection/><k:addressbook/></resourcetype>"
+        def make(method, root, name, properties):
+            properties += f"<displayname>{name}</displayname>"
+            body = f"<{root} {spaces}><set><prop>{properties}</prop></set></{root}>"
+            self.send(method, f"/{user}/{name.lower()}/", body, **{"Content-Type": "application/xml"})
         self.send("MKCOL", f"/{user}/")
-        make(f"/{user}/calendar/", "<c:calendar/>", "Calendar", holds.format("VEVENT"))
-        make(f"/{user}/tasks/", "<c:calendar/>", "Tasks", holds.format("VTODO"))
-        make(f"/{user}/contacts/", "<k:addressbook/>", "Contacts")
+        # Xandikos hears what a calendar is for in MKCALENDAR alone.
+        make("MKCALENDAR", "c:mkcalendar", "Calendar", holds.format("VEVENT"))
+        make("MKCALENDAR", "c:mkcalendar", "Tasks", holds.format("VTODO"))
+        make("MKCOL", "mkcol", "Contacts", book)
 
     def folder(self, user, kind):
         return f"/{user}/{KINDS[kind][0]}/"
