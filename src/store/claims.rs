@@ -75,6 +75,64 @@ pub(crate) async fn kept_by_others(
     Ok(kept)
 }
 
+pub(crate) async fn known_to_others(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    member: MemberId,
+    module: Module,
+    ids: &[RemoteId],
+) -> Result<Vec<RemoteId>, StoreError> {
+    let mut known = Vec::new();
+    for ids in ids.chunks(ROWS_A_STATEMENT) {
+        let mut select = Builder::new(
+            "SELECT DISTINCT i.id FROM member m CROSS JOIN item i WHERE i.member = m.id AND m.crm = ",
+        );
+        select.push_bind(connection.as_str()).push(" AND m.id <> ").push_bind(member.0);
+        select.push(" AND i.module = ").push_bind(module.code());
+        select.push(" AND i.side = ").push_bind(Side::Crm.code());
+        select.push(" AND i.presence = ").push_bind(Presence::Present.code()).push(" AND i.id IN (");
+        let mut list = select.separated(", ");
+        for id in ids {
+            list.push_bind(pack(id.as_str()));
+        }
+        select.push(") ORDER BY i.id");
+        for row in select.build().fetch_all(&store.reads).await.map_err(broken)? {
+            known.push(unpack(row.try_get(0).map_err(broken)?)?.into());
+        }
+    }
+    Ok(known)
+}
+
+pub(crate) async fn sought_by_others(
+    store: &SqlStore,
+    connection: &ConnectionName,
+    member: MemberId,
+    marked: &[(PairId, RemoteId)],
+) -> Result<Vec<PairId>, StoreError> {
+    let mut sought = Vec::new();
+    for marked in marked.chunks(ROWS_A_STATEMENT) {
+        let mut select = Builder::new(
+            "SELECT p.id, p.crm_id FROM member m CROSS JOIN pair p WHERE p.member = m.id AND m.crm = ",
+        );
+        select.push_bind(connection.as_str()).push(" AND m.id <> ").push_bind(member.0);
+        select.push(" AND p.id IN (");
+        let mut list = select.separated(", ");
+        for (pair, _) in marked {
+            list.push_bind(pair_bytes(*pair));
+        }
+        select.push(") ORDER BY p.id");
+        for row in select.build().fetch_all(&store.reads).await.map_err(broken)? {
+            let pair = pair_id(row.try_get(0).map_err(broken)?)?;
+            let made = row.try_get::<Option<&[u8]>, _>(1).map_err(broken)?.map(unpack).transpose()?;
+            let made = made.map(RemoteId::new);
+            if marked.iter().any(|(of, record)| *of == pair && made.as_ref() != Some(record)) {
+                sought.push(pair);
+            }
+        }
+    }
+    Ok(sought)
+}
+
 pub(crate) async fn awaited(
     store: &SqlStore,
     connection: &ConnectionName,

@@ -460,6 +460,25 @@ impl SyncStore for SqlStore {
         claims::kept_by_others(self, connection, member, module, ids).await
     }
 
+    async fn known_to_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError> {
+        claims::known_to_others(self, connection, member, module, ids).await
+    }
+
+    async fn sought_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        marked: &[(PairId, RemoteId)],
+    ) -> Result<Vec<PairId>, StoreError> {
+        claims::sought_by_others(self, connection, member, marked).await
+    }
+
     async fn awaited(
         &self,
         connection: &ConnectionName,

@@ -513,6 +513,60 @@ async fn a_record_is_kept_by_whose_linked_pair_claims_it() {
 }
 
 #[tokio::test]
+async fn a_record_is_known_to_others_and_may_be_sought_by_its_maker() {
+    let (_folder, store) = store().await;
+    let specs = [spec("p", "ann@example.com"), spec("p", "bob@example.com")];
+    store.set_members(&specs, at(0)).await.unwrap();
+    let claimed = QueueStore::claim(&store, "me", at(0), at(90), 2).await.unwrap();
+    let [ann, bob] = [0, 1].map(|n: usize| (claimed[n].member.id, claimed[n].fence));
+    let (crm, elsewhere) = (ConnectionName::from("crm"), ConnectionName::from("other crm"));
+    let record = |presence| ItemRow {
+        member: ann.0,
+        module: Module::Contacts,
+        side: Side::Crm,
+        id: "006X".into(),
+        version: "1".into(),
+        presence,
+        dirty: false,
+        seen: 0,
+        pair: None,
+        match_keys: None,
+    };
+    let stored = async |pair: Option<PairRow>, presence| {
+        let pairs = pair.into_iter().collect();
+        let commit = Commit { pairs, items: vec![record(presence)], ..Commit::default() };
+        store.commit(ann.0, ann.1, &commit).await.unwrap();
+    };
+    let asked: [RemoteId; 2] = ["006X".into(), "006Y".into()];
+    let known = async |crm, member, module| {
+        SyncStore::known_to_others(&store, crm, member, module, &asked).await.unwrap()
+    };
+    let marked = [(pair_id(1), RemoteId::from("006X")), (pair_id(2), "006Y".into())];
+    let sought = async |crm, member| SyncStore::sought_by_others(&store, crm, member, &marked).await.unwrap();
+    assert_eq!(known(&crm, bob.0, Module::Contacts).await, []);
+    assert_eq!(sought(&crm, bob.0).await, [], "there is no such pair");
+    let made = |id: Option<&str>| {
+        let pair = pair_of_a_record(ann.0, 1, "006X");
+        let crm = pair.crm.clone().zip(id).map(|(at, id)| PairSide { id: id.into(), ..at });
+        PairRow { module: Module::Contacts, crm, ..pair }
+    };
+    stored(Some(made(None)), Presence::Present).await;
+    assert_eq!(known(&crm, bob.0, Module::Contacts).await, ["006X".into()]);
+    assert_eq!(known(&crm, bob.0, Module::Calendar).await, []);
+    assert_eq!(known(&crm, ann.0, Module::Contacts).await, []);
+    assert_eq!(known(&elsewhere, bob.0, Module::Contacts).await, []);
+    assert_eq!(sought(&crm, bob.0).await, [pair_id(1)], "it was not recorded yet");
+    assert_eq!(sought(&crm, ann.0).await, []);
+    assert_eq!(sought(&elsewhere, bob.0).await, []);
+    stored(Some(made(Some("006Z"))), Presence::Present).await;
+    assert_eq!(sought(&crm, bob.0).await, [pair_id(1)], "the request was carried out twice");
+    stored(Some(made(Some("006X"))), Presence::Present).await;
+    assert_eq!(sought(&crm, bob.0).await, [], "Ann's pair knows it");
+    stored(None, Presence::Deleted).await;
+    assert_eq!(known(&crm, bob.0, Module::Contacts).await, []);
+}
+
+#[tokio::test]
 async fn a_claim_that_is_awaited_is_found_and_so_is_one_that_was_left() {
     let (_folder, store) = store().await;
     let specs = [spec("p", "ann@example.com"), spec("p", "bob@example.com")];

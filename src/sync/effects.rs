@@ -19,12 +19,12 @@ use chrono::{DateTime, Duration, Utc};
 use riva_core::fault::{CallError, ItemError};
 use riva_core::history::ImageRow;
 use riva_core::holds::HoldKind;
-use riva_core::ids::PairId;
+use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Item, Module};
 use riva_core::ports::{Draft, Patch, RemoteRef, Removal, Written};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairSide, PairState, Presence, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes for one module of one member.
 pub(crate) struct Effects<'a, 'c> {
@@ -373,7 +373,7 @@ impl Effects<'_, '_> {
         commit.items.push(row.clone());
         *work.pair.side_mut(side) = Some(PairSide { id: at.id, version: at.version.clone(), seen, sent });
         *work.read_mut(side) =
-            Some(Read { version: at.version, hashes: shown, row: Some(row), more_changed });
+            Some(Read { version: at.version, marker: None, hashes: shown, row: Some(row), more_changed });
         if work.writes.is_empty() {
             finish(work, commit);
         } else {
@@ -457,6 +457,8 @@ impl Effects<'_, '_> {
     ) -> Result<(), CycleFault> {
         let mut chosen: Vec<&mut Work> =
             chunk.iter_mut().map(|w| &mut **w).filter(|w| tags.contains(&w.pair.id)).collect();
+        let sought = self.sought(side, &chosen).await?;
+        chosen.retain(|w| !w.read(side).and_then(|r| r.marker).is_some_and(|m| sought.contains(&m.pair)));
         let wanted: Vec<_> = chosen
             .iter()
             .filter_map(|w| {
@@ -495,6 +497,24 @@ impl Effects<'_, '_> {
             commit.pairs.push(work.pair.clone());
         }
         if commit.is_empty() { Ok(()) } else { self.ctx.commit(&commit).await }
+    }
+
+    /// Pairs of other members whose markers these items carry, and which have not recorded them: whoever made an item looks
+    /// for it by its marker, and takes it for a new one without.
+    async fn sought(&self, side: Side, works: &[&mut Work]) -> Result<BTreeSet<PairId>, CycleFault> {
+        if side == Side::Mail {
+            return Ok(BTreeSet::new());
+        }
+        let marked = |work: &&mut Work| {
+            let marker = work.read(side)?.marker.filter(|marker| marker.pair != work.pair.id)?;
+            Some((marker.pair, work.pair.side(side)?.id.clone()))
+        };
+        let marked: Vec<(PairId, RemoteId)> = works.iter().filter_map(marked).collect();
+        if marked.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let member = self.ctx.member;
+        Ok(self.ctx.store.sought_by_others(&member.crm, member.id, &marked).await?.into_iter().collect())
     }
 
     fn count(&mut self, side: Side, kind: IntentKind) {

@@ -23,7 +23,7 @@ pub(crate) use moved::joined;
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::holds::{HoldKind, LikelyTwin};
-use riva_core::ids::{PairId, RemoteId, Version};
+use riva_core::ids::{Marker, PairId, RemoteId, Version};
 use riva_core::item::Item;
 use riva_core::ports::Fetched;
 use riva_core::rows::{Commit, Hashes, ItemRow, MatchKey, PairRow, PairSide, PairState, Side};
@@ -41,6 +41,8 @@ pub(crate) struct Candidate {
     pub row: Option<ItemRow>,
     pub id: RemoteId,
     pub version: Version,
+    /// The marker of ours that it carries.
+    pub marker: Option<Marker>,
     /// When it was last changed, as far as its system tells.
     pub modified: Option<DateTime<Utc>>,
     pub item: Item,
@@ -54,7 +56,7 @@ impl Candidate {
     /// The present side of a pair whose other side is to be found or made.
     pub fn of(work: Work, reading: &Reading, missing: Side) -> Option<Self> {
         let side = missing.other();
-        let Now::Present { version, modified, item } = reading.now(side) else { return None };
+        let Now::Present { version, marker, modified, item } = reading.now(side) else { return None };
         let id = work.pair.side(side)?.id.clone();
         let row = if side == Side::Mail { work.mail } else { work.crm }.and_then(|read| read.row);
         Some(Self {
@@ -62,6 +64,7 @@ impl Candidate {
             row,
             id,
             version: version.clone(),
+            marker: *marker,
             modified: *modified,
             item: item.clone(),
             pair: Some(work.pair),
@@ -235,7 +238,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
         let (member, module, side) = (self.cycle.ctx.member.id, self.cycle.module, candidate.side);
-        let (now, _) = now_of(fetched);
+        let now = now_of(fetched);
         let Now::Present { version, .. } = &now else { return Ok(()) };
         let twin_row = self.cycle.ctx.store.item(member, module, side.other(), &id).await?;
         // The twin may be alone in a pair of its own (held or failed until now): the two pairs become one.
@@ -280,8 +283,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         pair.next_try = None;
         *pair.side_mut(side) = Some(own);
         *pair.side_mut(side.other()) = Some(twin_side);
-        let own_now =
-            Now::Present { version: candidate.version, modified: candidate.modified, item: candidate.item };
+        let Candidate { version, marker, modified, item, .. } = candidate;
+        let own_now = Now::Present { version, marker, modified, item };
         let reading = match side {
             Side::Mail => Reading { mail: own_now, crm: now, mail_row: candidate.row, crm_row: twin_row },
             Side::Crm => Reading { mail: now, crm: own_now, mail_row: twin_row, crm_row: candidate.row },
@@ -421,7 +424,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             seen: hashes.clone(),
             sent: Hashes::default(),
         });
-        let read = Read { version: candidate.version, hashes, row: candidate.row, more_changed: false };
+        let Candidate { version, marker, row, .. } = candidate;
+        let read = Read { version, marker, hashes, row, more_changed: false };
         let seen = journal::seen(candidate.side, None, &read);
         let read = Some(read);
         let (mail, crm) = if candidate.side == Side::Mail { (read, None) } else { (None, read) };

@@ -566,6 +566,35 @@ impl<G: Gate> SyncStore for Memory<G> {
         Ok(ids.iter().filter(|id| kept.contains(id)).cloned().collect())
     }
 
+    async fn known_to_others(
+        &self,
+        _connection: &ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError> {
+        let rows = self.rows();
+        let theirs = rows.items.values().filter(|r| {
+            r.member != member && (r.module, r.side, r.presence) == (module, Side::Crm, Presence::Present)
+        });
+        let known: BTreeSet<&RemoteId> = theirs.map(|row| &row.id).collect();
+        Ok(ids.iter().filter(|id| known.contains(id)).cloned().collect())
+    }
+
+    async fn sought_by_others(
+        &self,
+        _connection: &ConnectionName,
+        member: MemberId,
+        marked: &[(PairId, RemoteId)],
+    ) -> Result<Vec<PairId>, StoreError> {
+        let rows = self.rows();
+        let sought = |(pair, record): &&(PairId, RemoteId)| {
+            let theirs = rows.pairs.get(pair).filter(|p| p.member != member);
+            theirs.is_some_and(|p| p.crm.as_ref().is_none_or(|at| at.id != *record))
+        };
+        Ok(marked.iter().filter(sought).map(|(pair, _)| *pair).collect())
+    }
+
     async fn awaited(
         &self,
         connection: &ConnectionName,

@@ -39,6 +39,7 @@ impl FirstSync<'_, '_, '_> {
             && let Place::Taken(_) = self.cycle.place(&pair, side).await?
         {
             if untouched(&self.cycle.hasher, item, &at.sent)
+                && !self.is_anothers(side, row).await?
                 && self.remove_double(side, row, &pair, commit).await?
             {
                 return Ok(true);
@@ -81,6 +82,16 @@ impl FirstSync<'_, '_, '_> {
         commit.journal.push(journal::line(&pair, now, deed, "marker", item.title()));
         commit.pairs.push(pair);
         Ok(true)
+    }
+
+    /// Whether another member has this record as well, to whom it was given meanwhile.
+    async fn is_anothers(&self, side: Side, row: &ItemRow) -> Result<bool, CycleFault> {
+        if side == Side::Mail {
+            return Ok(false);
+        }
+        let (member, ids) = (self.cycle.ctx.member, std::slice::from_ref(&row.id));
+        let store = self.cycle.ctx.store;
+        Ok(!store.known_to_others(&member.crm, member.id, row.module, ids).await?.is_empty())
     }
 
     /// A request that was carried out twice, or that arrived after it was made again, has left a second item behind.

@@ -12,7 +12,7 @@ use crate::veil::is_veiled;
 use chrono::{DateTime, Utc};
 use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, Policy, PrivateItems};
 use riva_core::holds::HoldKind;
-use riva_core::ids::Version;
+use riva_core::ids::{Marker, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::ModuleCapabilities;
 use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
@@ -120,6 +120,8 @@ pub enum Now {
     Present {
         /// In this version.
         version: Version,
+        /// With this marker of ours.
+        marker: Option<Marker>,
         /// Last changed then, by its system's own clock; `None`: not told.
         modified: Option<DateTime<Utc>>,
         /// With this content.

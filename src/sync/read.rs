@@ -11,7 +11,7 @@ use crate::plan::Now;
 use crate::veil::veil;
 use crate::work::{Fate, Read, Work, Write};
 use riva_core::documents::PrivateItems;
-use riva_core::ids::{Marker, RemoteId};
+use riva_core::ids::RemoteId;
 use riva_core::ports::Fetched;
 use riva_core::rows::{Hashes, ItemRow, PairRow, Presence, Side};
 use std::collections::BTreeMap;
@@ -48,9 +48,15 @@ impl Reading {
             note_uid(hasher, &mut pair, Side::Mail, item);
         }
         let read = |now: &Now, row: &Option<ItemRow>| match now {
-            Now::Present { version, item, .. } => {
+            Now::Present { version, marker, item, .. } => {
                 let row = row.clone().map(|row| ItemRow { presence: Presence::Present, ..row });
-                Some(Read { version: version.clone(), hashes: hasher.item(item), row, more_changed: false })
+                Some(Read {
+                    version: version.clone(),
+                    marker: *marker,
+                    hashes: hasher.item(item),
+                    row,
+                    more_changed: false,
+                })
             }
             _ => row.clone().map(|row| {
                 let presence = match now {
@@ -60,6 +66,7 @@ impl Reading {
                 };
                 Read {
                     version: row.version.clone(),
+                    marker: None,
                     hashes: Hashes::default(),
                     row: Some(ItemRow { presence, ..row }),
                     more_changed: false,
@@ -80,15 +87,15 @@ impl Reading {
 }
 
 /// What a fetched item says to the planner.
-pub(crate) fn now_of(fetched: Fetched) -> (Now, Option<Marker>) {
+pub(crate) fn now_of(fetched: Fetched) -> Now {
     match fetched {
         Fetched::Present { version, marker, modified, item } => {
-            (Now::Present { version, modified, item: *item }, marker)
+            Now::Present { version, marker, modified, item: *item }
         }
-        Fetched::Gone => (Now::Gone, None),
+        Fetched::Gone => Now::Gone,
         // Of a record in no pair it is another one's business.
-        Fetched::OutOfScope | Fetched::Became { .. } => (Now::OutOfScope, None),
-        Fetched::Unreadable { reason } => (Now::Unreadable(reason), None),
+        Fetched::OutOfScope | Fetched::Became { .. } => Now::OutOfScope,
+        Fetched::Unreadable { reason } => Now::Unreadable(reason),
     }
 }
 
@@ -140,7 +147,7 @@ impl ModuleCycle<'_, '_> {
             }
             let now = |side: Side, fetched: &mut BTreeMap<RemoteId, Fetched>| {
                 let id = &pair.side(side)?.id;
-                fetched.remove(id).map(|f| now_of(f).0)
+                fetched.remove(id).map(now_of)
             };
             let row =
                 |side: Side, rows: &BTreeMap<RemoteId, ItemRow>| rows.get(&pair.side(side)?.id).cloned();

@@ -296,6 +296,25 @@ impl SyncStore for Scratch<'_> {
         self.base.kept_by_others(connection, member, module, ids).await
     }
 
+    async fn known_to_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError> {
+        self.base.known_to_others(connection, member, module, ids).await
+    }
+
+    async fn sought_by_others(
+        &self,
+        connection: &ConnectionName,
+        member: MemberId,
+        marked: &[(PairId, RemoteId)],
+    ) -> Result<Vec<PairId>, StoreError> {
+        self.base.sought_by_others(connection, member, marked).await
+    }
+
     async fn awaited(
         &self,
         connection: &ConnectionName,

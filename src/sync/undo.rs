@@ -272,7 +272,7 @@ impl<'a, 'c> Undo<'a, 'c> {
                 let ids: BTreeSet<RemoteId> = of_side.filter_map(at).collect();
                 let ids: Vec<RemoteId> = ids.into_iter().collect();
                 let fetched = cycle.fetch(side, &ids).await?;
-                shown.extend(fetched.into_iter().map(|(id, fetched)| ((side, id), now_of(fetched).0)));
+                shown.extend(fetched.into_iter().map(|(id, fetched)| ((side, id), now_of(fetched))));
             }
             for story in slice {
                 let now = id_of(&story).and_then(|id| shown.get(&(story.side, id)).cloned());
@@ -335,13 +335,13 @@ impl<'a, 'c> Undo<'a, 'c> {
                 pair: pair.clone(),
             });
             let side = step.line.side;
-            if let Now::Present { version, .. } = &step.now {
+            if let Now::Present { version, marker, .. } = &step.now {
                 // Compared with the base: what a user has edited besides is news afterwards as it was before.
                 let base = pair.side(side).map(|at| at.seen.clone()).unwrap_or_default();
                 let id = pair.side(side).map(|at| at.id.clone()).unwrap_or_default();
                 let row = self.ctx.store.item(pair.member, self.module, side, &id).await?;
-                *work.read_mut(side) =
-                    Some(Read { version: version.clone(), hashes: base, row, more_changed: false });
+                let (version, marker) = (version.clone(), *marker);
+                *work.read_mut(side) = Some(Read { version, marker, hashes: base, row, more_changed: false });
             }
             work.writes.push(write);
             work.writes.sort_by_key(|write| write.side() != Side::Crm);

@@ -2,7 +2,7 @@
 
 use crate::hash::FieldHasher;
 use riva_core::history::ImageRow;
-use riva_core::ids::Version;
+use riva_core::ids::{Marker, Version};
 use riva_core::item::{Field, Item, Value};
 use riva_core::rows::{Hashes, IntentKind, ItemRow, PairRow, Side};
 use std::collections::BTreeMap;
@@ -67,6 +67,8 @@ impl Write {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Read {
     pub version: Version,
+    /// The marker of ours that it carried.
+    pub marker: Option<Marker>,
     pub hashes: Hashes,
     pub row: Option<ItemRow>,
     /// More has changed there than what we wrote: a user was at it between our reading and our writing. The row stays
@@ -147,7 +149,8 @@ impl Work {
                 match_keys: None,
             };
             let hashes = Hashes::default();
-            Some(Read { version: version.clone(), hashes, row: Some(row), more_changed: false })
+            let marker = None;
+            Some(Read { version: version.clone(), marker, hashes, row: Some(row), more_changed: false })
         };
         let pair = PairRow {
             id: PairId(uuid::Uuid::nil()),

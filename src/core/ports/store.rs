@@ -314,6 +314,24 @@ pub trait SyncStore: Send + Sync {
         ids: &[RemoteId],
     ) -> Result<Vec<RemoteId>, StoreError>;
 
+    /// Of these records of a CRM connection, those that are known to another member as well.
+    async fn known_to_others(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        member: MemberId,
+        module: Module,
+        ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, StoreError>;
+
+    /// Of these pairs, whose markers these records of a CRM connection carry, those of another member that stand for another
+    /// record, or for none yet: the one that carries the marker is still to be found by it.
+    async fn sought_by_others(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        member: MemberId,
+        marked: &[(PairId, RemoteId)],
+    ) -> Result<Vec<PairId>, StoreError>;
+
     /// Of these pairs, those whose claims another member's items wait for: their own copies are still there, and were left
     /// alone for the sake of the claim. (A pair that waits is detached and alone; an appointment's `uid` is its claim's key.)
     async fn awaited(

@@ -61,8 +61,7 @@ impl FirstSync<'_, '_, '_> {
         known: Option<Elsewhere>,
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
-        let (now, marker) = now_of(fetched);
-        match now {
+        match now_of(fetched) {
             Now::Gone => commit.forget_items.push(row.forgotten()),
             Now::OutOfScope => commit.items.push(away(&row, Presence::OutOfScope)),
             Now::None => {}
@@ -71,7 +70,7 @@ impl FirstSync<'_, '_, '_> {
                 self.cycle.line(Level::Error, why.clone());
                 self.alone(side, row, PairState::Quarantined, &why, None, commit);
             }
-            Now::Present { version, modified, item } => {
+            Now::Present { version, marker, modified, item } => {
                 let row = ItemRow { version: version.clone(), ..row };
                 // Ours first: an item of ours that was moved is still ours if it is private now, or outside the window.
                 if self.ours(side, &row, marker, &item, commit).await? {
@@ -80,7 +79,8 @@ impl FirstSync<'_, '_, '_> {
                 if let Some(pair) = known.and_then(|known| known.moved(commit)) {
                     let id = row.id.clone();
                     let (row, pair_of, named) = (Some(row), None, None);
-                    let item = Candidate { side, row, id, version, modified, item, pair: pair_of, named };
+                    let item =
+                        Candidate { side, row, id, version, marker, modified, item, pair: pair_of, named };
                     return self.moved(item, pair, commit).await;
                 }
                 if self.cycle.messages.as_ref().is_some_and(|wanted| !messages::may_be_logged(wanted, &item))
@@ -181,6 +181,7 @@ impl FirstSync<'_, '_, '_> {
                     id: row.id.clone(),
                     row: Some(ItemRow { version: version.clone(), ..row }),
                     version,
+                    marker,
                     modified,
                     item: *item,
                     pair: None,

@@ -272,7 +272,8 @@ impl FirstSync<'_, '_, '_> {
         pair.reason = None;
         pair.next_try = None;
         let hashes = self.cycle.hasher.item(&candidate.item);
-        let read = Read { version: candidate.version, hashes, row: candidate.row, more_changed: false };
+        let Candidate { version, marker, row, .. } = candidate;
+        let read = Read { version, marker, hashes, row, more_changed: false };
         let seen = journal::seen(Side::Mail, None, &read);
         Work {
             writes: vec![Write::Create { side: Side::Crm, item }],

@@ -135,6 +135,7 @@ impl SideCase {
         match self.answer {
             Answer::Present => Now::Present {
                 version: Version::from("2"),
+                marker: None,
                 modified: self.modified.and_then(|at| DateTime::from_timestamp(at, 0)),
                 item: self.now.clone(),
             },

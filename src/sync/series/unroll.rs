@@ -70,7 +70,7 @@ impl ModuleCycle<'_, '_> {
             for pair in of_side {
                 let Some(id) = pair.side(side).map(|s| s.id.clone()) else { continue };
                 let Some(fetched) = fetched.remove(&id) else { continue };
-                let (now, _) = now_of(fetched);
+                let now = now_of(fetched);
                 all.push(self.look_at(pair.clone(), side, id, now).await?);
             }
         }

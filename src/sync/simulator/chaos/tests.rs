@@ -168,6 +168,14 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (84483, "an item that is taken back just when another was made in its place is still seen"),
     (153_448, "the same, by another way"),
     (160_554, "the same, by a third"),
+    (
+        121_456,
+        "a record that was made twice, and given to another user before its maker has seen that, keeps its marker",
+    ),
+    (222_480, "the same, by another way"),
+    (259_532, "the same, by a third"),
+    (301_011, "the same, by a fourth"),
+    (316_781, "the same, by a fifth"),
 ];
 
 /// What once failed without any fault.
