@@ -38,13 +38,22 @@ pub struct Thing {
     pub name: String,
     /// What tells it from others, a capital letter: a contact's e-mail address, the day of an event, when a task is due.
     pub known_by: char,
-    /// A contact's job title, the place of an event; a task has none.
+    /// A contact's job title, the place of an event; `done` of a task that is.
     pub extra: String,
     /// Notes, or the text of an event.
     pub note: String,
 }
 
+/// Of a task that is done.
+pub const DONE: &str = "done";
+
 impl Thing {
+    /// Whether it is a task that is done. There are no others but those that nobody has begun.
+    pub fn is_done(&self) -> bool {
+        assert!(["", DONE].contains(&self.extra.as_str()), "a task is done or not: {self}");
+        self.extra == DONE
+    }
+
     /// In words, as the list has it: `Ann extra=Buyer note=x`. A thing is known by its initial unless it says otherwise.
     pub fn parse(words: &str) -> Self {
         let mut parts = words.split_whitespace();

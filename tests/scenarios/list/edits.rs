@@ -2,6 +2,7 @@
 
 use super::ALL;
 use crate::story::{CRM, Deed, MAIL, Scenario, TWO_WAY, alike};
+use crate::things::Kind;
 
 pub fn scenarios() -> Vec<Scenario> {
     vec![
@@ -36,6 +37,40 @@ pub fn scenarios() -> Vec<Scenario> {
                 alike([Deed::Edit(MAIL, "Ann", "note=")], "Ann", "crm~1"),
                 alike([Deed::Edit(CRM, "Ann", "note=y")], "Ann note=y", "mail~1"),
                 alike([Deed::Edit(CRM, "Ann", "note=")], "Ann", "mail~1"),
+            ],
+        },
+        Scenario {
+            name: "done",
+            restates: &[],
+            about: "A task that is done on one side is done on the other, and one that is taken up again is not.",
+            kinds: &[Kind::Task],
+            needs: &[],
+            rules: TWO_WAY,
+            steps: vec![
+                alike(
+                    [Deed::Make(MAIL, "Ann"), Deed::Make(CRM, "Ben"), Deed::Make(MAIL, "Cem extra=done")],
+                    "Ann; Ben; Cem extra=done",
+                    "mail+1 crm+2",
+                ),
+                alike(
+                    [Deed::Edit(MAIL, "Ann", "extra=done"), Deed::Edit(CRM, "Ben", "extra=done")],
+                    "Ann extra=done; Ben extra=done; Cem extra=done",
+                    "mail~1 crm~1",
+                ),
+                alike(
+                    [
+                        Deed::Edit(CRM, "Ann", "extra="),
+                        Deed::Edit(MAIL, "Ben", "note=x"),
+                        Deed::Edit(MAIL, "Cem", "extra="),
+                    ],
+                    "Ann; Ben extra=done note=x; Cem",
+                    "mail~1 crm~2",
+                ),
+                alike(
+                    [Deed::Edit(MAIL, "Ann", "extra=done"), Deed::Edit(CRM, "Ann", "note=y")],
+                    "Ann extra=done note=y; Ben extra=done note=x; Cem",
+                    "mail~1 crm~1",
+                ),
             ],
         },
         Scenario {

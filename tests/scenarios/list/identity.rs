@@ -2,7 +2,6 @@
 
 use super::{ALL, WITH_EXTRA};
 use crate::story::{CRM, Deed, MAIL, Need, Scenario, TWO_WAY, alike};
-use crate::things::Kind;
 
 pub fn scenarios() -> Vec<Scenario> {
     vec![
@@ -66,7 +65,7 @@ pub fn scenarios() -> Vec<Scenario> {
             name: "changed-uid",
             restates: &["test_changed_uids"],
             about: "An item with another UID, at the same address, is the same item.",
-            kinds: &[Kind::Contact, Kind::Event],
+            kinds: ALL,
             needs: &[Need::OtherUid],
             rules: TWO_WAY,
             steps: vec![
@@ -79,7 +78,7 @@ pub fn scenarios() -> Vec<Scenario> {
             name: "one-uid-twice",
             restates: &["test_ident_conflict", "test_duplicate_hrefs"],
             about: "Two items with one UID that are not the same thing are two things.",
-            kinds: &[Kind::Contact, Kind::Event],
+            kinds: ALL,
             needs: &[Need::TwoOfOneUid],
             rules: TWO_WAY,
             steps: vec![

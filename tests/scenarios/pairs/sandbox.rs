@@ -2,7 +2,7 @@
 
 use super::{Hand, Pair, Person};
 use crate::story::Need;
-use crate::things::{Kind, Thing};
+use crate::things::{DONE, Kind, Thing};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use riva_core::ports::{SecretKey, SecretKind, SecretStore};
@@ -233,6 +233,7 @@ fn mail_fields(who: &Person, kind: Kind, thing: &Thing) -> Map<String, Value> {
         }),
         Kind::Task => json!({
             "Subject": format!("Call {}", thing.name), "Body": note,
+            "Status": if thing.is_done() { "Completed" } else { "NotStarted" },
             "DueDate": format!("{}T00:00:00Z", thing.day()),
         }),
     })
@@ -251,6 +252,7 @@ fn crm_fields(who: &Person, kind: Kind, thing: &Thing) -> Map<String, Value> {
         }),
         Kind::Task => json!({
             "Subject": format!("Call {}", thing.name), "Description": note, "ActivityDate": thing.day().to_string(),
+            "Status": if thing.is_done() { "Completed" } else { "Not Started" },
         }),
     })
 }
@@ -276,6 +278,15 @@ fn day(value: &Value) -> char {
     day.map_or('?', Thing::known_by_day)
 }
 
+/// How far a task is: nothing, done, or else the system's own word.
+fn progress(status: &Value, not_begun: &str) -> String {
+    match text(status) {
+        status if status == not_begun => String::new(),
+        status if status == "Completed" => DONE.to_owned(),
+        other => other,
+    }
+}
+
 fn mail_thing(kind: Kind, f: &Value) -> Thing {
     let (name, known_by, extra) = match kind {
         Kind::Contact => (
@@ -288,7 +299,7 @@ fn mail_thing(kind: Kind, f: &Value) -> Thing {
             Thing::known_by_hours(instant(&f["Start"]), instant(&f["End"])),
             text(&f["Location"]),
         ),
-        Kind::Task => (last_word(&f["Subject"]), day(&f["DueDate"]), String::new()),
+        Kind::Task => (last_word(&f["Subject"]), day(&f["DueDate"]), progress(&f["Status"], "NotStarted")),
     };
     Thing { name, known_by, extra, note: text(&f["Body"]) }
 }
@@ -303,7 +314,9 @@ fn crm_thing(kind: Kind, r: &Value) -> Thing {
             Thing::known_by_hours(instant(&r["StartDateTime"]), instant(&r["EndDateTime"])),
             text(&r["Location"]),
         ),
-        Kind::Task => (last_word(&r["Subject"]), day(&r["ActivityDate"]), String::new()),
+        Kind::Task => {
+            (last_word(&r["Subject"]), day(&r["ActivityDate"]), progress(&r["Status"], "Not Started"))
+        }
     };
     Thing { name, known_by, extra, note: text(&r["Description"]) }
 }

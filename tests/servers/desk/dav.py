@@ -169,8 +169,11 @@ def saved_event(text, thing):
 
 
 def saved_task(text, thing):
+    done = thing["extra"] == "done"
     return saved_component(text, "VTODO", {
-        "summary": f"Call {thing['name']}", "description": thing["note"], "due": dt.date.fromisoformat(thing["day"])})
+        "summary": f"Call {thing['name']}", "description": thing["note"], "due": dt.date.fromisoformat(thing["day"]),
+        "status": "COMPLETED" if done else "NEEDS-ACTION", "completed": stamp() if done else None,
+        "percent-complete": 100 if done else None})
 
 
 def read_event(text):
@@ -182,7 +185,9 @@ def read_event(text):
 
 def read_task(text):
     (task,) = icalendar.Calendar.from_ical(text).walk("VTODO")
-    return {"name": last_word(task.get("summary")), "due": str(task["due"].dt) if "due" in task else "", "extra": "",
+    status = str(task.get("status", "NEEDS-ACTION"))
+    extra = {"NEEDS-ACTION": "", "COMPLETED": "done"}.get(status, status)
+    return {"name": last_word(task.get("summary")), "due": str(task["due"].dt) if "due" in task else "", "extra": extra,
             "note": str(task.get("description", "")).strip()}
 
 

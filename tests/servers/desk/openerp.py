@@ -52,10 +52,23 @@ class OpenErp:
 
     def make(self, address, kind, thing):
         more = {"image": False} if kind == "contact" else {}
+        if kind == "task":
+            more = self.dragged("draft", thing)
         self.call(self.MODELS[kind], "create", {**self.values(kind, thing), **more, "user_id": self.user(address)})
 
     def save(self, kind, record, thing):
-        self.call(self.MODELS[kind], "write", [int(record)], self.values(kind, thing))
+        values = self.values(kind, thing)
+        if kind == "task":
+            (task,) = self.call("project.task", "read", [int(record)], ["state"])
+            values |= self.dragged(task["state"], thing)
+        self.call(self.MODELS[kind], "write", [int(record)], values)
+
+    def dragged(self, state, thing):
+        """What is written of a task that is dragged to another stage, if it is not in such a one yet."""
+        wanted = "done" if thing["extra"] == "done" else "draft"
+        if state == wanted:
+            return {}
+        return {"stage_id": self.call("project.task.type", "search", [("state", "=", wanted)])[0]}
 
     def delete(self, kind, record):
         self.call(self.MODELS[kind], "unlink", [int(record)])
@@ -69,7 +82,7 @@ class OpenErp:
         ids = self.call(model, "search", own, 0, 0, "id", {"virtual_id": False})
         columns = {"contact": ["name", "email", "function", "comment"],
                    "event": ["name", "date", "date_deadline", "location", "description"],
-                   "task": ["name", "date_deadline", "description"]}[kind]
+                   "task": ["name", "date_deadline", "description", "state"]}[kind]
         rows = self.call(model, "read", ids, columns, {"virtual_id": False})
         return [[str(row["id"]), self.thing(kind, row)] for row in rows]
 
@@ -80,7 +93,8 @@ class OpenErp:
             return {"name": text("name").removesuffix(" Vale"), "address": text("email"), "extra": text("function"),
                     "note": text("comment")}
         if kind == "task":
-            return {"name": last_word(text("name")), "due": text("date_deadline"), "extra": "", "note": text("description")}
+            return {"name": last_word(text("name")), "due": text("date_deadline"), "note": text("description"),
+                    "extra": {"draft": ""}.get(row["state"], row["state"])}
         return {"name": last_word(text("name")), "starts": row["date"], "ends": row["date_deadline"],
                 "extra": text("location"), "note": text("description")}
 
