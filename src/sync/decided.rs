@@ -172,6 +172,7 @@ impl ModuleCycle<'_, '_> {
     ) -> Result<(), CycleFault> {
         let rule = work.rule.clone();
         let title = work.title.clone();
+        let row = self.ctx.store.item(self.ctx.member.id, self.module, side, to).await?;
         let fetched = self.fetch(side, std::slice::from_ref(to)).await?.remove(to);
         let known = self.ctx.store.pair_of(self.ctx.member.id, self.module, side, to).await?;
         let taken =
@@ -179,6 +180,7 @@ impl ModuleCycle<'_, '_> {
         let there = matches!(fetched, Some(riva_core::ports::Fetched::Present { .. }));
         match (Candidate::of(work, reading, side), fetched) {
             (Some(candidate), Some(fetched)) if there && !taken => {
+                let fetched = (fetched, row.map_or(0, |row| row.seen));
                 FirstSync::new(self).link(candidate, to.clone(), fetched, rule, works, commit).await
             }
             _ => {

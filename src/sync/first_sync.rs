@@ -180,6 +180,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let mut renamed = self.renamed(side, all).await?;
         let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
         let wanted: Vec<RemoteId> = wanted.into_iter().collect();
+        let known = self.cycle.rows(other, &wanted).await?;
         let mut twins = self.cycle.fetch(other, &wanted).await?;
         let mut lost = Lost::of(self.cycle.ctx, module, side, self.cycle.caps.side(side)).await?;
         let mut taken = BTreeSet::new();
@@ -210,7 +211,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                     taken.insert(id.clone());
                     if let Some(fetched) = twins.remove(&id) {
                         let rule = format!("match by {}", rule.title(module));
-                        self.link(candidate, id, fetched, rule, &mut works, &mut commit).await?;
+                        let seen = known.get(&id).map_or(0, |row| row.seen);
+                        self.link(candidate, id, (fetched, seen), rule, &mut works, &mut commit).await?;
                     }
                 }
                 Twin::Several(found, n, rule) => {
@@ -227,12 +229,13 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         self.cycle.write(&mut works).await
     }
 
-    /// Makes a candidate and an item of the other side one pair.
+    /// Makes a candidate and an item of the other side one pair. That one was fetched when its row had this `seen`, or a
+    /// higher one: what is observed after that is news.
     pub async fn link(
         &mut self,
         candidate: Candidate,
         id: RemoteId,
-        fetched: Fetched,
+        (fetched, seen): (Fetched, i64),
         rule: String,
         works: &mut Vec<Work>,
         commit: &mut Commit,
@@ -241,6 +244,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let now = now_of(fetched);
         let Now::Present { version, .. } = &now else { return Ok(()) };
         let twin_row = self.cycle.ctx.store.item(member, module, side.other(), &id).await?;
+        let twin_row = twin_row.map(|row| ItemRow { seen: row.seen.min(seen), ..row });
         // The twin may be alone in a pair of its own (held or failed until now): the two pairs become one.
         let of_twin = match twin_row.as_ref().and_then(|row| row.pair) {
             Some(id) => self.cycle.ctx.store.pairs(member, &[id]).await?.pop(),

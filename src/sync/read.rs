@@ -132,13 +132,22 @@ impl ModuleCycle<'_, '_> {
         let ids = |pairs: &[PairRow], side| {
             pairs.iter().filter_map(|p| p.side(side).map(|s| s.id.clone())).collect::<Vec<_>>()
         };
+        // The rows first: what a feed tells while the items are read may be more than they show.
+        let mut mail_rows = self.rows(Side::Mail, &ids(&pairs, Side::Mail)).await?;
+        let mut crm_rows = self.rows(Side::Crm, &ids(&pairs, Side::Crm)).await?;
         // Tombstoned and detached pairs are left as they are: there is no need to read them.
         let mut mail = self.fetch(Side::Mail, &ids(&pairs, Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(&pairs, Side::Crm)).await?;
         self.follow_moved(&mut pairs, &mut mail).await?;
         self.follow(&mut pairs, &mut crm).await?;
-        let mail_rows = self.rows(Side::Mail, &ids(&pairs, Side::Mail)).await?;
-        let crm_rows = self.rows(Side::Crm, &ids(&pairs, Side::Crm)).await?;
+        // Those that were followed to other ids have rows by now.
+        for (side, rows) in [(Side::Mail, &mut mail_rows), (Side::Crm, &mut crm_rows)] {
+            let mut followed = ids(&pairs, side);
+            followed.retain(|id| !rows.contains_key(id));
+            if !followed.is_empty() {
+                rows.extend(self.rows(side, &followed).await?);
+            }
+        }
         let mut readings = Vec::with_capacity(pairs.len());
         let at = self.ctx.clock.now();
         for mut pair in pairs {
@@ -162,7 +171,12 @@ impl ModuleCycle<'_, '_> {
         Ok(readings)
     }
 
-    async fn rows(&self, side: Side, ids: &[RemoteId]) -> Result<BTreeMap<RemoteId, ItemRow>, CycleFault> {
+    /// The rows of items.
+    pub async fn rows(
+        &self,
+        side: Side,
+        ids: &[RemoteId],
+    ) -> Result<BTreeMap<RemoteId, ItemRow>, CycleFault> {
         let rows = self.ctx.store.items_by_id(self.ctx.member.id, self.module, side, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
     }

@@ -26,6 +26,8 @@ pub(super) struct Arena {
     /// Edits that went with an item which was deleted by somebody who had not seen them.
     pub went: Vec<Went>,
     pub trace: Trace,
+    /// Something may happen between a reading and its answer.
+    pub slow_reads: bool,
     /// What was deleted may come back: the policy says so, or the database was lost.
     pub may_resurrect: bool,
     /// Items (by serial number) that users have made, brought back or been given more than once: how often.

@@ -1,5 +1,5 @@
 //! The ports of the fake systems, as one user's agent has them. Every call has two awaits: before it arrives, and before
-//! its answer does.
+//! its answer does. (That of a reading has the second one only where the world says so.)
 
 use super::arena::Arena;
 use super::leases::Store;
@@ -106,6 +106,15 @@ impl FakeSide {
         }
     }
 
+    /// The way of a reading's answer back.
+    async fn told<T>(&self, answer: T) -> T {
+        let slow = self.remote.lock().slow_reads;
+        if slow {
+            turn().await;
+        }
+        answer
+    }
+
     /// Sends a write, and waits for its answer.
     async fn send(&self, op: &'static str, request: Request) -> Result<Vec<Answer>, CallError> {
         let (mut answers, told, lost) = {
@@ -170,18 +179,21 @@ impl Reader for FakeSide {
     }
 
     async fn changes(&self, module: Module, cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
-        let mut arena = self.enter("changes", false).await?;
-        let now = arena.now;
-        let server = arena.server(self.side);
-        let churn = server.faults.token_churn;
-        if server.random.percent(churn) {
-            server.churn(self.user, now);
-        }
-        let page = server.changes(self.user, module, cursor, now);
-        if let Ok(page) = &page {
-            arena.trace.note(page.cursor.as_str());
-        }
-        page
+        let page = {
+            let mut arena = self.enter("changes", false).await?;
+            let now = arena.now;
+            let server = arena.server(self.side);
+            let churn = server.faults.token_churn;
+            if server.random.percent(churn) {
+                server.churn(self.user, now);
+            }
+            let page = server.changes(self.user, module, cursor, now);
+            if let Ok(page) = &page {
+                arena.trace.note(page.cursor.as_str());
+            }
+            page
+        };
+        self.told(page).await
     }
 
     async fn list(
@@ -190,57 +202,67 @@ impl Reader for FakeSide {
         _window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
-        let arena = self.enter("list", false).await?;
-        let (server, now) = (arena.its(self.side), arena.now);
-        let mine = server.items.iter().filter(|(id, s)| {
-            s.item.module == module
-                && s.live()
-                && s.is_of(self.user)
-                && after.is_none_or(|a| id.as_str() > a.as_str())
-        });
-        let items: Vec<Listed> =
-            mine.take(5).map(|(id, s)| Listed { id: id.clone(), version: server.version(s, now) }).collect();
-        let next = (items.len() == 5).then(|| items.last().map(|l| Cursor::new(l.id.as_str()))).flatten();
-        Ok(ListPage { items, next })
+        let page = {
+            let arena = self.enter("list", false).await?;
+            let (server, now) = (arena.its(self.side), arena.now);
+            let mine = server.items.iter().filter(|(id, s)| {
+                s.item.module == module
+                    && s.live()
+                    && s.is_of(self.user)
+                    && after.is_none_or(|a| id.as_str() > a.as_str())
+            });
+            let items: Vec<Listed> = mine
+                .take(5)
+                .map(|(id, s)| Listed { id: id.clone(), version: server.version(s, now) })
+                .collect();
+            let next = (items.len() == 5).then(|| items.last().map(|l| Cursor::new(l.id.as_str()))).flatten();
+            ListPage { items, next }
+        };
+        Ok(self.told(page).await)
     }
 
     async fn fetch(&self, _module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        let mut arena = self.enter("fetch", true).await?;
-        let now = arena.now;
-        for id in ids {
-            arena.shown(self.side, self.user, id);
-            arena.trace.note(id.as_str());
-        }
-        let server = arena.its(self.side);
-        Ok(ids
-            .iter()
-            .map(|id| match server.items.get(id) {
-                Some(s) if s.live() && s.is_of(self.user) => Fetched::Present {
-                    version: server.version(s, now),
-                    marker: s.marker,
-                    modified: server.modified(s),
-                    item: Box::new(s.item.clone()),
-                },
-                Some(s) if s.live() => Fetched::OutOfScope,
-                _ => Fetched::Gone,
-            })
-            .collect())
+        let answer = {
+            let mut arena = self.enter("fetch", true).await?;
+            let now = arena.now;
+            for id in ids {
+                arena.shown(self.side, self.user, id);
+                arena.trace.note(id.as_str());
+            }
+            let server = arena.its(self.side);
+            ids.iter()
+                .map(|id| match server.items.get(id) {
+                    Some(s) if s.live() && s.is_of(self.user) => Fetched::Present {
+                        version: server.version(s, now),
+                        marker: s.marker,
+                        modified: server.modified(s),
+                        item: Box::new(s.item.clone()),
+                    },
+                    Some(s) if s.live() => Fetched::OutOfScope,
+                    _ => Fetched::Gone,
+                })
+                .collect()
+        };
+        Ok(self.told(answer).await)
     }
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        let arena = self.enter("probe", true).await?;
-        let (server, now) = (arena.its(self.side), arena.now);
-        let carrying = |marker: &Marker| {
-            server
-                .items
-                .iter()
-                // Exchange finds what lies in Deleted Items as well.
-                .filter(|(_, s)| s.live() || (s.was_deleted && self.side == Side::Mail))
-                .filter(|(_, s)| s.item.module == module && s.marker == Some(*marker))
-                .map(|(id, _)| server.at(id, now))
-                .collect()
+        let found = {
+            let arena = self.enter("probe", true).await?;
+            let (server, now) = (arena.its(self.side), arena.now);
+            let carrying = |marker: &Marker| {
+                server
+                    .items
+                    .iter()
+                    // Exchange finds what lies in Deleted Items as well.
+                    .filter(|(_, s)| s.live() || (s.was_deleted && self.side == Side::Mail))
+                    .filter(|(_, s)| s.item.module == module && s.marker == Some(*marker))
+                    .map(|(id, _)| server.at(id, now))
+                    .collect()
+            };
+            markers.iter().map(carrying).collect()
         };
-        Ok(markers.iter().map(carrying).collect())
+        Ok(self.told(found).await)
     }
 }
 

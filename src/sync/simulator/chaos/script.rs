@@ -42,6 +42,8 @@ pub struct Knobs {
     pub newest_wins: bool,
     /// The mailbox says when an item was last changed.
     pub mail_tells_when: bool,
+    /// Something may happen between a reading and its answer.
+    pub slow_reads: bool,
 }
 
 impl Knobs {
@@ -63,6 +65,7 @@ impl Knobs {
         admin: false,
         newest_wins: false,
         mail_tells_when: true,
+        slow_reads: false,
     };
 
     /// Those of a seed.
@@ -87,6 +90,7 @@ impl Knobs {
             admin: random.percent(25),
             newest_wins: random.percent(33),
             mail_tells_when: random.percent(80),
+            slow_reads: false,
         }
     }
 
@@ -101,6 +105,7 @@ impl Knobs {
             Self { admin: false, ..self },
             Self { newest_wins: false, ..self },
             Self { mail_tells_when: true, ..self },
+            Self { slow_reads: false, ..self },
             Self { crm_without_tombstones: false, ..self },
             Self { mail_can_tag: true, ..self },
             Self { crm_without_marker: false, ..self },

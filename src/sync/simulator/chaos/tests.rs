@@ -197,6 +197,18 @@ fn unmarked(seed: u64) -> Script {
     Script::with(seed, knobs)
 }
 
+/// What once failed where something happened between a reading and its answer.
+const ONCE_FAILED_SLOWLY: &[(u64, &str)] = &[
+    (10, "what a feed tells while an item is read may be more than it shows"),
+    (8300, "the same, by another way"),
+    (13934, "the same, by a third"),
+];
+
+/// A world in which something may happen between a reading and its answer.
+fn slow(seed: u64) -> Script {
+    Script::with(seed, Knobs { slow_reads: true, ..Knobs::of(seed) })
+}
+
 #[test]
 fn what_once_failed() {
     for (seed, why) in ONCE_FAILED {
@@ -214,6 +226,11 @@ fn what_once_failed() {
             panic!("seed {seed} without markers ({why}): {broken}");
         }
     }
+    for (seed, why) in ONCE_FAILED_SLOWLY {
+        if let Some(broken) = fails(&slow(*seed)) {
+            panic!("slow seed {seed} ({why}): {broken}");
+        }
+    }
 }
 
 #[test]
@@ -229,4 +246,9 @@ fn chaos_loses_doubles_and_resurrects_nothing() {
 #[test]
 fn nothing_is_doubled_where_nothing_can_be_looked_for() {
     run("no marker", seeds(300), unmarked);
+}
+
+#[test]
+fn what_happens_while_something_is_read_is_not_lost() {
+    run("slow reads", seeds(300), slow);
 }

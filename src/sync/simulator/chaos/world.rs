@@ -198,6 +198,7 @@ impl World {
             broken: Vec::new(),
             went: Vec::new(),
             trace: Trace::default(),
+            slow_reads: knobs.slow_reads,
             may_resurrect: false,
             doubled: BTreeMap::new(),
             concerned: BTreeSet::new(),
