@@ -200,8 +200,10 @@ fn unmarked(seed: u64) -> Script {
 /// What once failed where something happened between a reading and its answer.
 const ONCE_FAILED_SLOWLY: &[(u64, &str)] = &[
     (10, "what a feed tells while an item is read may be more than it shows"),
-    (8300, "the same, by another way"),
-    (13934, "the same, by a third"),
+    (20803, "the same, by another way"),
+    (29519, "the same, by a third"),
+    (29561, "the same, by a fourth"),
+    (48513, "the same, by a fifth"),
 ];
 
 /// A world in which something may happen between a reading and its answer.
