@@ -163,10 +163,8 @@ impl System {
     /// Whether it has items of a kind, or can stand at the other end of them.
     pub fn has(self, kind: Kind) -> bool {
         match kind {
-            Kind::Contact | Kind::Event => true,
-            Kind::Occurrence => self != Self::CalDav,
-            Kind::Task => self != Self::Odoo,
-            Kind::Message => matches!(self, Self::Exchange | Self::Salesforce | Self::SalesforceNoKey),
+            Kind::Contact | Kind::Event | Kind::Task => true,
+            Kind::Occurrence | Kind::Message => self != Self::CalDav,
         }
     }
 }
