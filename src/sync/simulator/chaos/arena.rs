@@ -84,6 +84,7 @@ impl Arena {
             version: 0,
             stamp: 0,
             marker: None,
+            carried: BTreeSet::new(),
             users,
             deleted: None,
             was_deleted: false,
@@ -226,6 +227,16 @@ impl Arena {
         }
     }
 
+    /// A slot is written over by a user, to which these users' engines are writing: what stood there may be what they wrote, and
+    /// nobody can tell any more.
+    pub fn unsure_of_slot(&mut self, side: Side, id: &RemoteId, users: u32, slot: Slot) {
+        let Some(stored) = self.server(side).items.get_mut(id) else { return };
+        let Some(token) = stored.shows.get(&slot).copied() else { return };
+        for user in (0..32).filter(|user| users & (1 << user) != 0) {
+            stored.unsure.entry(user).or_default().push((slot, token));
+        }
+    }
+
     /// A request to update is lost on its way: whoever sent it cannot know.
     pub fn in_doubt(&mut self, side: Side, user: usize, request: &Request) {
         let Request::Update(patches) = request else { return };
@@ -253,6 +264,7 @@ impl Arena {
                         }
                         if let Some(stored) = server.items.get_mut(&at.id) {
                             stored.marker = Some(*marker);
+                            stored.carried.insert(marker.pair);
                         }
                         server.touch(&at.id, now);
                         Ok(Some(Written { at: server.at(&at.id, now), item: None }))
@@ -285,12 +297,13 @@ impl Arena {
         Written { at, item }
     }
 
-    /// A user's engine is shown an item.
-    pub fn shown(&mut self, side: Side, user: usize, id: &RemoteId) {
+    /// A user's engine is shown an item. `may_record`: it holds the claim, and can write down what it sees.
+    pub fn shown(&mut self, side: Side, user: usize, id: &RemoteId, may_record: bool) {
         let Some(stored) = self.server(side).items.get_mut(id) else { return };
         // Where something else stands by now, it cannot be told whether whoever wrote that had seen what was written before.
         let Stored { shows, unsure, .. } = stored;
-        if stored.deleted.is_none()
+        if may_record
+            && stored.deleted.is_none()
             && unsure.get(&user).is_some_and(|all| all.iter().all(|(slot, t)| shows.get(slot) == Some(t)))
         {
             unsure.remove(&user);
@@ -328,6 +341,7 @@ impl Arena {
             version: 0,
             stamp: 0,
             marker: server.traits.markers.then_some(draft.marker),
+            carried: server.traits.markers.then_some(draft.marker.pair).into_iter().collect(),
             users: 1 << user,
             deleted: None,
             was_deleted: false,
@@ -449,8 +463,9 @@ impl Arena {
             return Err(ItemError::VersionMoved);
         }
         let stored = stored.clone();
-        let double = server.items.iter().any(|(id, s)| {
-            *id != removal.id && s.live() && s.marker.map(|m| m.pair) == stored.marker.map(|m| m.pair)
+        let of = stored.marker.map(|marker| marker.pair);
+        let double = of.is_some_and(|pair| {
+            server.items.iter().any(|(id, s)| *id != removal.id && s.live() && s.carried.contains(&pair))
         });
         server.writes += 1;
         server.deletes += 1;
@@ -459,7 +474,7 @@ impl Arena {
             stored.was_deleted = true;
         }
         server.touch(&removal.id, now);
-        if !(double && stored.marker.is_some()) {
+        if !double {
             self.check_delete(side, user, &removal.id, &stored);
         }
         Ok(None)

@@ -158,8 +158,11 @@ impl FakeSide {
         for token in told {
             arena.history.shown_to(token, self.user);
         }
-        for written in answers.iter().flatten().flatten() {
-            arena.answered(self.side, self.user, &written.at.id);
+        // Who lost its claim meanwhile cannot record what it is told.
+        if !self.claim.is_lost() {
+            for written in answers.iter().flatten().flatten() {
+                arena.answered(self.side, self.user, &written.at.id);
+            }
         }
         answers.shrink_to_fit();
         Ok(answers)
@@ -226,7 +229,7 @@ impl Reader for FakeSide {
             let mut arena = self.enter("fetch", true).await?;
             let now = arena.now;
             for id in ids {
-                arena.shown(self.side, self.user, id);
+                arena.shown(self.side, self.user, id, !self.claim.is_lost());
                 arena.trace.note(id.as_str());
             }
             let server = arena.its(self.side);

@@ -69,7 +69,9 @@ impl World {
                 let slots = Slot::of(item.module);
                 let slot = slots[how % slots.len()];
                 let long = deed == Deed::EditLong && side == Side::Mail;
-                self.remote.lock().user_edit(side, &id, slot, deed == Deed::Empty, long);
+                let mut arena = self.remote.lock();
+                arena.unsure_of_slot(side, &id, self.store.writing(side, &id), slot);
+                arena.user_edit(side, &id, slot, deed == Deed::Empty, long);
             }
             Deed::Delete => {
                 if let Some((id, _)) = self.choose(who, side, serial, false) {

@@ -6,7 +6,7 @@ use super::items::Slot;
 use crate::simulator::Random;
 use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, ItemError};
-use riva_core::ids::{Cursor, Marker, RemoteId, Version};
+use riva_core::ids::{Cursor, Marker, PairId, RemoteId, Version};
 use riva_core::item::{Item, Module};
 use riva_core::ports::{Change, ChangePage, Draft, Patch, RemoteRef, Removal, Written};
 use riva_core::rows::Side;
@@ -52,6 +52,8 @@ pub(super) struct Stored {
     /// The second of its last change.
     pub stamp: i64,
     pub marker: Option<Marker>,
+    /// Of which pairs it has ever carried the marker: the next one takes the place of the last.
+    pub carried: BTreeSet<PairId>,
     /// Whose it is, as bits: one user's in a mailbox, any number's in a CRM.
     pub users: u32,
     pub deleted: Option<Deleted>,
