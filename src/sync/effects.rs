@@ -12,7 +12,7 @@ use crate::journal;
 use crate::loops;
 use crate::matching::note_uid;
 use crate::plan::{BothCaps, untouched};
-use crate::read_back::asks_to_wait;
+use crate::read_back::{Answer, asks_to_wait};
 use crate::retry::{changed, historic, retry_at};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Duration, Utc};
@@ -21,7 +21,7 @@ use riva_core::history::ImageRow;
 use riva_core::holds::HoldKind;
 use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Item, Module};
-use riva_core::ports::{Draft, Patch, RemoteRef, Removal, Written};
+use riva_core::ports::{Draft, Patch, RemoteRef, Removal};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairSide, PairState, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,15 +68,23 @@ impl Effects<'_, '_> {
         self.write_down(side, kind, chunk).await?;
         let answer = self.call(side, kind, chunk).await;
         match answer {
-            Ok(results) => self.record(side, kind, chunk, results).await,
+            Ok(mut results) => {
+                let busy = match kind {
+                    IntentKind::Create => self.made_before(side, chunk, &mut results).await,
+                    IntentKind::Update | IntentKind::Delete => {
+                        self.written_before(side, chunk, &mut results).await
+                    }
+                };
+                self.record(side, kind, chunk, results, busy).await
+            }
             Err(CallError::InDoubt(why)) => {
                 let results = chunk.iter().map(|_| Err(ItemError::InDoubt(why.clone()))).collect();
-                self.record(side, kind, chunk, results).await?;
+                self.record(side, kind, chunk, results, None).await?;
                 Err(CycleFault::of(side, CallError::InDoubt(why)))
             }
             Err(error) => {
                 let results = chunk.iter().map(|_| Err(ItemError::NotNow(error.to_string()))).collect();
-                self.record(side, kind, chunk, results).await?;
+                self.record(side, kind, chunk, results, None).await?;
                 Err(CycleFault::of(side, error))
             }
         }
@@ -123,6 +131,10 @@ impl Effects<'_, '_> {
             work.image = self.ctx.record.before.then(|| self.image(side, kind, work, now)).flatten();
             commit.images.extend(work.image.clone());
             in_step_but_for(work, &self.hasher);
+            if !changed(work) {
+                // By its rows it would not be looked at again, should the write fail.
+                work.pair.next_try = Some(now);
+            }
             // A create needs its pair to be known before it is sent; the origin's row already points at it.
             commit.pairs.push(work.pair.clone());
             if kind == IntentKind::Create {
@@ -158,14 +170,14 @@ impl Effects<'_, '_> {
         side: Side,
         kind: IntentKind,
         chunk: &[&mut Work],
-    ) -> Result<Vec<Result<Option<Written>, ItemError>>, CallError> {
+    ) -> Result<Vec<Answer>, CallError> {
         let writer = self.ctx.side(side);
         let target = |work: &Work| {
             let id = work.pair.side(side).map(|s| s.id.clone()).unwrap_or_default();
             let version = work.read(side).map(|r| r.version.clone()).unwrap_or_default();
             (id, version)
         };
-        let mut results: Vec<Result<Option<Written>, ItemError>> = match kind {
+        let mut results: Vec<Answer> = match kind {
             IntentKind::Create => {
                 let drafts: Vec<Draft> = chunk
                     .iter()
@@ -220,9 +232,9 @@ impl Effects<'_, '_> {
         side: Side,
         kind: IntentKind,
         chunk: &mut [&mut Work],
-        mut results: Vec<Result<Option<Written>, ItemError>>,
+        results: Vec<Answer>,
+        busy: Option<CallError>,
     ) -> Result<(), CycleFault> {
-        let busy = self.written_before(side, chunk, &mut results).await;
         let (left_behind, asked_to_wait) = match busy {
             None => self.read_back(side, &results).await,
             busy => (BTreeMap::new(), busy),
@@ -377,6 +389,8 @@ impl Effects<'_, '_> {
         if work.writes.is_empty() {
             finish(work, commit);
         } else {
+            // What is left to be written, is, whatever becomes of this cycle: this side's row says nothing of it any more.
+            work.pair.next_try = Some(now);
             commit.pairs.push(work.pair.clone());
         }
     }

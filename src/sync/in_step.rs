@@ -1,5 +1,6 @@
 //! What both sides are in step in: the base of the next plan.
 
+use crate::arrived::forget_tried;
 use crate::hash::FieldHasher;
 use crate::loops;
 use crate::plan::differs;
@@ -53,24 +54,31 @@ fn takes_for_base(
     shown: &Hashes,
     origin: Option<&PairSide>,
 ) -> bool {
-    let of_field = |hashes: &Hashes| -> BTreeMap<String, u64> {
-        let entries = hashes.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
-        entries.map(|(key, hash)| (key.clone(), *hash)).collect()
-    };
     let has = |base: &Hashes| base.0.contains_key(field);
     if has(&at.seen) {
         return false;
     }
     // What is not sent of an item that was made is blank.
-    let mut sent = of_field(&at.sent);
+    let mut sent = of_field(&at.sent, field);
     if sent.is_empty() && at.seen.0.is_empty() && !at.sent.0.is_empty() {
-        let mut blank = Hashes::default();
-        if let Some(field) = Field::from_word(field) {
-            hasher.insert(&mut blank, field, &Value::Blank);
-        }
-        sent = blank.0;
+        sent = blank(hasher, field);
     }
-    sent == of_field(shown) || !origin.is_some_and(|origin| has(&origin.seen))
+    sent == of_field(shown, field) || !origin.is_some_and(|origin| has(&origin.seen))
+}
+
+/// The entries of one field.
+fn of_field(hashes: &Hashes, field: &str) -> BTreeMap<String, u64> {
+    let entries = hashes.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
+    entries.map(|(key, hash)| (key.clone(), *hash)).collect()
+}
+
+/// The entries of a field that is blank.
+fn blank(hasher: &FieldHasher, field: &str) -> BTreeMap<String, u64> {
+    let mut blank = Hashes::default();
+    if let Some(field) = Field::from_word(field) {
+        hasher.insert(&mut blank, field, &Value::Blank);
+    }
+    blank.0
 }
 
 /// What a side shows after a write, as far as it is a base, and whether it shows more than that by now.
@@ -112,7 +120,7 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
         let Some(read) = work.read(side).cloned() else { continue };
         if let Some(pair_side) = work.pair.side_mut(side) {
             adopt_shown(pair_side, read.hashes);
-            loops::forget_tried(&mut pair_side.sent);
+            forget_tried(pair_side);
             pair_side.version = read.version;
         }
     }
@@ -172,6 +180,16 @@ pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes)
     forget_fields(sent, &others);
 }
 
+/// Whether all is blank in an item that we wrote to the one whose place it takes: it may be another copy of the same meeting,
+/// as its organizer sent it again.
+pub(crate) fn lacks_ours(hasher: &FieldHasher, sent: &Hashes, shown: &Hashes) -> bool {
+    let ours: BTreeSet<&str> =
+        sent.0.keys().filter(|key| !loops::is_note(key)).map(|key| Hashes::field_of(key)).collect();
+    let mut written =
+        ours.into_iter().filter(|field| of_field(sent, field) != blank(hasher, field)).peekable();
+    written.peek().is_some() && written.all(|field| of_field(shown, field) == blank(hasher, field))
+}
+
 /// The base of an item that was made by one request or by another, or only looks like it: seen, and sent. What it shows just
 /// as it was sent is in step; what it shows otherwise says nothing.
 pub(crate) fn as_far_as_sent(mut sent: Hashes, shown: &Hashes) -> (Hashes, Hashes) {
@@ -203,6 +221,23 @@ pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
     let of_sent = |key: &String| fields.contains(&Hashes::field_of(key));
     into.0.retain(|key, _| !of_sent(key));
     into.0.extend(from.0.iter().filter(|(key, _)| of_sent(key)).map(|(k, v)| (k.clone(), *v)));
+}
+
+/// Takes over what was sent as what the side showed. Of a set, which is sent as a whole, an element that the other side did
+/// not have was the side's own, and one that only the other side had was taken away here: neither has gone across yet.
+pub(crate) fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes) {
+    let elements = sends.0.keys().chain(seen.0.keys()).filter(|key| key.contains('/'));
+    let own: BTreeMap<String, Option<u64>> = elements
+        .filter(|key| sends.0.contains_key(*key) != origin.0.contains_key(*key))
+        .map(|key| (key.clone(), seen.0.get(key).copied()))
+        .collect();
+    adopt_fields(seen, sends, sends);
+    for (key, then) in own {
+        match then {
+            Some(hash) => seen.0.insert(key, hash),
+            None => seen.0.remove(&key),
+        };
+    }
 }
 
 /// Takes over the entries of what a write has changed. Of a set, which is sent as a whole, these are the elements that were

@@ -9,6 +9,7 @@
 //! The engine has no clock, no socket and no thread: it runs on ports, so that the simulator can run the very same
 //! code.
 
+mod arrived;
 mod context;
 mod cycle;
 mod decided;

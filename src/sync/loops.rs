@@ -8,9 +8,9 @@
 //! replaced since. The first time this happens it is noted; when it would happen again within a day, that is after two
 //! writes to each side, the field is left alone.
 
+use crate::arrived;
 use chrono::{DateTime, Utc};
 use riva_core::rows::{Hashes, PairSide};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes stand among the hashes of what was sent. Under this prefix: what was sent before the side replaced it.
 const WAS: &str = "was:";
@@ -20,9 +20,6 @@ const AGAIN: &str = "again:";
 
 /// Under this key: it was made anew after an earlier request to make it had been given up.
 const MADE_AGAIN: &str = "again";
-
-/// Under this prefix: what was sent by a request that was not found to have arrived.
-const TRIED: &str = "tried:";
 
 /// How long a note counts.
 const A_DAY: u64 = 24 * 60 * 60;
@@ -34,41 +31,7 @@ pub(crate) fn is_frozen(sent: &Hashes, key: &str, value: Option<u64>) -> bool {
 
 /// Whether a key of the hashes is a note and no field's.
 pub(crate) fn is_note(key: &str) -> bool {
-    [AGAIN, WAS, TRIED].iter().any(|prefix| key.starts_with(prefix)) || key == MADE_AGAIN
-}
-
-/// Notes what a request sent that was not found to have arrived: it may arrive yet.
-pub(crate) fn note_tried(sent: &mut Hashes, sends: &Hashes) {
-    let tried = sends.0.iter().filter(|(key, _)| !is_note(key));
-    let tried: Vec<_> = tried.map(|(key, hash)| (format!("{TRIED}{key}"), *hash)).collect();
-    sent.0.extend(tried);
-}
-
-/// Both sides are in step: whatever arrives now is news.
-pub(crate) fn forget_tried(sent: &mut Hashes) {
-    sent.0.retain(|key, _| !key.starts_with(TRIED));
-}
-
-/// What a side shows, without the fields that show what such a request has sent: it has arrived at last.
-pub(crate) fn without_arrived(sent: &Hashes, shown: &Hashes) -> Hashes {
-    let mut tried: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    for (key, hash) in &sent.0 {
-        if let Some(key) = key.strip_prefix(TRIED) {
-            tried.entry(Hashes::field_of(key)).or_default().insert(key, *hash);
-        }
-    }
-    if tried.is_empty() {
-        return shown.clone();
-    }
-    let of_field = |field: &str| -> BTreeMap<&str, u64> {
-        let entries = shown.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
-        entries.map(|(key, hash)| (key.as_str(), *hash)).collect()
-    };
-    let arrived: BTreeSet<&str> =
-        tried.iter().filter(|(field, sent)| of_field(field) == **sent).map(|(field, _)| *field).collect();
-    let mut rest = shown.clone();
-    rest.0.retain(|key, _| !arrived.contains(Hashes::field_of(key)));
-    rest
+    [AGAIN, WAS].iter().any(|prefix| key.starts_with(prefix)) || key == MADE_AGAIN || arrived::is_note(key)
 }
 
 /// Notes that an earlier request to make the item was given up: it may arrive yet, with what its origin showed then.
@@ -139,20 +102,6 @@ mod tests {
 
     fn hashes(pairs: &[(&str, u64)]) -> Hashes {
         Hashes(pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect())
-    }
-
-    #[test]
-    fn a_request_that_arrives_at_last_is_known_by_what_it_sent() {
-        let mut sent = hashes(&[("location", 1)]);
-        note_tried(&mut sent, &hashes(&[("location", 2), ("phones", 0), ("phones/work", 5)]));
-        assert!(sent.0.keys().filter(|key| !is_note(key)).eq(["location"]));
-        let shown = hashes(&[("location", 2), ("body", 7), ("phones", 0), ("phones/work", 5)]);
-        assert_eq!(without_arrived(&sent, &shown), hashes(&[("body", 7)]));
-        // Somebody has added a number, or written another place.
-        let shown = hashes(&[("location", 3), ("phones", 0), ("phones/home", 6), ("phones/work", 5)]);
-        assert_eq!(without_arrived(&sent, &shown), shown);
-        forget_tried(&mut sent);
-        assert_eq!(sent, hashes(&[("location", 1)]));
     }
 
     #[test]

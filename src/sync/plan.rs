@@ -286,10 +286,6 @@ pub fn plan_pair(
     }
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);
-    let (mail_state, crm_state) = (
-        but_for_ours(hasher, mail_state, crm_state, pair.mail.as_ref(), mail),
-        but_for_ours(hasher, crm_state, mail_state, pair.crm.as_ref(), crm),
-    );
     let (row, decision) = decide(mail_state, crm_state, rules.rules);
     if let Some(of_series) = rules.occurrence
         && let Some(deed) = of_occurrence(of_series, decision, hasher, pair, (mail, crm), caps, rules)
@@ -466,21 +462,6 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
             }
         }
     }
-}
-
-/// A side's state. Where its twin is deleted, a request of ours that arrived at last is nobody's edit.
-fn but_for_ours(
-    hasher: &FieldHasher,
-    state: SideState,
-    twin: SideState,
-    at: Option<&PairSide>,
-    now: &Now,
-) -> SideState {
-    let (SideState::Changed, SideState::Deleted, Some(at), Some(item)) = (state, twin, at, now.item()) else {
-        return state;
-    };
-    let edited = differs(&at.seen, &loops::without_arrived(&at.sent, &hasher.item(item)));
-    if edited { state } else { SideState::Unchanged }
 }
 
 /// Whether an item that we made shows what was sent and nothing else: nobody was at it since.

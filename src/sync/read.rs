@@ -1,5 +1,6 @@
 //! Reading what pairs show now, a batch at a time.
 
+use crate::arrived;
 use crate::context::CycleFault;
 use crate::hash::FieldHasher;
 use crate::journal;
@@ -166,6 +167,11 @@ impl ModuleCycle<'_, '_> {
                 mail_row: row(Side::Mail, &mail_rows),
                 crm_row: row(Side::Crm, &crm_rows),
             };
+            for side in [Side::Mail, Side::Crm] {
+                if let Some(item) = reading.now(side).item() {
+                    arrived::settle(&mut pair, side, &self.hasher.item(item));
+                }
+            }
             readings.push((pair, reading));
         }
         Ok(readings)

@@ -7,38 +7,84 @@ use riva_core::fault::{CallError, FaultKind, ItemError};
 use riva_core::ids::{RemoteId, Version};
 use riva_core::item::Item;
 use riva_core::ports::{Fetched, RemoteRef, Written};
-use riva_core::rows::Side;
+use riva_core::rows::{Hashes, Side};
 use std::collections::BTreeMap;
 
+/// What became of one item's write.
+pub(crate) type Answer = Result<Option<Written>, ItemError>;
+
 impl Effects<'_, '_> {
-    /// A request that was delivered twice is refused the second time, for what it has done itself the first time. So an item
-    /// that was changed in the meantime, and shows what was sent, counts as written (engine design, section 2, P6).
+    /// A request that was delivered twice is refused the second time: for what it has done itself the first time, or because
+    /// the system is busy by then. So an item that shows what was sent counts as written (engine design, section 2, P6).
     pub async fn written_before(
         &self,
         side: Side,
         chunk: &[&mut Work],
-        results: &mut [Result<Option<Written>, ItemError>],
+        results: &mut [Answer],
     ) -> Option<CallError> {
+        let mut doubtful: Vec<(RemoteId, Hashes, &mut Answer)> = Vec::new();
         for (work, result) in chunk.iter().zip(results) {
-            let (Err(ItemError::VersionMoved), Some(at), Some(write @ Write::Update { .. })) =
-                (&*result, work.pair.side(side), work.writes.first())
-            else {
-                continue;
-            };
-            let fetched = self.ctx.side(side).fetch(self.module, std::slice::from_ref(&at.id)).await;
-            match fetched.map(|mut fetched| fetched.pop()) {
-                Ok(Some(Fetched::Present { version, item, .. }))
-                    if contains(&self.hasher.item(&item), &write.sends(&self.hasher)) =>
-                {
-                    let at = RemoteRef { id: at.id.clone(), version };
-                    *result = Ok(Some(Written { at, item: Some(item) }));
+            if let Err(ItemError::VersionMoved | ItemError::NotNow(_)) = result
+                && let (Some(at), Some(write @ Write::Update { .. })) =
+                    (work.pair.side(side), work.writes.first())
+            {
+                doubtful.push((at.id.clone(), write.sends(&self.hasher), result));
+            }
+        }
+        for some in doubtful.chunks_mut(self.caps.side(side).batch.max(1)) {
+            let ids: Vec<RemoteId> = some.iter().map(|(id, ..)| id.clone()).collect();
+            let fetched = match self.ctx.side(side).fetch(self.module, &ids).await {
+                Ok(fetched) => fetched,
+                // Planned anew, what was written for all that would pass for its users' edit.
+                Err(error) => {
+                    for (.., result) in doubtful.into_iter().filter(|(.., result)| result.is_err()) {
+                        *result = Err(ItemError::InDoubt(error.to_string()));
+                    }
+                    return Some(error).filter(asks_to_wait);
                 }
-                Err(error) if asks_to_wait(&error) => return Some(error),
-                // What cannot be read now is planned anew in the next cycle.
-                _ => {}
+            };
+            for ((id, sends, result), fetched) in some.iter_mut().zip(fetched) {
+                if let Fetched::Present { version, item, .. } = fetched
+                    && contains(&self.hasher.item(&item), sends)
+                {
+                    let at = RemoteRef { id: id.clone(), version };
+                    **result = Ok(Some(Written { at, item: Some(item) }));
+                }
             }
         }
         None
+    }
+
+    /// A request to make items that was delivered twice may have made them the first time, and be refused the second time because
+    /// the system is busy by then: made once more, there would be two. What its marker finds is in doubt, and adopted next.
+    pub async fn made_before(
+        &self,
+        side: Side,
+        chunk: &[&mut Work],
+        results: &mut [Answer],
+    ) -> Option<CallError> {
+        if !self.caps.side(side).can_probe {
+            return None;
+        }
+        let results = chunk.iter().zip(results).filter(|(_, r)| matches!(r, Err(ItemError::NotNow(_))));
+        let mut doubtful: Vec<_> = results.map(|(work, result)| (work.pair.marker(), result)).collect();
+        if doubtful.is_empty() {
+            return None;
+        }
+        let markers: Vec<_> = doubtful.iter().map(|(marker, _)| *marker).collect();
+        let (found, error) = match self.ctx.side(side).probe(self.module, &markers).await {
+            Ok(found) => (found, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        for (n, (_, result)) in doubtful.iter_mut().enumerate() {
+            let why = match found.get(n) {
+                Some(refs) if refs.is_empty() => continue,
+                Some(_) => "it was refused, but is there".to_owned(),
+                None => error.as_ref().map_or_else(String::new, ToString::to_string),
+            };
+            **result = Err(ItemError::InDoubt(why));
+        }
+        error.filter(asks_to_wait)
     }
 
     /// Reads what was written where the answer did not say what the system made of it. Best effort: if it fails, the
@@ -46,7 +92,7 @@ impl Effects<'_, '_> {
     pub async fn read_back(
         &self,
         side: Side,
-        results: &[Result<Option<Written>, ItemError>],
+        results: &[Answer],
     ) -> (BTreeMap<RemoteId, (Version, Item)>, Option<CallError>) {
         let ids: Vec<RemoteId> = results
             .iter()

@@ -3,11 +3,12 @@
 //! Each open intent is probed: a create by its marker, an update by the values it sent, a delete by the item's id. Only
 //! then is anything else written to that pair (engine design, section 2, points P1 to P6).
 
+use crate::arrived::note_tried;
 use crate::context::{CycleContext, CycleFault};
 use crate::effects::deleted_after;
 use crate::hash::FieldHasher;
 use crate::holds;
-use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
+use crate::in_step::{adopt_fields, adopt_sent, adopt_shown, as_far_as_sent};
 use crate::journal;
 use crate::loops;
 use crate::place::let_go;
@@ -350,16 +351,18 @@ impl Recovery<'_, '_> {
                         self.outcome.dropped += 1;
                         let text = "the change is not there: it did not arrive, or somebody has changed it since; planned anew";
                         commit.journal.push(journal::line(&pair, now, "drop", "recovery", text));
-                        if let Some(at) = pair.side_mut(self.side) {
-                            loops::note_tried(&mut at.sent, &intent.sends);
-                        }
+                        note_tried(&mut pair, self.side, &intent.sends, &intent.origin);
                     }
                     // Planned again from what is there now.
                     pair.next_try = Some(now);
                     commit.pairs.push(pair);
                 }
-                _ => {
+                (kind, _) => {
                     self.outcome.dropped += 1;
+                    if kind == IntentKind::Update {
+                        // It may have been moved, with what was written: its new id is not known yet.
+                        note_tried(&mut pair, self.side, &intent.sends, &intent.origin);
+                    }
                     pair.next_try = Some(now);
                     commit.pairs.push(pair);
                 }
@@ -462,23 +465,6 @@ fn same_key(module: Module, shown: &Hashes, sent: &Hashes) -> bool {
     };
     let (shown_emails, sent_emails) = (emails(shown), emails(sent));
     if sent_emails.is_empty() { same(Field::Name) } else { !shown_emails.is_disjoint(&sent_emails) }
-}
-
-/// Takes over what was sent as what the side showed. Of a set, which is sent as a whole, an element that the other side did
-/// not have was the side's own, and one that only the other side had was taken away here: neither has gone across yet.
-fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes) {
-    let elements = sends.0.keys().chain(seen.0.keys()).filter(|key| key.contains('/'));
-    let own: BTreeMap<String, Option<u64>> = elements
-        .filter(|key| sends.0.contains_key(*key) != origin.0.contains_key(*key))
-        .map(|key| (key.clone(), seen.0.get(key).copied()))
-        .collect();
-    adopt_fields(seen, sends, sends);
-    for (key, then) in own {
-        match then {
-            Some(hash) => seen.0.insert(key, hash),
-            None => seen.0.remove(&key),
-        };
-    }
 }
 
 /// Whether an item shows all that was sent. Elements that were taken away must be gone.

@@ -4,6 +4,7 @@
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
 use crate::effects::deleted_after;
+use crate::in_step::lacks_ours;
 use crate::journal;
 use crate::matching;
 use crate::moved::followed;
@@ -191,9 +192,15 @@ impl FirstSync<'_, '_, '_> {
         commit: &mut Commit,
     ) -> Result<(), CycleFault> {
         let now = self.cycle.ctx.clock.now();
-        let Candidate { side, id, version, item, .. } = &candidate;
-        // It may be the item for which the one that is gone was made, taken back by its user.
-        let another = pair.generation > 1;
+        let Candidate { side, id, version, item, marker, .. } = &candidate;
+        // It may be the item for which the one that is gone was made, taken back by its user; or a meeting that its organizer
+        // has sent again.
+        let sent_again = self.cycle.module == Module::Calendar
+            && marker.is_none()
+            && pair.side(*side).is_some_and(|gone| {
+                lacks_ours(&self.cycle.hasher, &gone.sent, &self.cycle.hasher.item(item))
+            });
+        let another = pair.generation > 1 || sent_again;
         let newcomer = Newcomer { id: id.clone(), version: version.clone(), item, another };
         self.cycle.take_place(&mut pair, *side, newcomer, commit).await?;
         if pair.state == PairState::Quarantined {

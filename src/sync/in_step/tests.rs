@@ -86,6 +86,28 @@ fn what_comes_in_the_place_of_another_is_no_edit() {
     assert_eq!(as_far_as_sent(base.clone(), &base), (Hashes::default(), base));
 }
 
+#[test]
+fn a_copy_of_which_all_that_we_wrote_is_blank_is_another_one() {
+    let hasher = FieldHasher::new([1; 16]);
+    let mut item = Item::new(Module::Calendar);
+    item.set_text(Field::Summary, "Visit");
+    item.set_text(Field::Location, "Room 2");
+    let sent = hasher.item(&item);
+    let lacks = |item: &Item, sent: &Hashes| lacks_ours(&hasher, sent, &hasher.item(item));
+    assert!(!lacks(&item, &sent));
+    item.set(Field::Location, Value::Blank);
+    assert!(!lacks(&item, &sent), "one of two was taken away");
+    let of_location = Hashes(sent.0.into_iter().filter(|(key, _)| key == "location").collect());
+    assert!(lacks(&item, &of_location));
+    item.set_text(Field::Location, "Room 3");
+    assert!(!lacks(&item, &of_location), "somebody has written another one");
+    item.set(Field::Location, Value::Blank);
+    assert!(!lacks(&item, &hasher.item(&Item::new(Module::Calendar))), "nothing was sent");
+    let blanked = Hashes([("location".to_owned(), hasher.value(Field::Location, &Value::Blank))].into());
+    assert!(!lacks(&item, &blanked), "it was to be blank");
+    assert!(!lacks(&item, &hashes(&[("was:location", 7)])), "its users have replaced it");
+}
+
 fn update(side: Side) -> Write {
     let set = [(Field::Location, Value::text("Room 2"))].into();
     Write::Update { side, set, base: Item::new(Module::Calendar) }

@@ -176,6 +176,30 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (259_532, "the same, by a third"),
     (301_011, "the same, by a fourth"),
     (316_781, "the same, by a fifth"),
+    (
+        55556,
+        "an update that was delivered twice counts as written, though the system was busy the second time",
+    ),
+    (271_720, "what was refused, and cannot be read then, is in doubt"),
+    (299_322, "what was made, though the system was busy when it was asked again, is not made once more"),
+    (309_838, "a change that was not recorded is found in the item that was moved meanwhile"),
+    (
+        167_857,
+        "a meeting that its organizer sends again, after a user has deleted it, blanks nothing in the CRM",
+    ),
+    (288_426, "the same, for what was linked"),
+    (166_606, "what is left to be written after a first write is written in the next cycle"),
+    (252_323, "the same, by another way"),
+    (281_931, "the same, by a third"),
+    (218_601, "who has lost its claim cannot record what it is told"),
+    (230_625, "what a user writes over while it is written to may have been ours, or not"),
+    (
+        127_942,
+        "a second item with our marker is one too many, though another member's marker stands on the first",
+    ),
+    (145_332, "what was deleted in the mailbox, and may have been written to before, is not made again"),
+    (265_382, "the same, by another way"),
+    (324_009, "the same, by a third"),
 ];
 
 /// What once failed without any fault.

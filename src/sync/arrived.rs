@@ -1,0 +1,137 @@
+//! Requests that arrive at last: what recovery did not find carried out may be on its way still, or in an item that has
+//! another id by now.
+//!
+//! Such a request is noted with its pair, until both sides are in step: what it sent, and what its origin showed. A side that
+//! shows it later has got it from us. Taken for its users' edit, it would undo what the other side's did meanwhile.
+
+use crate::in_step::{adopt_fields, adopt_sent};
+use riva_core::rows::{Hashes, PairRow, PairSide, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Notes stand among the hashes of what was sent. Under this prefix: what such a request sent.
+const TRIED: &str = "tried:";
+
+/// Under this prefix, with its origin: what that showed.
+const FROM: &str = "from:";
+
+/// Whether a key of the hashes is such a note.
+pub(crate) fn is_note(key: &str) -> bool {
+    key.starts_with(TRIED) || key.starts_with(FROM)
+}
+
+/// Notes what an update of a side sent, and what its origin showed then.
+pub(crate) fn note_tried(pair: &mut PairRow, side: Side, sends: &Hashes, origin: &Hashes) {
+    for (of, prefix, hashes) in [(side, TRIED, sends), (side.other(), FROM, origin)] {
+        let Some(at) = pair.side_mut(of) else { continue };
+        let noted = hashes.0.iter().map(|(key, hash)| (format!("{prefix}{key}"), *hash));
+        let replaced: BTreeSet<&str> = hashes.0.keys().map(|key| Hashes::field_of(key)).collect();
+        at.sent.0.retain(|key, _| {
+            key.strip_prefix(prefix).is_none_or(|key| !replaced.contains(Hashes::field_of(key)))
+        });
+        at.sent.0.extend(noted);
+    }
+}
+
+/// Both sides are in step: whatever arrives now is news.
+pub(crate) fn forget_tried(side: &mut PairSide) {
+    side.sent.0.retain(|key, _| !is_note(key));
+}
+
+/// A side shows this: what of it such a request has sent was in step when that was made.
+pub(crate) fn settle(pair: &mut PairRow, side: Side, shown: &Hashes) {
+    let noted = |pair: &PairRow, side: Side, prefix: &str| -> Hashes {
+        let sent = pair.side(side).map(|at| &at.sent.0).into_iter().flatten();
+        Hashes(sent.filter_map(|(key, hash)| Some((key.strip_prefix(prefix)?.to_owned(), *hash))).collect())
+    };
+    let tried = noted(pair, side, TRIED);
+    let of_field = |hashes: &Hashes, field: &str| -> BTreeMap<String, u64> {
+        let entries = hashes.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
+        entries.map(|(key, hash)| (key.clone(), *hash)).collect()
+    };
+    let fields: BTreeSet<&str> = tried.0.keys().map(|key| Hashes::field_of(key)).collect();
+    for field in fields {
+        let sends = Hashes(of_field(&tried, field));
+        if of_field(shown, field) != sends.0 {
+            continue;
+        }
+        let origin = Hashes(of_field(&noted(pair, side.other(), FROM), field));
+        if let Some(at) = pair.side_mut(side) {
+            adopt_sent(&mut at.seen, &sends, &origin);
+            adopt_fields(&mut at.sent, &sends, &sends);
+            at.sent
+                .0
+                .retain(|key, _| key.strip_prefix(TRIED).is_none_or(|key| Hashes::field_of(key) != field));
+        }
+        if let Some(at) = pair.side_mut(side.other()) {
+            at.sent
+                .0
+                .retain(|key, _| key.strip_prefix(FROM).is_none_or(|key| Hashes::field_of(key) != field));
+            // An undo writes one side alone: of the other nothing was read.
+            if !origin.0.is_empty() {
+                adopt_fields(&mut at.seen, &origin, &sends);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riva_core::ids::{RemoteId, Version};
+
+    fn hashes(pairs: &[(&str, u64)]) -> Hashes {
+        Hashes(pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect())
+    }
+
+    fn pair() -> PairRow {
+        let side = |id: &str, hash: u64| PairSide {
+            id: RemoteId::from(id),
+            version: Version::from("1"),
+            seen: hashes(&[("location", hash), ("body", hash), ("phones", 0), ("phones/work", hash)]),
+            sent: hashes(&[("location", 1)]),
+        };
+        let mut pair = crate::work::Work::sample().pair;
+        (pair.mail, pair.crm) = (Some(side("m", 1)), Some(side("c", 2)));
+        pair
+    }
+
+    #[test]
+    fn a_request_that_arrives_at_last_is_known_by_what_it_sent() {
+        let mut pair = pair();
+        let untouched = pair.clone();
+        let sends = hashes(&[("location", 7), ("phones", 0), ("phones/work", 5)]);
+        let origin = hashes(&[("location", 9), ("phones", 0), ("phones/work", 6)]);
+        note_tried(&mut pair, Side::Mail, &sends, &origin);
+        let noted = pair.clone();
+        // Somebody has added a number, or written another place.
+        let otherwise =
+            hashes(&[("location", 3), ("phones", 0), ("phones/home", 6), ("phones/work", 5), ("body", 7)]);
+        settle(&mut pair, Side::Mail, &otherwise);
+        assert_eq!(pair, noted);
+        settle(&mut pair, Side::Crm, &sends);
+        assert_eq!(pair, noted, "nothing was sent there");
+        let shown = hashes(&[("location", 7), ("body", 8), ("phones", 0), ("phones/work", 5)]);
+        settle(&mut pair, Side::Mail, &shown);
+        let at = |side: Side| pair.side(side).expect("it has both");
+        let base = hashes(&[("location", 7), ("body", 1), ("phones", 0), ("phones/work", 5)]);
+        assert_eq!((&at(Side::Mail).seen, &at(Side::Mail).sent), (&base, &sends));
+        let base = hashes(&[("location", 9), ("body", 2), ("phones", 0), ("phones/work", 6)]);
+        assert_eq!((&at(Side::Crm).seen, &at(Side::Crm).sent), (&base, &hashes(&[("location", 1)])));
+        let mut forgotten = noted;
+        [&mut forgotten.mail, &mut forgotten.crm].into_iter().flatten().for_each(forget_tried);
+        assert_eq!(forgotten, untouched);
+    }
+
+    #[test]
+    fn one_field_may_have_arrived_without_another() {
+        let mut pair = pair();
+        note_tried(&mut pair, Side::Crm, &hashes(&[("location", 7), ("body", 8)]), &Hashes::default());
+        note_tried(&mut pair, Side::Crm, &hashes(&[("body", 9)]), &Hashes::default());
+        let mut expected = pair.clone();
+        settle(&mut pair, Side::Crm, &hashes(&[("location", 2), ("body", 9)]));
+        let crm = expected.crm.as_mut().expect("it has both");
+        crm.seen.0.insert("body".to_owned(), 9);
+        crm.sent = hashes(&[("location", 1), ("body", 9), ("tried:location", 7)]);
+        assert_eq!(pair, expected);
+    }
+}
