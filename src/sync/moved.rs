@@ -4,6 +4,7 @@
 //! under its id is looked for by our marker before anybody believes that.
 
 use crate::context::CycleFault;
+use crate::first_sync::joined;
 use crate::journal;
 use crate::module_cycle::ModuleCycle;
 use crate::recover::can_find_again;
@@ -52,6 +53,16 @@ impl ModuleCycle<'_, '_> {
                 there.retain(|_, f| matches!(f, Fetched::Present { .. }));
                 let (Some((id, now)), true) = (there.pop_first(), there.is_empty()) else { continue };
                 let Fetched::Present { version, item, .. } = &now else { continue };
+                // A copy that stood alone beside the one that is gone takes its place; what is another pair's own does not.
+                let row = self.ctx.store.item(pair.member, self.module, Side::Mail, &id).await?;
+                if let Some(own) = row.and_then(|row| row.pair).filter(|own| *own != pair.id) {
+                    match self.ctx.store.pairs(pair.member, &[own]).await?.pop() {
+                        Some(copy) if copy.state == PairState::Detached && copy.crm.is_none() => {
+                            commit.pairs.push(joined(&copy, pair.id));
+                        }
+                        _ => continue,
+                    }
+                }
                 let text = followed(item);
                 self.line(Level::Info, text.clone());
                 let at = self.ctx.clock.now();

@@ -14,6 +14,17 @@ use riva_core::item::Item;
 use riva_core::ports::Removal;
 use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 
+/// What became of a second item that a repeated request has left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removed {
+    /// It is in Deleted Items.
+    Gone,
+    /// The system is busy, or it is not known.
+    NotNow,
+    /// The system will not remove it.
+    Kept,
+}
+
 impl FirstSync<'_, '_, '_> {
     /// An item that carries the marker of a pair we know: a create that was not recorded, or an item that was moved and
     /// has a new id. Returns whether it was one.
@@ -38,11 +49,12 @@ impl FirstSync<'_, '_, '_> {
         if let Some(at) = known.as_ref().filter(|at| at.id != row.id)
             && let Place::Taken(_) = self.cycle.place(&pair, side).await?
         {
-            if untouched(&self.cycle.hasher, item, &at.sent)
-                && !self.is_anothers(side, row).await?
-                && self.remove_double(side, row, &pair, commit).await?
-            {
-                return Ok(true);
+            if untouched(&self.cycle.hasher, item, &at.sent) && !self.is_anothers(side, row).await? {
+                match self.remove_double(side, row, &pair, commit).await? {
+                    // What is not removed now is read again in the next cycle.
+                    Removed::Gone | Removed::NotNow => return Ok(true),
+                    Removed::Kept => {}
+                }
             }
             // A copy that the user made of an item of ours: it stands alone, and is not synced.
             let why = format!(
@@ -95,26 +107,32 @@ impl FirstSync<'_, '_, '_> {
     }
 
     /// A request that was carried out twice, or that arrived after it was made again, has left a second item behind.
-    /// Nobody was at it since: it goes to Deleted Items (engine design, section 2, P6 and P7). Returns whether it did.
+    /// Nobody was at it since: it goes to Deleted Items (engine design, section 2, P6 and P7).
     async fn remove_double(
         &mut self,
         side: Side,
         row: &ItemRow,
         pair: &PairRow,
         commit: &mut Commit,
-    ) -> Result<bool, CycleFault> {
+    ) -> Result<Removed, CycleFault> {
         let removal = Removal { id: row.id.clone(), version: row.version.clone() };
         let writer = self.cycle.ctx.side(side);
         let answers = writer.delete(row.module, &[removal]).await.map_err(|e| CycleFault::of(side, e))?;
-        let gone = matches!(answers.first(), Some(Ok(()) | Err(ItemError::Gone)));
-        if gone {
+        let removed = match answers.first() {
+            Some(Ok(()) | Err(ItemError::Gone)) => Removed::Gone,
+            Some(Err(ItemError::NotNow(_) | ItemError::InDoubt(_) | ItemError::VersionMoved)) | None => {
+                Removed::NotNow
+            }
+            Some(Err(_)) => Removed::Kept,
+        };
+        if removed == Removed::Gone {
             let now = self.cycle.ctx.clock.now();
             let text = format!("the {} had it twice by one request; the second was taken away", side.title());
             commit.journal.push(journal::line(pair, now, "delete double", "marker", text));
             commit.forget_items.push(row.forgotten());
             self.cycle.writes += 1;
         }
-        Ok(gone)
+        Ok(removed)
     }
 
     /// An item of ours whose creation was never confirmed: it becomes the other side of its pair, and is planned from what

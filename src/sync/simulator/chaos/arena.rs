@@ -464,8 +464,10 @@ impl Arena {
         }
         let stored = stored.clone();
         let of = stored.marker.map(|marker| marker.pair);
+        // What its user has deleted just now is not to come back as its double.
+        let there = |s: &Stored| s.deleted.is_none_or(|deleted| deleted.by_user);
         let double = of.is_some_and(|pair| {
-            server.items.iter().any(|(id, s)| *id != removal.id && s.live() && s.carried.contains(&pair))
+            server.items.iter().any(|(id, s)| *id != removal.id && there(s) && s.carried.contains(&pair))
         });
         server.writes += 1;
         server.deletes += 1;

@@ -200,6 +200,10 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (145_332, "what was deleted in the mailbox, and may have been written to before, is not made again"),
     (265_382, "the same, by another way"),
     (324_009, "the same, by a third"),
+    (332_686, "a second item with our marker that cannot be removed now is removed later"),
+    (337_042, "a copy that stood alone takes the place of the item whose marker it carries"),
+    (348_355, "what its user deletes just when a second one is removed is gone"),
+    (326_285, "what is emptied and moved at once is emptied"),
 ];
 
 /// What once failed without any fault.
