@@ -219,7 +219,9 @@ impl FirstSync<'_, '_, '_> {
             match_keys: None,
             ..row
         }));
-        commit.journal.push(journal::line(&pair, now, "moved", "table row 20", candidate.item.title()));
+        // What was sent again is linked anew: what is blank in it is filled.
+        let deed = if sent_again { "link" } else { "moved" };
+        commit.journal.push(journal::line(&pair, now, deed, journal::row(20), candidate.item.title()));
         commit.pairs.push(pair);
         Ok(())
     }

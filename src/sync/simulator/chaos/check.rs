@@ -315,9 +315,13 @@ fn each_edit(world: &World, view: &View) -> Result<(), String> {
                         (j.deed == "conflict" && j.text.contains(&field))
                             || (j.deed == "drop" && j.rule == "recovery")
                     });
-                    // What is blank when two items are linked is filled (table row 17).
-                    let filled =
-                        edit.blank && journal.iter().any(|j| of_record.contains(&j.pair) && j.deed == "link");
+                    // What is blank when two items are linked is filled (table row 17), whatever its user wrote before.
+                    let emptied = || {
+                        let mut later = arena.history.of(*serial).filter(|(_, e)| e.slot == *slot && e.blank);
+                        later.any(|(blank, _)| arena.history.follows(blank, token))
+                    };
+                    let linked = || journal.iter().any(|j| of_record.contains(&j.pair) && j.deed == "link");
+                    let filled = emptied() && linked();
                     if arena.history.is_lost(token, &standing) && !named && !filled {
                         return Err(format!(
                             "I3 loss: t{token} ({edit:?}) of #{serial}, user {user}, is nowhere: {standing:?} {pair:?}"
