@@ -4,9 +4,9 @@
 //! Such a request is noted with its pair, until both sides are in step: what it sent, and what its origin showed. A side that
 //! shows it later has got it from us. Taken for its users' edit, it would undo what the other side's did meanwhile.
 
-use crate::in_step::{adopt_fields, adopt_sent};
+use crate::in_step::{adopt_fields, adopt_sent, of_field};
 use riva_core::rows::{Hashes, PairRow, PairSide, Side};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Notes stand among the hashes of what was sent. Under this prefix: what such a request sent.
 const TRIED: &str = "tried:";
@@ -37,40 +37,48 @@ pub(crate) fn forget_tried(side: &mut PairSide) {
     side.sent.0.retain(|key, _| !is_note(key));
 }
 
+/// Whether such a request to a side is noted with a pair.
+pub(crate) fn is_expected(pair: &PairRow, side: Side) -> bool {
+    pair.side(side).is_some_and(|at| at.sent.0.keys().any(|key| key.starts_with(TRIED)))
+}
+
 /// A side shows this: what of it such a request has sent was in step when that was made.
 pub(crate) fn settle(pair: &mut PairRow, side: Side, shown: &Hashes) {
-    let noted = |pair: &PairRow, side: Side, prefix: &str| -> Hashes {
-        let sent = pair.side(side).map(|at| &at.sent.0).into_iter().flatten();
-        Hashes(sent.filter_map(|(key, hash)| Some((key.strip_prefix(prefix)?.to_owned(), *hash))).collect())
-    };
     let tried = noted(pair, side, TRIED);
-    let of_field = |hashes: &Hashes, field: &str| -> BTreeMap<String, u64> {
-        let entries = hashes.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
-        entries.map(|(key, hash)| (key.clone(), *hash)).collect()
-    };
+    let from = noted(pair, side.other(), FROM);
     let fields: BTreeSet<&str> = tried.0.keys().map(|key| Hashes::field_of(key)).collect();
     for field in fields {
-        let sends = Hashes(of_field(&tried, field));
-        if of_field(shown, field) != sends.0 {
+        let sends = of_field(&tried, field);
+        if of_field(shown, field) != sends {
             continue;
         }
-        let origin = Hashes(of_field(&noted(pair, side.other(), FROM), field));
-        if let Some(at) = pair.side_mut(side) {
-            adopt_sent(&mut at.seen, &sends, &origin);
-            adopt_fields(&mut at.sent, &sends, &sends);
+        adopt_update(pair, side, &Hashes(sends), &Hashes(of_field(&from, field)));
+        for (of, prefix) in [(side, TRIED), (side.other(), FROM)] {
+            let Some(at) = pair.side_mut(of) else { continue };
             at.sent
                 .0
-                .retain(|key, _| key.strip_prefix(TRIED).is_none_or(|key| Hashes::field_of(key) != field));
+                .retain(|key, _| key.strip_prefix(prefix).is_none_or(|key| Hashes::field_of(key) != field));
         }
-        if let Some(at) = pair.side_mut(side.other()) {
-            at.sent
-                .0
-                .retain(|key, _| key.strip_prefix(FROM).is_none_or(|key| Hashes::field_of(key) != field));
-            // An undo writes one side alone: of the other nothing was read.
-            if !origin.0.is_empty() {
-                adopt_fields(&mut at.seen, &origin, &sends);
-            }
-        }
+    }
+}
+
+/// What is noted with a side under a prefix.
+fn noted(pair: &PairRow, side: Side, prefix: &str) -> Hashes {
+    let sent = pair.side(side).map(|at| &at.sent.0).into_iter().flatten();
+    Hashes(sent.filter_map(|(key, hash)| Some((key.strip_prefix(prefix)?.to_owned(), *hash))).collect())
+}
+
+/// An update of a side was carried out: both sides were in step in what it sent.
+pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origin: &Hashes) {
+    if let Some(at) = pair.side_mut(side) {
+        adopt_sent(&mut at.seen, sends, origin);
+        adopt_fields(&mut at.sent, sends, sends);
+    }
+    // An undo writes one side alone: of the other nothing was read.
+    if let Some(at) = pair.side_mut(side.other())
+        && !origin.0.is_empty()
+    {
+        adopt_fields(&mut at.seen, origin, sends);
     }
 }
 

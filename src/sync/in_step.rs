@@ -67,7 +67,7 @@ fn takes_for_base(
 }
 
 /// The entries of one field.
-fn of_field(hashes: &Hashes, field: &str) -> BTreeMap<String, u64> {
+pub(crate) fn of_field(hashes: &Hashes, field: &str) -> BTreeMap<String, u64> {
     let entries = hashes.0.iter().filter(|(key, _)| Hashes::field_of(key) == field);
     entries.map(|(key, hash)| (key.clone(), *hash)).collect()
 }

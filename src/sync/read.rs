@@ -168,7 +168,9 @@ impl ModuleCycle<'_, '_> {
                 crm_row: row(Side::Crm, &crm_rows),
             };
             for side in [Side::Mail, Side::Crm] {
-                if let Some(item) = reading.now(side).item() {
+                if arrived::is_expected(&pair, side)
+                    && let Some(item) = reading.now(side).item()
+                {
                     arrived::settle(&mut pair, side, &self.hasher.item(item));
                 }
             }

@@ -3,12 +3,12 @@
 //! Each open intent is probed: a create by its marker, an update by the values it sent, a delete by the item's id. Only
 //! then is anything else written to that pair (engine design, section 2, points P1 to P6).
 
-use crate::arrived::note_tried;
+use crate::arrived::{adopt_update, note_tried};
 use crate::context::{CycleContext, CycleFault};
 use crate::effects::deleted_after;
 use crate::hash::FieldHasher;
 use crate::holds;
-use crate::in_step::{adopt_fields, adopt_sent, adopt_shown, as_far_as_sent};
+use crate::in_step::{adopt_shown, as_far_as_sent};
 use crate::journal;
 use crate::loops;
 use crate::place::let_go;
@@ -330,16 +330,7 @@ impl Recovery<'_, '_> {
                     let shown = self.hasher.item(item);
                     if contains(&shown, &intent.sends) {
                         self.outcome.adopted += 1;
-                        if let Some(side) = pair.side_mut(self.side) {
-                            adopt_sent(&mut side.seen, &intent.sends, &intent.origin);
-                            adopt_fields(&mut side.sent, &intent.sends, &intent.sends);
-                        }
-                        // An undo writes one side alone: of the other nothing was read.
-                        if let Some(origin) = pair.side_mut(self.side.other())
-                            && !intent.origin.0.is_empty()
-                        {
-                            adopt_fields(&mut origin.seen, &intent.origin, &intent.sends);
-                        }
+                        adopt_update(&mut pair, self.side, &intent.sends, &intent.origin);
                         commit.journal.push(journal::line(
                             &pair,
                             now,
