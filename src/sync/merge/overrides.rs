@@ -47,6 +47,7 @@ impl Merge<'_> {
             let shown = self.shown(to);
             let its_own_form = new.is_some()
                 && shown.sent.0.get(&slot).copied() == new
+                && shown.seen.0.contains_key(&Hashes::key(FIELD))
                 && shown.seen.0.get(&slot).copied() == now;
             if its_own_form || new == now {
                 continue;

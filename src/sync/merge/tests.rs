@@ -93,6 +93,24 @@ fn an_edit_of_a_cut_text_is_held() {
 }
 
 #[test]
+fn what_was_cut_as_it_was_made_is_no_edit() {
+    // The answer to its making was lost, so that all that is known is what was sent: more than it could hold.
+    let (long, short) = (person("Ann", "Bonaventura", "1"), person("Ann", "Bona", "1"));
+    let (mail_caps, crm_caps) = (caps(100), caps(4));
+    let whole = hasher().item(&long);
+    for winner in [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold] {
+        let merged = merge(
+            &hasher(),
+            Shown { item: &long, caps: &mail_caps, seen: &whole, sent: &NONE },
+            Shown { item: &short, caps: &crm_caps, seen: &NONE, sent: &whole },
+            Direction::TwoWay,
+            winner,
+        );
+        assert_eq!(merged, Merged::default(), "{winner:?}");
+    }
+}
+
+#[test]
 fn removed_here_changed_there_stays_changed() {
     let then = person("Ann", "Bo", "1");
     let merged =
@@ -155,6 +173,7 @@ fn what_is_done_is_not_undone_by_a_side_that_does_not_know_it() {
             "{winner:?}"
         );
         assert!(merged.to_crm.is_empty() && merged.held.is_empty(), "{winner:?}");
+        assert_eq!(merged.conflicts, [(Field::Completion, Won::Side(Side::Crm))], "{winner:?}");
         let merged = three_way((&then, &then), &task(Completed), &task(InProgress), winner);
         assert_eq!(
             merged.to_crm.get(&Field::Completion),
@@ -252,6 +271,12 @@ fn an_answer_says_more_than_none() {
     assert_eq!(merged.held.len(), 1, "so are two roles");
     let merged = three_way((&open, &open), &accepted, &declined, ConflictWinner::Hold);
     assert_eq!(merged.held.len(), 1, "so is a change of what both had");
+    let mut bo = accepted.clone();
+    let address = Attendee { required: true, participation: Participation::Accepted };
+    let other = Element { attendee: Some(address), ..Element::plain("bo@x.test") };
+    bo.set(Field::Attendees, Value::set([("ann@x.test".to_owned(), other)].into()));
+    let merged = three_way((&then, &then), &open, &bo, ConflictWinner::Hold);
+    assert_eq!(merged.held.len(), 1, "and two people");
 }
 
 #[test]
@@ -328,4 +353,22 @@ fn a_field_that_both_put_back_is_left_alone() {
     let frozen = merged(&sent);
     assert!(frozen.to_crm.is_empty() && !frozen.is_empty());
     assert_eq!(frozen.frozen, [Field::Name, Field::Phones]);
+}
+
+#[test]
+fn a_number_that_was_put_back_again_and_again_can_still_be_taken_away() {
+    let (then, now) = (person("Ann", "Bo", "1"), person("Ann", "Bo", ""));
+    let (mail_caps, crm_caps) = (caps(100), caps(100));
+    let seen = hasher().item(&then);
+    // The last that was sent was that there is none.
+    let mut sent = hasher().item(&now);
+    sent.0.insert("again:phones/work".to_owned(), 5);
+    let merged = merge(
+        &hasher(),
+        Shown { item: &now, caps: &mail_caps, seen: &seen, sent: &NONE },
+        Shown { item: &then, caps: &crm_caps, seen: &seen, sent: &sent },
+        Direction::TwoWay,
+        ConflictWinner::Crm,
+    );
+    assert_eq!((merged.to_crm, merged.frozen), ([(Field::Phones, Value::Blank)].into(), vec![]));
 }

@@ -12,7 +12,7 @@ use riva_core::item::{
     Attendee, Body, Element, Field, Item, Module, Name, Participation, Sensitivity, Value,
 };
 use riva_core::ports::{ModuleCapabilities, Precision, SeriesSupport};
-use riva_core::rows::{Hashes, PairRow, PairSide, PairState};
+use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -312,7 +312,7 @@ fn rules(random: &mut Random) -> ModuleRules {
         private: if random.percent(50) { PrivateItems::Skip } else { PrivateItems::Sync },
         became_private: BecamePrivate::Leave,
         leads: random.percent(50),
-        decided: None,
+        decided: random.percent(10).then(|| [Side::Mail, Side::Crm][random.below(2)]),
         occurrence: None,
     }
 }

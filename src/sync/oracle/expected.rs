@@ -2,7 +2,8 @@
 
 use super::cases::{Answer, Case, FIELDS, SideCase};
 use super::fields::{self, Verdict};
-use super::table::{Changes, Deed, Settings, State, look_up};
+use super::table::{Changes, Deed, Settings, State, Winner, look_up};
+use riva_core::documents::Direction;
 use riva_core::item::{Field, FieldClass, Sensitivity, Value};
 use riva_core::rows::Side;
 use std::collections::BTreeMap;
@@ -98,11 +99,16 @@ fn merged(case: &Case, settings: Settings) -> Expected {
     if case.mail.answer != Answer::Present || case.crm.answer != Answer::Present {
         return Expected::Nothing;
     }
-    let winner = match look_up(State::Changed, State::Changed, Changes::Clash, settings) {
-        Some((6, Deed::MergeFor(winner))) => winner,
-        other => panic!("row 6 says who wins, not {other:?}"),
+    let decided = case.rules.decided;
+    let winner = match (look_up(State::Changed, State::Changed, Changes::Clash, settings), decided) {
+        (Some((6, Deed::MergeFor(_))), Some(side)) if settings.direction == Direction::TwoWay => match side {
+            Side::Mail => Winner::Mail,
+            Side::Crm => Winner::Crm,
+        },
+        (Some((6, Deed::MergeFor(winner))), _) => winner,
+        (other, _) => panic!("row 6 says who wins, not {other:?}"),
     };
-    let rules = fields::Rules { direction: settings.direction, winner };
+    let rules = fields::Rules { direction: settings.direction, winner, decided, undone: None };
     let (mut mail, mut crm) = (BTreeMap::new(), BTreeMap::new());
     let (mut held, mut refused) = (false, false);
     for field in FIELDS {

@@ -4,6 +4,7 @@
 use super::table::Winner;
 use riva_core::documents::Direction;
 use riva_core::item::{Body, Element, Participation, Value};
+use riva_core::rows::Side;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One field on one side.
@@ -54,6 +55,10 @@ impl Verdict {
 pub struct Rules {
     pub direction: Direction,
     pub winner: Winner,
+    /// The side that an administrator has said to be right in everything.
+    pub decided: Option<Side>,
+    /// The side whose changes are undone: it is not for its user to change.
+    pub undone: Option<Side>,
 }
 
 impl Rules {
@@ -62,6 +67,19 @@ impl Rules {
     }
     fn to_mail(self) -> bool {
         self.direction != Direction::MailToCrm
+    }
+    fn to(self, side: Side) -> bool {
+        match side {
+            Side::Mail => self.to_mail(),
+            Side::Crm => self.to_crm(),
+        }
+    }
+    /// "Only M → take M; only C → take C", unless what a side shows is not its own to change.
+    fn only(self, side: Side) -> Take {
+        match if self.undone == Some(side) { side.other() } else { side } {
+            Side::Mail => Take::Mail,
+            Side::Crm => Take::Crm,
+        }
     }
 }
 
@@ -106,8 +124,8 @@ pub fn whole(m: &Sight, c: &Sight, rules: Rules) -> Verdict {
         (Some(m_then), Some(c_then)) => match (!same(m_now, m_then), !same(c_now, c_then)) {
             (false, false) => Take::Neither,
             (_, _) if equal && (m.by_sent() || c.by_sent()) => Take::Neither,
-            (true, false) => Take::Mail,
-            (false, true) => Take::Crm,
+            (true, false) => rules.only(Side::Mail),
+            (false, true) => rules.only(Side::Crm),
             (true, true) if equal => Take::Neither,
             (true, true) => by(rules.winner),
         },
@@ -124,16 +142,18 @@ pub fn whole(m: &Sight, c: &Sight, rules: Rules) -> Verdict {
     match taken {
         // There is nothing to decide where neither side can be written.
         Take::Hold => Verdict { held: m.can.write || c.can.write, ..Verdict::default() },
-        Take::Mail if rules.to_crm() => push(m_now, m, c, |to_crm| Verdict { to_crm, ..Verdict::default() }),
-        Take::Crm if rules.to_mail() => {
-            push(c_now, c, m, |to_mail| Verdict { to_mail, ..Verdict::default() })
-        }
+        Take::Mail if rules.to_crm() => push(m_now, (Side::Mail, m), c, rules),
+        Take::Crm if rules.to_mail() => push(c_now, (Side::Crm, c), m, rules),
         Take::Neither | Take::Mail | Take::Crm => Verdict::default(),
     }
 }
 
 /// "Write only if `H(v') ≠ H(project(now))` and not (`H(v') = sent[f]` and `H(project(now)) = obs[f]`)."
-fn push(value: &Value, source: &Sight, target: &Sight, write: fn(Option<Value>) -> Verdict) -> Verdict {
+fn push(value: &Value, (from, source): (Side, &Sight), target: &Sight, rules: Rules) -> Verdict {
+    let write = |to: Side, value: Value| match to {
+        Side::Mail => Verdict { to_mail: Some(value), ..Verdict::default() },
+        Side::Crm => Verdict { to_crm: Some(value), ..Verdict::default() },
+    };
     let Some(now) = target.now.as_ref().filter(|_| target.can.write) else { return Verdict::default() };
     let mapped = map(value, &target.can);
     let is = |a: Option<&Value>, b: &Value| a.is_some_and(|a| same(a, b));
@@ -146,10 +166,18 @@ fn push(value: &Value, source: &Sight, target: &Sight, write: fn(Option<Value>) 
     }
     // "If the short side is then edited, and the edit starts from the truncated prefix → Held (would destroy the
     // tail)": whatever it was edited to, the other side's text is longer than the one who edited could see.
-    if source.can.max_len.is_some_and(|max| length(now) > max) {
-        Verdict::held()
-    } else {
-        write(Some(mapped))
+    let loses_tail = source.can.max_len.is_some_and(|max| length(now) > max);
+    match rules.decided {
+        None if loses_tail => Verdict::held(),
+        // Of both, the longer one is right: the one who edited what he could see of it sees that again.
+        Some(right) if loses_tail && right != from => {
+            if rules.to(from) && source.can.write {
+                write(from, map(now, &source.can))
+            } else {
+                Verdict::default()
+            }
+        }
+        None | Some(_) => write(from.other(), mapped),
     }
 }
 
@@ -162,12 +190,17 @@ fn length(value: &Value) -> usize {
 }
 
 /// A value as a side can hold it.
-fn map(value: &Value, can: &Can) -> Value {
+pub fn map(value: &Value, can: &Can) -> Value {
     let cut = |text: &str| text.chars().take(can.max_len.unwrap_or(usize::MAX)).collect::<String>();
     match value {
         Value::Text(text) => Value::text(cut(text)),
         Value::Body(body) if length(value) > can.max_len.unwrap_or(usize::MAX) => {
             Value::body(Body::plain(cut(&body.text).trim_end()))
+        }
+        Value::Set(all) => {
+            let holds = |key: &String| can.keys.as_ref().is_none_or(|keys| keys.contains(key));
+            let held = all.iter().filter(|(key, _)| holds(key));
+            Value::set(held.map(|(key, element)| (key.clone(), element.clone())).collect())
         }
         _ => value.clone(),
     }
@@ -210,8 +243,8 @@ pub fn set(m: &Sight, c: &Sight, rules: Rules) -> Verdict {
         let taken = match changed {
             _ if mn == cn => Take::Neither,
             (false, false) => Take::Neither,
-            (true, false) => Take::Mail,
-            (false, true) => Take::Crm,
+            (true, false) => rules.only(Side::Mail),
+            (false, true) => rules.only(Side::Crm),
             (true, true) => match (mn, cn) {
                 // Modify wins over remove; and without a base, what one side has not is filled: unless it stands
                 // there under another key.

@@ -4,6 +4,8 @@
 mod cases;
 mod expected;
 mod fields;
+mod occurrences;
+mod rightful;
 mod standing;
 mod table;
 mod tests;
