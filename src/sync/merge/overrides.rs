@@ -17,7 +17,9 @@ impl Merge<'_> {
     pub(super) fn overrides(&mut self, m: &Value, c: &Value) {
         let (m, c) = (changes(m), changes(c));
         let (mut new_m, mut new_c) = (m.clone(), c.clone());
-        for id in self.known(&m, &c) {
+        // What neither side does otherwise now is in step, whoever put it back.
+        let ids: BTreeSet<RecurrenceId> = m.keys().chain(c.keys()).copied().collect();
+        for id in ids {
             let (of_mail, of_crm) = (m.get(&id), c.get(&id));
             let (hm, hc) = (self.hash(of_mail), self.hash(of_crm));
             let slot = Hashes::element_key(FIELD, &id.to_string());
@@ -101,14 +103,6 @@ impl Merge<'_> {
                 self.out_to(side).entry(FIELD).or_insert(kept);
             }
         }
-    }
-
-    /// All occurrences of which either side says something, or said.
-    fn known(&self, m: &Overrides, c: &Overrides) -> BTreeSet<RecurrenceId> {
-        let prefix = Hashes::element_key(FIELD, "");
-        let hashes = [self.mail.seen, self.mail.sent, self.crm.seen, self.crm.sent];
-        let then = hashes.iter().flat_map(|h| h.0.keys()).filter_map(|k| k.strip_prefix(&prefix));
-        m.keys().chain(c.keys()).copied().chain(then.filter_map(RecurrenceId::parse)).collect()
     }
 
     fn hash(&self, change: Option<&Override>) -> Option<u64> {

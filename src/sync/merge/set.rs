@@ -35,10 +35,8 @@ impl Merge<'_> {
         let holds = |caps: &ModuleCapabilities, key: &str| {
             caps.set_keys.get(&field).is_none_or(|keys| keys.contains(key))
         };
-        let mut keys: BTreeSet<&str> = m.keys().chain(c.keys()).map(String::as_str).collect();
-        let prefix = Hashes::element_key(field, "");
-        let hashes = [self.mail.seen, self.mail.sent, self.crm.seen, self.crm.sent];
-        keys.extend(hashes.iter().flat_map(|h| h.0.keys()).filter_map(|k| k.strip_prefix(&prefix)));
+        // What neither side has now stays away, whoever took it away.
+        let keys: BTreeSet<&str> = m.keys().chain(c.keys()).map(String::as_str).collect();
         let (mut new_m, mut new_c) = (m.clone(), c.clone());
         for key in keys {
             if !holds(self.mail.caps, key) || !holds(self.crm.caps, key) {

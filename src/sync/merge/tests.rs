@@ -196,6 +196,25 @@ fn what_is_done_is_not_undone_by_a_side_that_does_not_know_it() {
     assert_eq!(merged.to_crm.get(&Field::Completion), task(InProgress).get(Field::Completion));
 }
 
+#[test]
+fn where_one_side_is_followed_a_task_is_taken_up_again_as_that_side_says() {
+    use TaskStatus::{Completed, InProgress, NotStarted};
+    let (open, done, caps) = (task(InProgress), task(Completed), caps(100));
+    let merged = |seen: &Hashes| {
+        merge(
+            &hasher(),
+            Shown { item: &open, caps: &caps, seen, sent: &NONE },
+            Shown { item: &done, caps: &caps, seen, sent: &NONE },
+            Direction::MailToCrm,
+            ConflictWinner::Crm,
+        )
+    };
+    assert_eq!(merged(&hasher().item(&task(NotStarted))).to_crm, open.fields);
+    // Seen together for the first time: nobody has taken it up again.
+    let first = merged(&NONE);
+    assert!(first.to_crm.is_empty() && first.to_mail.is_empty(), "{first:?}");
+}
+
 fn newest(newer: Option<Side>) -> Conflicts {
     Conflicts { winner: ConflictWinner::Newest, newer, decided: None }
 }
