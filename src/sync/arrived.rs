@@ -131,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn of_two_requests_for_a_field_the_later_one_is_noted() {
+        let mut pair = pair();
+        assert!(!is_expected(&pair, Side::Crm) && !is_expected(&pair, Side::Mail));
+        let numbers = |kind: &str, hash| hashes(&[("phones", 0), (&format!("phones/{kind}"), hash)]);
+        note_tried(&mut pair, Side::Crm, &numbers("work", 5), &numbers("work", 6));
+        assert!(is_expected(&pair, Side::Crm) && !is_expected(&pair, Side::Mail));
+        note_tried(&mut pair, Side::Crm, &numbers("home", 7), &numbers("home", 8));
+        assert_eq!(noted(&pair, Side::Crm, TRIED), numbers("home", 7));
+        assert_eq!(noted(&pair, Side::Mail, FROM), numbers("home", 8));
+    }
+
+    #[test]
     fn one_field_may_have_arrived_without_another() {
         let mut pair = pair();
         note_tried(&mut pair, Side::Crm, &hashes(&[("location", 7), ("body", 8)]), &Hashes::default());

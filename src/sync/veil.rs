@@ -100,14 +100,63 @@ mod tests {
             assert_eq!(seen.text(Field::Summary), Some(VEILED));
             assert!(seen.is_private());
             assert_eq!(seen.when().is_some(), policy == PrivateItems::BusyOnly);
+            // One without a subject is called so, too: the CRM may show one.
+            let mut unnamed = appointment();
+            unnamed.fields.remove(&Field::Summary);
+            assert_eq!(veiled(&unnamed, policy).text(Field::Summary), Some(VEILED));
         }
     }
 
     #[test]
     fn what_is_not_private_is_seen_as_it_is() {
+        let read = |item: &Item, policy| {
+            let item = Box::new(item.clone());
+            let now = Fetched::Present { version: "1".into(), marker: None, modified: None, item };
+            (veil(now.clone(), policy), now)
+        };
         let mut item = appointment();
-        assert!(!is_veiled(&item, PrivateItems::Sync));
+        let (seen, now) = read(&item, PrivateItems::Sync);
+        assert_eq!(seen, now);
+        for policy in [PrivateItems::Skip, PrivateItems::BusyOnly] {
+            let (seen, now) = read(&item, policy);
+            assert_ne!(seen, now);
+            let Fetched::Present { version, item: seen, .. } = seen else { panic!("it is there") };
+            assert_eq!((version, *seen), ("1".into(), veiled(&item, policy)));
+            assert_eq!(veil(Fetched::Gone, policy), Fetched::Gone);
+            // A task or contact that is private is skipped as a whole: there is no time to show of it.
+            let mut task = item.clone();
+            task.module = Module::Tasks;
+            assert!(!is_veiled(&task, policy));
+        }
         item.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Normal));
-        assert!(!is_veiled(&item, PrivateItems::Skip));
+        for policy in [PrivateItems::Skip, PrivateItems::BusyOnly] {
+            let (seen, now) = read(&item, policy);
+            assert_eq!(seen, now);
+        }
+    }
+
+    #[test]
+    fn of_single_occurrences_it_shows_when_they_are() {
+        let id =
+            |day: u32| riva_core::item::RecurrenceId::parse(&format!("202701{day}T090000")).expect("an id");
+        let (text, blank) = (Value::text("secret"), Value::Blank);
+        let start = "2027-01-20T09:00:00Z".parse().expect("an instant");
+        let when = Value::When(When::timed(start, start, chrono_tz::UTC));
+        let changed = |fields: &[(Field, &Value)]| {
+            Override::Changed(fields.iter().map(|(field, value)| (*field, (*value).clone())).collect())
+        };
+        let seen = |those: &[(u32, Override)], policy| {
+            let mut item = appointment();
+            let those = those.iter().map(|(day, change)| (id(*day), change.clone())).collect();
+            item.set(Field::Overrides, Value::Overrides(those));
+            veiled(&item, policy).get(Field::Overrides).cloned()
+        };
+        let moved = changed(&[(Field::Summary, &text), (Field::When, &when), (Field::ShowAs, &blank)]);
+        let those = [(12, Override::Cancelled), (13, moved), (14, changed(&[(Field::Location, &text)]))];
+        let shown = changed(&[(Field::When, &when), (Field::ShowAs, &blank)]);
+        let when_alone = [(id(12), Override::Cancelled), (id(13), shown)].into();
+        assert_eq!(seen(&those, PrivateItems::BusyOnly), Some(Value::Overrides(when_alone)));
+        assert_eq!(seen(&those[2..], PrivateItems::BusyOnly), Some(Value::Blank));
+        assert_eq!(seen(&those, PrivateItems::Skip), None, "where it is skipped, not even when");
     }
 }

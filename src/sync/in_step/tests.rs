@@ -43,6 +43,11 @@ fn after_a_create_the_base_is_what_the_answer_showed_if_it_is_exact() {
     let after = |answer| after_write(IntentKind::Create, &nothing, &sends, answer);
     assert_eq!(after(Some((shown.clone(), true))), (shown.clone(), false));
     assert_eq!(after(Some((shown, false))), (Hashes::default(), true));
+    assert_eq!(
+        after(Some((sends.clone(), false))),
+        (Hashes::default(), true),
+        "by what was sent, not by this"
+    );
     assert_eq!(after(None), (sends.clone(), false));
 }
 
@@ -177,11 +182,29 @@ fn what_is_to_be_written_is_a_base_only_where_it_is_known_to_be_ours() {
 }
 
 #[test]
+fn an_older_base_stays_while_its_field_is_written() {
+    let hasher = FieldHasher::new([1; 16]);
+    let mut work = Work { writes: vec![update(Side::Crm)], ..Work::sample() };
+    *work.pair.side_mut(Side::Mail) = Some(at(&[("location", 1)]));
+    // It shows what it was sent last: that was never in step.
+    *work.pair.side_mut(Side::Crm) =
+        Some(PairSide { sent: hashes(&[("location", 5)]), ..at(&[("location", 1)]) });
+    for (side, hash) in [(Side::Mail, 4), (Side::Crm, 5)] {
+        let read = work.read_mut(side).as_mut().expect("a sample is read");
+        read.hashes = hashes(&[("location", hash)]);
+    }
+    in_step_but_for(&mut work, &hasher);
+    assert_eq!(work.pair.side(Side::Crm).map(|at| at.seen.clone()), Some(hashes(&[("location", 1)])));
+}
+
+#[test]
 fn what_is_finished_is_linked_clean_and_free_of_its_past() {
     let mut work = Work::sample();
     let key = MatchKey { rule: 1, hash: 2 };
     for side in [Side::Mail, Side::Crm] {
-        *work.pair.side_mut(side) = Some(at(&[]));
+        // An update that was not carried out may be on its way still.
+        let sent = hashes(&[("location", 1), ("tried:location", 2), ("from:summary", 3)]);
+        *work.pair.side_mut(side) = Some(PairSide { sent, ..at(&[]) });
         let read = work.read_mut(side).as_mut().expect("a sample is read");
         read.version = Version::from("2");
         if let Some(row) = &mut read.row {
@@ -201,6 +224,7 @@ fn what_is_finished_is_linked_clean_and_free_of_its_past() {
     );
     for side in [Side::Mail, Side::Crm] {
         assert_eq!(pair.side(side).map(|at| at.version.clone()), Some(Version::from("2")));
+        assert_eq!(pair.side(side).map(|at| at.sent.clone()), Some(hashes(&[("location", 1)])));
     }
     let told = |row: &ItemRow| (row.dirty, row.version.clone(), row.pair, row.match_keys.clone());
     let clean_row = (false, Version::from("2"), Some(PairId(uuid::Uuid::nil())), None);

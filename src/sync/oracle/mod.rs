@@ -9,3 +9,4 @@ mod rightful;
 mod standing;
 mod table;
 mod tests;
+mod twins;

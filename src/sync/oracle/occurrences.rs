@@ -125,11 +125,11 @@ impl OneSide {
             subjects: !poor || random.percent(60),
         };
         let mut then = then.clone();
-        then.overrides = then
-            .overrides
-            .iter()
-            .filter_map(|(day, change)| Some((*day, side.held(Some(change))?)))
-            .collect();
+        // At times its own users have set more than we may write there.
+        if !random.percent(15) {
+            let held = then.overrides.iter().map(|(day, change)| (*day, side.held(Some(change))));
+            then.overrides = held.filter_map(|(day, change)| Some((day, change?))).collect();
+        }
         side.now = then.clone();
         if random.percent(25) {
             side.now.times = [0, SHORT, LONG][random.below(3)];
@@ -281,7 +281,7 @@ impl Case {
         match (self.direction, self.winner) {
             (Direction::MailToCrm, _) | (Direction::TwoWay, ConflictWinner::Mail) => Winner::Mail,
             (Direction::TwoWay, ConflictWinner::Hold) => Winner::Nobody,
-            (Direction::CrmToMail, _) | (Direction::TwoWay, _) => Winner::Crm,
+            (Direction::CrmToMail | Direction::TwoWay, _) => Winner::Crm,
         }
     }
 
@@ -293,30 +293,37 @@ impl Case {
             (Some(mt), Some(ct)) => (mt.overrides.get(&day) != mine, ct.overrides.get(&day) != theirs),
             _ => (true, true),
         };
-        match (changed, mine, theirs) {
+        match changed {
             _ if mine == theirs => None,
-            ((false, false), ..) => None,
-            ((true, false), ..) => Some(Side::Mail),
-            ((false, true), ..) => Some(Side::Crm),
-            // "Remove vs modify → modify wins."
-            ((true, true), Some(_), None) => Some(Side::Mail),
-            ((true, true), None, _) => Some(Side::Crm),
-            ((true, true), ..) if c.held(mine).as_ref() == theirs || m.held(theirs).as_ref() == mine => None,
-            ((true, true), ..) => {
-                let winner = self.winner();
-                expected.conflict |= winner != Winner::Nobody;
-                match winner {
-                    Winner::Mail => Some(Side::Mail),
-                    Winner::Crm => Some(Side::Crm),
-                    Winner::Nobody => {
-                        if m.writes || c.writes {
-                            expected.held.insert(Field::Overrides);
-                        }
-                        None
-                    }
+            (false, false) => None,
+            (true, false) => Some(Side::Mail),
+            (false, true) => Some(Side::Crm),
+            (true, true) => match (mine, theirs) {
+                // "Remove vs modify → modify wins."
+                (Some(_), None) => Some(Side::Mail),
+                (None, _) => Some(Side::Crm),
+                (Some(_), Some(_)) if c.held(mine).as_ref() == theirs || m.held(theirs).as_ref() == mine => {
+                    None
                 }
-            }
+                (Some(_), Some(_)) => self.won(expected),
+            },
         }
+    }
+
+    fn won(&self, expected: &mut Expected) -> Option<Side> {
+        let winner = match self.winner() {
+            Winner::Mail => Side::Mail,
+            Winner::Crm => Side::Crm,
+            Winner::Nobody => {
+                // There is nothing to decide where neither side can be written.
+                if self.mail.writes || self.crm.writes {
+                    expected.held.insert(Field::Overrides);
+                }
+                return None;
+            }
+        };
+        expected.conflict = true;
+        Some(winner)
     }
 
     fn expected(&self) -> Expected {
@@ -361,7 +368,7 @@ impl Case {
                 continue;
             }
             match &new {
-                Some(new) if target.shows_its_own_form(day, new) => continue,
+                Some(new) if target.shows_its_own_form(day, new) => {}
                 Some(new) if target.is_frozen(day, new) => expected.frozen = true,
                 _ => set(there, day, new),
             }
@@ -377,12 +384,12 @@ impl Case {
     fn merged(&self, hasher: &FieldHasher) -> Merged {
         let items = [item(&self.mail.now, self.mail.tells), item(&self.crm.now, self.crm.tells)];
         let caps = [self.mail.caps(), self.crm.caps()];
-        let hashes = |series: Option<&Series>| {
+        let known = |series: Option<&Series>| {
             series.map_or_else(Hashes::default, |series| hasher.item(&item(series, true)))
         };
-        let seen = [&self.mail, &self.crm].map(|side| hashes(side.base.as_ref()));
+        let seen = [&self.mail, &self.crm].map(|side| known(side.base.as_ref()));
         let sent = [&self.mail, &self.crm].map(|side| {
-            let mut sent = hashes(side.sent.as_ref());
+            let mut sent = known(side.sent.as_ref());
             let notes = side.again.iter().map(|day| (format!("again:overrides/{}", id(*day)), 5));
             sent.0.extend(notes);
             sent

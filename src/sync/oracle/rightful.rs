@@ -16,8 +16,8 @@ const CASES: u64 = 4_000;
 /// What a side shows, showed and was sent, as hashes.
 fn with_shown<T>(case: &Case, merge: impl FnOnce(Shown<'_>, Shown<'_>) -> T) -> T {
     let hasher = hasher();
-    let hashes = |side: &SideCase| (hasher.item(&side.base), hasher.item(&side.sent));
-    let (of_mail, of_crm): ((Hashes, Hashes), (Hashes, Hashes)) = (hashes(&case.mail), hashes(&case.crm));
+    let known = |side: &SideCase| (hasher.item(&side.base), hasher.item(&side.sent));
+    let (of_mail, of_crm): ((Hashes, Hashes), (Hashes, Hashes)) = (known(&case.mail), known(&case.crm));
     let mail = Shown { item: &case.mail.now, caps: &case.mail.caps, seen: &of_mail.0, sent: &of_mail.1 };
     let crm = Shown { item: &case.crm.now, caps: &case.crm.caps, seen: &of_crm.0, sent: &of_crm.1 };
     merge(mail, crm)

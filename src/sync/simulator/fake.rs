@@ -422,6 +422,7 @@ impl Reader for FakeSide {
                 state
                     .items
                     .iter()
+                    .rev()
                     .filter(|(_, s)| s.module == module && !s.deleted && s.marker == Some(*marker))
                     .map(|(id, _)| state.at(id))
                     .collect()
@@ -597,6 +598,9 @@ impl FakeSide {
         Ok(FeedPage { changes, cursor: page.cursor, more: page.more })
     }
 }
+
+#[cfg(test)]
+mod repeated;
 
 /// What a user edits besides a patch.
 fn meddle(patch: &Patch, token: u64) -> Option<(Field, Value)> {

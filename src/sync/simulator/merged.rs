@@ -1,6 +1,7 @@
 //! Row 21 of the reconciliation table as stories: records that were merged or converted in the CRM.
 
 use super::{Knobs, World};
+use crate::journal;
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use riva_core::item::{Body, Element, Field, LEAD, Value};
 use riva_core::rows::PairState;
@@ -21,6 +22,12 @@ fn states(world: &World) -> Vec<PairState> {
     world.store.all_pairs().into_iter().map(|p| p.state).collect()
 }
 
+/// What the journal says of records that have become others: deed and text.
+fn told(world: &World) -> Vec<(String, String)> {
+    let lines = world.store.all_journal().into_iter().filter(|line| line.rule == journal::row(21));
+    lines.map(|line| (line.deed, line.text)).collect()
+}
+
 #[test]
 fn a_record_that_was_merged_into_another_is_no_deletion() {
     let mut world = in_step(3);
@@ -36,6 +43,9 @@ fn a_record_that_was_merged_into_another_is_no_deletion() {
     assert_eq!(held.len(), 1);
     assert_eq!(held[0].reason.as_deref(), Some(DUPLICATE_AFTER_MERGE));
     assert!(held[0].crm.is_none());
+    assert_eq!(told(&world), [("held".to_owned(), DUPLICATE_AFTER_MERGE.to_owned())]);
+    assert!(world.log().iter().any(|line| line == DUPLICATE_AFTER_MERGE), "{:?}", world.log());
+    assert!(world.store.all_items().iter().all(|row| row.id != records[1].0), "the record is forgotten");
     // An edit of the copy that was left over makes no record anew.
     let left_over = held[0].mail.as_ref().expect("the mailbox's side").id.clone();
     world.mail.user_edit(&left_over, |item| item.set(Field::Notes, Value::body(Body::plain("still here"))));
@@ -57,6 +67,10 @@ fn a_record_that_became_a_new_one_takes_its_twin_along() {
     let mail = world.mail.live();
     assert_eq!(mail.len(), 1, "the new record is not made a second time in the mailbox: {mail:?}");
     assert_eq!(mail[0].0, twin);
+    let text = format!("The CRM's record {lead} has become {contact}: linked to that one.");
+    assert_eq!(told(&world), [("relink".to_owned(), text.clone())]);
+    assert!(world.log().contains(&text), "{:?}", world.log());
+    assert!(world.store.all_items().iter().all(|row| row.id != lead), "the old one is forgotten");
     assert_eq!(mail[0].1.get(Field::Notes), Some(&Value::body(Body::plain("signed"))));
     assert_eq!(states(&world), [PairState::Linked]);
     // It goes on from there, both ways.

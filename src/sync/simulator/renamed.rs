@@ -131,6 +131,28 @@ fn a_renamed_item_is_the_same_and_goes_on() {
     }
 }
 
+/// What takes the place of an item by our marker is known by its own UID from then on.
+#[test]
+fn an_item_that_took_a_place_is_known_by_its_own_uid() {
+    for module in BOTH {
+        let mut world = world(7);
+        world.crm.user_create(thing(module, 1, "uid-1"));
+        world.settle(6);
+        let before = records(&world);
+        let first = world.mail.live()[0].0.clone();
+        let second = world.mail.deliver_again(&first).expect("it is there");
+        world.mail.user_edit(&second, |item| item.uid = Some("uid-2".to_owned()));
+        world.mail.user_delete(&first);
+        world.settle(4);
+        assert_eq!((records(&world), world.mail.live().len()), (before.clone(), 1), "{module:?}");
+        let third = world.mail.user_rename(&second, |_| {}).expect("it is there");
+        world.settle(4);
+        assert_eq!(records(&world), before, "{module:?}");
+        assert_eq!(world.mail.live().into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [third]);
+        assert_eq!(states(&world), BTreeMap::from([(PairState::Linked, 1)]), "{module:?}");
+    }
+}
+
 #[test]
 fn one_that_is_edited_as_well_takes_the_edit_along() {
     for module in BOTH {

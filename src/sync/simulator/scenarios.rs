@@ -205,6 +205,11 @@ fn an_item_that_was_moved_is_followed() {
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1));
     assert_eq!((world.mail.writes(), world.crm.writes()), (mail_writes, crm_writes), "nothing is written");
     assert!(states(&world).iter().all(|(s, _)| *s == PairState::Linked), "{:?}", states(&world));
+    let told = world.store.all_journal().into_iter().filter(|line| line.deed == "moved");
+    let text =
+        format!("{}: it was moved in the mailbox, and is followed there.", world.crm.live()[0].1.title());
+    assert_eq!(told.map(|line| line.text).collect::<Vec<_>>(), std::slice::from_ref(&text));
+    assert!(world.log().contains(&text), "{:?}", world.log());
     let (record, _) = world.crm.live().remove(0);
     let later = Value::body(Body::plain("Edited later"));
     world.crm.user_edit(&record, |item| item.set(Field::Notes, later.clone()));
@@ -215,4 +220,39 @@ fn an_item_that_was_moved_is_followed() {
     world.mail.user_delete(&new);
     world.settle(3);
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (0, 0));
+}
+
+/// A user's copy of an item stands alone; once the original is gone, it is what was moved.
+#[test]
+fn a_copy_takes_the_place_of_an_original_that_is_gone() {
+    let mut world = calm();
+    in_the_mailbox(&mut world, |_| {});
+    world.policy.safety.contacts = SafetyLimit { items: 250, percent: 100 };
+    if let Some(contacts) = &mut world.policy.modules.contacts {
+        contacts.deleted_in_mail = DeletePolicy::Propagate;
+    }
+    world.settle(4);
+    let (original, record) = (world.mail.live().remove(0).0, world.crm.live().remove(0).0);
+    let copy = world.mail.deliver_again(&original).expect("it is there");
+    let note = Value::body(Body::plain("my copy"));
+    world.mail.user_edit(&copy, |item| item.set(Field::Notes, note.clone()));
+    world.settle(4);
+    let of = |world: &World, state| states(world).iter().filter(|(s, _)| *s == state).count();
+    assert_eq!(
+        (of(&world, PairState::Linked), of(&world, PairState::Detached)),
+        (1, 1),
+        "{:?}",
+        states(&world)
+    );
+    world.mail.user_delete(&original);
+    world.settle(4);
+    assert_eq!(
+        (of(&world, PairState::Linked), of(&world, PairState::Detached)),
+        (1, 0),
+        "{:?}",
+        states(&world)
+    );
+    let [(there, shown)] = &world.crm.live()[..] else { panic!("{:?}", world.crm.live()) };
+    assert_eq!((there, shown.get(Field::Notes)), (&record, Some(&note)));
+    assert_eq!(world.mail.live().len(), 1);
 }
