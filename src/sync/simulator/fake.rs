@@ -5,11 +5,11 @@ use crate::memory::Gate;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
-use riva_core::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
+use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Body, Field, Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,
-    ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Reader,
+    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -58,6 +58,8 @@ pub struct Faults {
     pub unavailable: u32,
     /// Single items are refused for now.
     pub not_now: u32,
+    /// An item is made, and refused: the request was delivered twice, and the system is busy the second time.
+    pub made_and_refused: u32,
     /// A version changes although the content does not.
     pub token_churn: u32,
     /// A user edits another field of an item right after we have written it, before our answer is made.
@@ -68,8 +70,15 @@ pub struct Faults {
 
 impl Faults {
     /// None.
-    pub const NONE: Self =
-        Self { lost_answer: 0, unavailable: 0, not_now: 0, token_churn: 0, meddled: 0, cursor_lost: 0 };
+    pub const NONE: Self = Self {
+        lost_answer: 0,
+        unavailable: 0,
+        not_now: 0,
+        made_and_refused: 0,
+        token_churn: 0,
+        meddled: 0,
+        cursor_lost: 0,
+    };
 }
 
 #[derive(Debug, Clone)]
@@ -343,6 +352,11 @@ impl State {
         Ok(ChangePage { changes, cursor: Cursor::new(to.to_string()), more: to < self.log.len() })
     }
 
+    fn refuses_what_is_made(&mut self) -> Option<ItemError> {
+        let chance = self.faults.made_and_refused;
+        (chance > 0 && self.random.percent(chance)).then(|| ItemError::NotNow("busy".into()))
+    }
+
     fn refuses(&mut self) -> Option<ItemError> {
         let chance = self.faults.not_now;
         self.random.percent(chance).then(|| ItemError::NotNow("busy".into()))
@@ -414,6 +428,7 @@ impl Reader for FakeSide {
     }
 
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
+        assert!(self.keeps_markers(), "it cannot be asked for a marker");
         self.enter().await?;
         let state = self.state();
         Ok(markers
@@ -463,7 +478,10 @@ impl SilentWriter for FakeSide {
                     state.writes += 1;
                     let marker = self.keeps_markers().then_some(draft.marker);
                     let id = state.insert(self.name, item.clone(), marker);
-                    Ok(Written { at: state.at(&id), item: Some(Box::new(item)) })
+                    match state.refuses_what_is_made() {
+                        Some(error) => Err(error),
+                        None => Ok(Written { at: state.at(&id), item: Some(Box::new(item)) }),
+                    }
                 })
                 .collect()
         };
@@ -576,29 +594,7 @@ impl SilentWriter for FakeSide {
     }
 }
 
-impl FakeSide {
-    /// The same changes as a connection's feed that concerns one user.
-    pub fn feed(
-        &self,
-        module: Module,
-        cursor: Option<&Cursor>,
-        user: &CrmUserId,
-    ) -> Result<FeedPage, CallError> {
-        let mut state = self.state();
-        let Some(cursor) = cursor else {
-            let end = state.log.len();
-            return Ok(FeedPage { changes: Vec::new(), cursor: Cursor::new(end.to_string()), more: false });
-        };
-        let page = state.changes(module, Some(cursor), self.tombstones)?;
-        let changes = page
-            .changes
-            .into_iter()
-            .map(|change| FeedChange { change, concerns: [user.clone()].into() })
-            .collect();
-        Ok(FeedPage { changes, cursor: page.cursor, more: page.more })
-    }
-}
-
+mod feed;
 #[cfg(test)]
 mod repeated;
 

@@ -124,6 +124,37 @@ fn what_may_not_be_visible_yet_is_waited_for() {
 }
 
 #[test]
+fn what_was_made_and_refused_is_adopted() {
+    let mut world = world();
+    world.crm.set_faults(Faults { made_and_refused: 100, ..Faults::NONE });
+    assert!(world.cycle().is_some_and(|outcome| outcome.fault.is_none()));
+    world.crm.set_faults(Faults::NONE);
+    world.pass(20);
+    world.cycle();
+    let title = world.crm.live()[0].1.title();
+    assert_eq!(found(&world), [("adopt".to_owned(), format!("found again: {title}"))]);
+    assert_eq!(recoveries(&world), [said(1, 0, 0)]);
+    world.settle(4);
+    assert_eq!((world.crm.live().len(), world.crm.writes()), (1, 1));
+}
+
+#[test]
+fn what_was_refused_and_not_made_is_no_matter_of_doubt() {
+    // Of one that keeps no marker nobody could tell: it is believed.
+    for crm_without_marker in [false, true] {
+        let mut world = World::new(3, Knobs { crm_without_marker, ..Knobs::CALM });
+        let contact = world.new_contact();
+        world.mail.user_create(contact);
+        world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+        assert!(world.cycle().is_some_and(|outcome| outcome.fault.is_none()));
+        world.crm.set_faults(Faults::NONE);
+        world.settle(4);
+        assert_eq!((found(&world), recoveries(&world)), (vec![], vec![]));
+        assert_eq!((world.crm.live().len(), world.crm.writes()), (1, 1));
+    }
+}
+
+#[test]
 fn of_what_was_made_twice_the_first_stays() {
     let mut world = world();
     answer_lost(&world);

@@ -8,8 +8,15 @@ fn seeds(default: u64) -> u64 {
 }
 
 fn knobs(seed: u64) -> Knobs {
-    let faults =
-        Faults { lost_answer: 6, unavailable: 4, not_now: 4, token_churn: 10, meddled: 8, cursor_lost: 3 };
+    let faults = Faults {
+        lost_answer: 6,
+        unavailable: 4,
+        not_now: 4,
+        token_churn: 10,
+        meddled: 8,
+        cursor_lost: 3,
+        ..Faults::NONE
+    };
     Knobs {
         crm_without_tombstones: seed.is_multiple_of(3),
         mail_can_tag: !seed.is_multiple_of(2),
