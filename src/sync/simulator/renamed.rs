@@ -100,6 +100,21 @@ fn states(world: &World) -> BTreeMap<PairState, usize> {
     states
 }
 
+/// How often the log says that an item is followed.
+fn followed(world: &World) -> usize {
+    world
+        .log()
+        .iter()
+        .filter(|line| line.ends_with("it was moved in the mailbox, and is followed there."))
+        .count()
+}
+
+/// What the journal says of items with another id.
+fn moves(world: &World) -> Vec<String> {
+    let lines = world.store.all_journal().into_iter().filter(|line| line.rule == crate::journal::row(20));
+    lines.map(|line| line.deed).collect()
+}
+
 #[test]
 fn a_renamed_item_is_the_same_and_goes_on() {
     for (module, listing) in BOTH.into_iter().flat_map(|module| [(module, false), (module, true)]) {
@@ -114,6 +129,7 @@ fn a_renamed_item_is_the_same_and_goes_on() {
         assert_eq!(records(&world), before, "{module:?}, by listings: {listing}");
         assert_eq!(writes(&world), then, "nothing is written");
         assert_eq!(states(&world), BTreeMap::from([(PairState::Linked, 3)]));
+        assert_eq!((followed(&world), moves(&world)), (1, vec!["moved".to_owned()]));
         // It is in step from both sides,
         let record = before[&1][0].0.clone();
         world.crm.user_edit(&record, |item| write(item, "from the CRM"));
@@ -219,8 +235,9 @@ fn a_copy_that_waits_takes_the_place_of_the_original() {
         world.cycle();
         world.settle(4);
         assert_eq!(records(&world), BTreeMap::from([(2, vec![(record, "kept".to_owned())])]), "{module:?}");
-        let live = states(&world).remove(&PairState::Linked);
-        assert_eq!((live, world.mail.live().len()), (Some(1), 1), "{module:?}");
+        // The pair in which the copy waited is part of that one's now.
+        let joined = BTreeMap::from([(PairState::Linked, 1), (PairState::Tombstoned, 1)]);
+        assert_eq!((states(&world), world.mail.live().len()), (joined, 1), "{module:?}");
     }
 }
 
@@ -352,7 +369,26 @@ fn what_was_deleted_after_its_record_does_not_bring_it_back() {
         world.settle(4);
         assert_eq!(records(&world).len(), 1, "{module:?}: {:?}", states(&world));
         assert_eq!(states(&world)[&PairState::Detached], 1);
+        assert_eq!(followed(&world), 0, "nothing goes on");
     }
+}
+
+/// Whoever organises a meeting has sent it again: what was filled in here, and is blank in what was sent, was not taken away.
+#[test]
+fn a_meeting_that_is_sent_again_is_filled() {
+    let mut world = world(7);
+    let first = world.mail.user_create(thing(Module::Calendar, 1, "uid-1"));
+    world.settle(4);
+    let record = records(&world)[&1][0].0.clone();
+    world.crm.user_edit(&record, |item| write(item, "agenda"));
+    world.settle(4);
+    assert_eq!(text(&world.mail.live()[0].1), "agenda");
+    world.mail.user_delete(&first);
+    world.mail.user_create(thing(Module::Calendar, 1, "uid-1"));
+    world.settle(4);
+    assert_eq!(records(&world), BTreeMap::from([(1, vec![(record, "agenda".to_owned())])]));
+    assert_eq!(world.mail.live().iter().map(|(_, item)| text(item)).collect::<Vec<_>>(), ["agenda"]);
+    assert_eq!(moves(&world), ["link"]);
 }
 
 #[test]
