@@ -203,7 +203,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             if candidate.pair.is_none()
                 && let Some(intent) = lost.take(&self.cycle.hasher, &candidate.item)
             {
-                self.found_again(candidate, intent, &mut commit).await?;
+                taken.extend(self.found_again(candidate, intent, &mut commit).await?);
                 continue;
             }
             match twin(&candidate.id, &candidate.item, &keys, &there, &here, &twins, &taken) {

@@ -173,11 +173,12 @@ fn forget_fields(base: &mut Hashes, fields: &BTreeSet<String>) {
 }
 
 /// An item has come in the place of one that is gone, and is not that one with another id: what it shows otherwise may be
-/// older than the base, and is nobody's edit.
-pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes) {
+/// older than the base, and is nobody's edit. Returns whether it shows anything otherwise.
+pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes) -> bool {
     let others = shown_otherwise(seen, shown);
     forget_fields(seen, &others);
     forget_fields(sent, &others);
+    !others.is_empty()
 }
 
 /// Whether all is blank in an item that we wrote to the one whose place it takes: it may be another copy of the same meeting,

@@ -9,7 +9,7 @@ use crate::plan::untouched;
 use crate::twin::no_longer_alone;
 use riva_core::activity::Level;
 use riva_core::fault::ItemError;
-use riva_core::ids::Marker;
+use riva_core::ids::{Marker, RemoteId};
 use riva_core::item::Item;
 use riva_core::ports::Removal;
 use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
@@ -70,7 +70,7 @@ impl FirstSync<'_, '_, '_> {
         // request may have arrived at last.
         let another = side == Side::Crm || marker.generation != pair.generation;
         let newcomer = Newcomer { id: row.id.clone(), version: row.version.clone(), item, another };
-        self.cycle.take_place(&mut pair, side, newcomer, commit).await?;
+        let linked_anew = self.cycle.take_place(&mut pair, side, newcomer, commit).await?;
         if pair.state == PairState::Tombstoned && known.is_none() {
             // It was on its way when it was looked for, and its origin has been deleted since: planned as a deletion, unless
             // somebody has written to it. It was made of what its origin showed.
@@ -88,7 +88,7 @@ impl FirstSync<'_, '_, '_> {
         }
         // Table row 18: nothing is known of what it showed when it was made. What is blank is filled.
         let unknown = pair.side(side).is_none_or(|at| at.seen.0.is_empty() && at.sent.0.is_empty());
-        let deed = if unknown { "link" } else { "adopt" };
+        let deed = if unknown || linked_anew { "link" } else { "adopt" };
         commit.items.push(ItemRow { pair: Some(pair.id), ..row.clone() });
         commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, side.other()).await?);
         commit.journal.push(journal::line(&pair, now, deed, "marker", item.title()));
@@ -136,13 +136,13 @@ impl FirstSync<'_, '_, '_> {
     }
 
     /// An item of ours whose creation was never confirmed: it becomes the other side of its pair, and is planned from what
-    /// both sides show now.
+    /// both sides show now. Returns the item that it was made of: it has found its twin.
     pub async fn found_again(
         &self,
         candidate: Candidate,
         intent: IntentRow,
         commit: &mut Commit,
-    ) -> Result<(), CycleFault> {
+    ) -> Result<Option<RemoteId>, CycleFault> {
         // Known by its key alone it may as well be another item, that has turned up just now: what it shows otherwise than
         // it was sent says nothing.
         let sends = intent.sends.0.len();
@@ -150,7 +150,7 @@ impl FirstSync<'_, '_, '_> {
         let deed = if sent.0.len() == sends { "adopt" } else { "link" };
         commit.settled.push(intent.pair);
         let pair = self.cycle.ctx.store.pairs(self.cycle.ctx.member.id, &[intent.pair]).await?.pop();
-        let Some(mut pair) = pair else { return Ok(()) };
+        let Some(mut pair) = pair else { return Ok(None) };
         if let Some(old) = pair.side(candidate.side).filter(|old| old.id != candidate.id) {
             let_go(self.cycle.ctx, &pair, candidate.side, &old.id, commit).await?;
         }
@@ -161,6 +161,7 @@ impl FirstSync<'_, '_, '_> {
         }
         pair.state = PairState::Linked;
         pair.reason = None;
+        let origin = pair.side(candidate.side.other()).map(|at| at.id.clone());
         let now = self.cycle.ctx.clock.now();
         commit.items.extend(candidate.row.map(|row| ItemRow {
             pair: Some(pair.id),
@@ -170,6 +171,6 @@ impl FirstSync<'_, '_, '_> {
         commit.items.extend(no_longer_alone(self.cycle.ctx, &pair, candidate.side.other()).await?);
         commit.journal.push(journal::line(&pair, now, deed, "as sent", candidate.item.title()));
         commit.pairs.push(pair);
-        Ok(())
+        Ok(origin)
     }
 }

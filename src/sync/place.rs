@@ -57,27 +57,29 @@ impl ModuleCycle<'_, '_> {
     }
 
     /// An item takes the place of one that is gone, or that the pair never had. The base stays: what the other one
-    /// showed, this one has shown as well.
+    /// showed, this one has shown as well. Returns whether that is not so of all that it shows otherwise now: it may be
+    /// another one, and is linked anew.
     pub async fn take_place(
         &self,
         pair: &mut PairRow,
         side: Side,
         newcomer: Newcomer<'_>,
         commit: &mut Commit,
-    ) -> Result<(), CycleFault> {
+    ) -> Result<bool, CycleFault> {
         let Newcomer { id, version, item, another } = newcomer;
         let old = pair.side(side).cloned();
         let instead = old.as_ref().filter(|at| at.id != id).map(|at| at.id.clone());
         let (mut seen, mut sent) = old.map_or_else(Default::default, |at| (at.seen, at.sent));
+        let mut linked_anew = false;
         if let Some(gone) = instead {
             let_go(self.ctx, pair, side, &gone, commit).await?;
             if another || loops::was_made_again(&sent) {
-                in_its_place(&mut seen, &mut sent, &self.hasher.item(item));
+                linked_anew = in_its_place(&mut seen, &mut sent, &self.hasher.item(item));
             }
         }
         note_uid(&self.hasher, pair, side, item);
         *pair.side_mut(side) = Some(PairSide { id, version, seen, sent });
-        Ok(())
+        Ok(linked_anew)
     }
 }
 

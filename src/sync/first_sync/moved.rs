@@ -202,7 +202,7 @@ impl FirstSync<'_, '_, '_> {
             });
         let another = pair.generation > 1 || sent_again;
         let newcomer = Newcomer { id: id.clone(), version: version.clone(), item, another };
-        self.cycle.take_place(&mut pair, *side, newcomer, commit).await?;
+        let linked_anew = self.cycle.take_place(&mut pair, *side, newcomer, commit).await?;
         if pair.state == PairState::Quarantined {
             pair.next_try = Some(now);
         }
@@ -220,7 +220,7 @@ impl FirstSync<'_, '_, '_> {
             ..row
         }));
         // What was sent again is linked anew: what is blank in it is filled.
-        let deed = if sent_again { "link" } else { "moved" };
+        let deed = if sent_again || linked_anew { "link" } else { "moved" };
         commit.journal.push(journal::line(&pair, now, deed, journal::row(20), candidate.item.title()));
         commit.pairs.push(pair);
         Ok(())

@@ -85,7 +85,9 @@ fn what_comes_in_the_place_of_another_is_no_edit() {
     let base = hashes(&[("name", 1), ("notes", 2)]);
     let shown = hashes(&[("name", 1), ("notes", 9)]);
     let (mut seen, mut sent) = (base.clone(), base.clone());
-    in_its_place(&mut seen, &mut sent, &shown);
+    assert!(!in_its_place(&mut seen, &mut sent, &base), "it shows nothing otherwise");
+    assert_eq!((&seen, &sent), (&base, &base));
+    assert!(in_its_place(&mut seen, &mut sent, &shown));
     assert_eq!((seen, sent), (hashes(&[("name", 1)]), hashes(&[("name", 1)])));
     assert_eq!(as_far_as_sent(base.clone(), &shown), (hashes(&[("name", 1)]), hashes(&[("name", 1)])));
     assert_eq!(as_far_as_sent(base.clone(), &base), (Hashes::default(), base));

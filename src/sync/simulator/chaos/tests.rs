@@ -204,6 +204,8 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (337_042, "a copy that stood alone takes the place of the item whose marker it carries"),
     (348_355, "what its user deletes just when a second one is removed is gone"),
     (326_285, "what is emptied and moved at once is emptied"),
+    (340_035, "what was made again, and moved and emptied at once, is linked anew"),
+    (341_898, "one of two records that look alike is taken for what was sent; the other is new at once"),
 ];
 
 /// What once failed without any fault.
