@@ -181,8 +181,8 @@ pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes)
     !others.is_empty()
 }
 
-/// Whether all is blank in an item that we wrote to the one whose place it takes: it may be another copy of the same meeting,
-/// as its organizer sent it again.
+/// Whether all is blank in an item that we wrote to the one whose place it takes: it may be another copy, of a meeting that
+/// its organizer sent again, or of a contact that a colleague has shared.
 pub(crate) fn lacks_ours(hasher: &FieldHasher, sent: &Hashes, shown: &Hashes) -> bool {
     let ours: BTreeSet<&str> =
         sent.0.keys().filter(|key| !loops::is_note(key)).map(|key| Hashes::field_of(key)).collect();

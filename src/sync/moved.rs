@@ -6,13 +6,14 @@
 use crate::context::CycleFault;
 use crate::first_sync::joined;
 use crate::journal;
-use crate::module_cycle::ModuleCycle;
+use crate::module_cycle::{ModuleCycle, to_be_read};
+use crate::place::Newcomer;
 use crate::recover::can_find_again;
 use riva_core::activity::Level;
 use riva_core::ids::RemoteId;
 use riva_core::item::Item;
 use riva_core::ports::Fetched;
-use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Presence, Side};
+use riva_core::rows::{Commit, PairRow, PairState, Side};
 use std::collections::BTreeMap;
 
 /// What is told of one.
@@ -55,33 +56,23 @@ impl ModuleCycle<'_, '_> {
                 let Fetched::Present { version, item, .. } = &now else { continue };
                 // A copy that stood alone beside the one that is gone takes its place; what is another pair's own does not.
                 let row = self.ctx.store.item(pair.member, self.module, Side::Mail, &id).await?;
-                if let Some(own) = row.and_then(|row| row.pair).filter(|own| *own != pair.id) {
+                let mut another = false;
+                if let Some(own) = row.as_ref().and_then(|row| row.pair).filter(|own| *own != pair.id) {
                     match self.ctx.store.pairs(pair.member, &[own]).await?.pop() {
                         Some(copy) if copy.state == PairState::Detached && copy.crm.is_none() => {
                             commit.pairs.push(joined(&copy, pair.id));
+                            another = true;
                         }
                         _ => continue,
                     }
                 }
                 let text = followed(item);
                 self.line(Level::Info, text.clone());
-                let at = self.ctx.clock.now();
-                commit.journal.push(journal::line(pair, at, "moved", journal::row(20), text));
-                let was = self.ctx.store.item(pair.member, self.module, Side::Mail, &old.id).await?;
-                commit.forget_items.extend(was.map(|was| was.forgotten()));
-                commit.items.push(ItemRow {
-                    member: pair.member,
-                    module: self.module,
-                    side: Side::Mail,
-                    id: id.clone(),
-                    version: version.clone(),
-                    presence: Presence::Present,
-                    dirty: true,
-                    seen: 0,
-                    pair: Some(pair.id),
-                    match_keys: None,
-                });
-                pair.mail = Some(PairSide { id: id.clone(), version: version.clone(), ..old });
+                let newcomer = Newcomer { id: id.clone(), version: version.clone(), item, another };
+                let linked_anew = self.take_place(pair, Side::Mail, newcomer, &mut commit).await?;
+                let deed = if linked_anew { "link" } else { "moved" };
+                commit.journal.push(journal::line(pair, self.ctx.clock.now(), deed, journal::row(20), text));
+                commit.items.push(to_be_read(row, pair, Side::Mail, &id));
                 commit.pairs.push(pair.clone());
                 fetched.insert(id, now);
             }

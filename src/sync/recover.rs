@@ -11,18 +11,17 @@ use crate::holds;
 use crate::in_step::{adopt_shown, as_far_as_sent};
 use crate::journal;
 use crate::loops;
+use crate::module_cycle::to_be_read;
 use crate::place::let_go;
 use crate::retry::retry_at;
 use crate::twin::no_longer_alone;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
 use riva_core::holds::HoldKind;
-use riva_core::ids::{PairId, RemoteId, Version};
+use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Field, Item, Module};
 use riva_core::ports::{Fetched, ModuleCapabilities, RemoteRef, Removal};
-use riva_core::rows::{
-    Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Presence, Side,
-};
+use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a recovery found out.
@@ -274,7 +273,9 @@ impl Recovery<'_, '_> {
         }
         pair.state = PairState::Linked;
         pair.reason = None;
-        commit.items.push(self.row(&pair, &found.id, &found.version));
+        // It is not known what a feed says of it: it is looked at once more.
+        let row = self.ctx.store.item(pair.member, self.module, self.side, &found.id).await?;
+        commit.items.push(to_be_read(row, &pair, self.side, &found.id));
         commit.items.extend(no_longer_alone(self.ctx, &pair, self.side.other()).await?);
         let title = item.map_or_else(|| "(an item that is gone)".to_owned(), Item::title);
         commit.journal.push(journal::line(&pair, now, deed, "recovery", format!("found again: {title}")));
@@ -388,22 +389,6 @@ impl Recovery<'_, '_> {
             commit.journal.push(journal::line(pair, now, "delete double", "recovery", text));
         }
         Ok(())
-    }
-
-    /// A row for an item found again. It is not known what a feed says of it: it stays dirty, and is looked at once more.
-    fn row(&self, pair: &PairRow, id: &RemoteId, version: &Version) -> ItemRow {
-        ItemRow {
-            member: pair.member,
-            module: self.module,
-            side: self.side,
-            id: id.clone(),
-            version: version.clone(),
-            presence: Presence::Present,
-            dirty: true,
-            seen: 0,
-            pair: Some(pair.id),
-            match_keys: None,
-        }
     }
 }
 

@@ -193,10 +193,9 @@ impl FirstSync<'_, '_, '_> {
     ) -> Result<(), CycleFault> {
         let now = self.cycle.ctx.clock.now();
         let Candidate { side, id, version, item, marker, .. } = &candidate;
-        // It may be the item for which the one that is gone was made, taken back by its user; or a meeting that its organizer
-        // has sent again.
-        let sent_again = self.cycle.module == Module::Calendar
-            && marker.is_none()
+        // It may be the item for which the one that is gone was made, taken back by its user; or another copy: a meeting that
+        // its organizer has sent again, a contact that a colleague has shared.
+        let sent_again = marker.is_none()
             && pair.side(*side).is_some_and(|gone| {
                 lacks_ours(&self.cycle.hasher, &gone.sent, &self.cycle.hasher.item(item))
             });
