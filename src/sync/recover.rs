@@ -19,7 +19,7 @@ use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
 use riva_core::holds::HoldKind;
 use riva_core::ids::{PairId, RemoteId};
-use riva_core::item::{Field, Item, Module};
+use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{Fetched, ModuleCapabilities, RemoteRef, Removal};
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,13 +170,19 @@ impl Recovery<'_, '_> {
                 self.adopt_create(intent, pair, &first, None, now, commit).await?;
                 continue;
             }
-            // Made twice by a repeated request: the one that shows what was sent last stays, or the first; the other goes to
-            // Deleted Items.
+            // Made twice by a repeated request. One that shows something else than was sent has been edited since: it stays, and
+            // the other goes to Deleted Items. Where an earlier request was given up, it may be that one's work: then the one
+            // that shows what was sent last stays.
+            let first_try = pair.attempts == 0;
             let shows = |item: &Item| contains(&self.hasher.item(item), &intent.sends);
-            let kept = present.iter().position(|(_, item)| shows(item)).unwrap_or(0);
+            let kept = if first_try { most_edited(&present, shows) } else { None };
+            let kept = kept.or_else(|| present.iter().position(|(_, item)| shows(item))).unwrap_or(0);
             let (found, item) = present.swap_remove(kept);
-            for (double, _) in &present {
-                self.remove_double(intent, pair, double, now, commit).await?;
+            for (double, twin) in &present {
+                let edited = first_try && !(shows(twin) && adds_nothing(twin, &item, &intent.sends));
+                if !edited && !self.is_anothers(&double.id).await? {
+                    self.remove_double(intent, pair, double, now, commit).await?;
+                }
             }
             self.adopt_create(intent, pair, &found, Some(&item), now, commit).await?;
         }
@@ -370,6 +376,15 @@ impl Recovery<'_, '_> {
         self.ctx.side(self.side).fetch(self.module, ids).await.map_err(|e| CycleFault::of(self.side, e))
     }
 
+    /// Whether another member has this record as well, to whom it was given meanwhile.
+    async fn is_anothers(&self, id: &RemoteId) -> Result<bool, CycleFault> {
+        if self.side == Side::Mail {
+            return Ok(false);
+        }
+        let (member, ids) = (self.ctx.member, std::slice::from_ref(id));
+        Ok(!self.ctx.store.known_to_others(&member.crm, member.id, self.module, ids).await?.is_empty())
+    }
+
     async fn remove_double(
         &self,
         intent: &IntentRow,
@@ -390,6 +405,22 @@ impl Recovery<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Of items that one request has made, the one that its user has written to: it shows something else than was sent, or more
+/// than the others.
+fn most_edited(made: &[(RemoteRef, Box<Item>)], shows: impl Fn(&Item) -> bool) -> Option<usize> {
+    let filled = |item: &Item| item.fields.values().filter(|value| **value != Value::Blank).count();
+    // Of equals, the first.
+    let most = (0..made.len()).rev().max_by_key(|n| filled(&made[*n].1));
+    made.iter().position(|(_, item)| !shows(item)).or(most)
+}
+
+/// Whether all of an item that was not sent is in another as well.
+fn adds_nothing(item: &Item, other: &Item, sends: &Hashes) -> bool {
+    item.fields.iter().all(|(field, value)| {
+        *value == Value::Blank || other.get(*field) == Some(value) || sends.0.contains_key(field.as_str())
+    })
 }
 
 /// Whether it can be found out what became of a create whose answer was lost, or done again without harm.

@@ -7,8 +7,9 @@ mod check;
 mod decisions;
 mod fake;
 #[cfg(test)]
-mod matrix;
+mod made_twice;
 #[cfg(test)]
+mod matrix;
 mod merged;
 #[cfg(test)]
 mod messages;

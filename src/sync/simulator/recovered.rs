@@ -5,7 +5,7 @@ use super::{Faults, Knobs, World};
 use chrono::Duration;
 use riva_core::documents::{ContactsPolicy, DeletePolicy};
 use riva_core::ids::{MemberId, RemoteId};
-use riva_core::item::{Body, Field, Name, Value};
+use riva_core::item::{Body, Field, Value};
 use riva_core::ports::SyncStore as _;
 use riva_core::rows::PairState;
 use std::sync::Arc;
@@ -169,23 +169,6 @@ fn of_what_was_made_twice_the_first_stays() {
     assert_eq!(ids(&world), std::slice::from_ref(&first));
     assert_eq!(world.settle(4), Some(0));
     assert_eq!(ids(&world), [first]);
-}
-
-#[test]
-fn of_what_two_requests_have_made_the_one_that_shows_what_was_sent_last_stays() {
-    let mut world = world();
-    answer_lost(&world);
-    let first = world.crm.live()[0].0.clone();
-    let second = world.crm.deliver_again(&first).expect("it is there");
-    // What an earlier request has sent, which arrived before this one.
-    let before = Name { given: "Anna".into(), family: "Lee #1".into(), ..Name::default() };
-    world.crm.user_edit(&first, |item| item.set(Field::Name, Value::Name(before.clone())));
-    world.cycle();
-    world.settle(4);
-    let (mail, crm) = (world.mail.live(), world.crm.live());
-    assert_eq!(crm.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&second]);
-    assert_eq!(crm[0].1.name(), mail[0].1.name());
-    assert_ne!(crm[0].1.name(), Some(&before));
 }
 
 /// A contact that is in step, and of which something is about to be written to the CRM.
