@@ -3,9 +3,10 @@
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
 use chrono::Duration;
-use riva_core::documents::{ContactsPolicy, DeletePolicy};
+use riva_core::documents::{BecamePrivate, CalendarPolicy, ContactsPolicy, DeletePolicy};
+use riva_core::holds::HoldKind;
 use riva_core::ids::{MemberId, RemoteId};
-use riva_core::item::{Body, Field, Value};
+use riva_core::item::{Body, Field, Sensitivity, Value};
 use riva_core::ports::SyncStore as _;
 use riva_core::rows::PairState;
 use std::sync::Arc;
@@ -227,4 +228,56 @@ fn what_was_written_down_and_not_written_is_written_once() {
         world.settle(4);
         assert_eq!((world.crm.live().len(), world.crm.writes()), (0, 2));
     }
+}
+
+#[test]
+fn what_nobody_can_look_for_is_held_once() {
+    let without_marker = || {
+        let mut world = World::new(3, Knobs { crm_without_marker: true, ..Knobs::CALM });
+        let contact = world.new_contact();
+        world.mail.user_create(contact);
+        world
+    };
+    for mut world in never_sent(without_marker, |world| !world.crm.live().is_empty()) {
+        world.pass(20);
+        world.cycle();
+        assert_eq!(recoveries(&world), [said(0, 0, 1)]);
+        let told = found(&world);
+        let [(deed, why)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(deed, "held");
+        assert!(why.starts_with("It is not known whether it was made in the CRM"), "{why}");
+        let holds =
+            || world.store.all_holds().into_iter().filter(|hold| hold.kind == HoldKind::InDoubt).count();
+        assert_eq!(holds(), 1);
+        let pairs = world.store.all_pairs();
+        assert_eq!((pairs[0].state, pairs[0].reason.as_ref()), (PairState::Held, Some(why)));
+        // Nothing is made, and nothing said again, as long as nobody decides.
+        world.settle(3);
+        assert_eq!((world.crm.writes(), recoveries(&world).len(), found(&world).len()), (0, 1, 1));
+    }
+}
+
+/// The record of what became private is deleted, and comes back with the item once it is private no more.
+#[test]
+fn what_became_private_is_on_its_own_though_the_answer_was_lost() {
+    let mut world = World::new(3, Knobs::CALM);
+    let became_private = BecamePrivate::Delete;
+    world.policy.modules.calendar = Some(CalendarPolicy { became_private, ..CalendarPolicy::default() });
+    let event = world.new_event();
+    let id = world.mail.user_create(event);
+    world.settle(4);
+    let becomes = |world: &World, how| {
+        assert!(world.mail.user_edit(&id, |item| item.set(Field::Sensitivity, Value::Sensitivity(how))));
+        world.pass(61);
+    };
+    becomes(&world, Sensitivity::Private);
+    answer_lost(&world);
+    assert!(world.crm.live().is_empty());
+    world.cycle();
+    assert_eq!(found(&world), [("adopt".to_owned(), "the deletion had been made".to_owned())]);
+    world.settle(4);
+    assert!(world.crm.live().is_empty());
+    becomes(&world, Sensitivity::Normal);
+    world.settle(4);
+    assert_eq!(world.crm.live().len(), 1);
 }
