@@ -41,6 +41,34 @@ fn inbox_and_sent_items_are_logged_by_matching_addresses() {
 }
 
 #[test]
+fn what_may_have_been_logged_is_looked_up_first() {
+    for lost_request in [true, false] {
+        let world = World::new(1);
+        world.knows(CUSTOMER);
+        world.settle();
+        world.mail[0].put(message(1, MailFolder::Inbox, CUSTOMER, &[MEMBERS[0]], world.now()));
+        let faults = if lost_request {
+            Faults { lost_request: 100, ..Faults::default() }
+        } else {
+            Faults { lost_answer: 100, ..Faults::default() }
+        };
+        world.pass(61);
+        world.set_faults(faults);
+        world.cycle(0);
+        world.set_faults(Faults::default());
+        assert_eq!(world.crm.records().len(), usize::from(!lost_request));
+        world.pass(61);
+        world.cycle(0);
+        let recovered =
+            "Recovered after an interruption. Writes carried out: 0; not carried out: 0; still in doubt: 1";
+        assert_eq!(world.log().iter().filter(|line| *line == recovered).count(), 1, "{:?}", world.log());
+        world.settle();
+        assert_eq!((subjects(&world), world.crm.records().len()), (vec!["Subject 1".to_owned()], 1));
+        assert_eq!(world.pairs(PairState::Quarantined), 0);
+    }
+}
+
+#[test]
 fn one_message_in_several_places_is_one_record() {
     let world = World::new(2);
     world.knows(CUSTOMER);
