@@ -482,3 +482,6 @@ pub(crate) fn contains(shown: &Hashes, sent: &Hashes) -> bool {
             !sent.0.contains_key(field) || sent.0.contains_key(k)
         })
 }
+
+#[cfg(test)]
+mod tests;
