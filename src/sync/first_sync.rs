@@ -9,6 +9,7 @@ mod reading;
 use crate::context::CycleFault;
 use crate::holds;
 use crate::journal;
+use crate::loops;
 use crate::matching::{self, MatchRule};
 use crate::module_cycle::ModuleCycle;
 use crate::plan::{Deed, Now};
@@ -301,6 +302,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Deed::Merge(merged) => {
                 self.cycle.tell(&merged, &work, commit);
                 work.writes = reading.updates(&merged);
+                work.left_alone = loops::left_alone(&merged.frozen, at);
             }
             Deed::Become(..) | Deed::Hold(..) => {
                 self.cycle.take_up(plan, work, &reading, works, &mut Vec::new(), commit);
@@ -441,6 +443,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             title: candidate.item.title(),
             seen,
             image: None,
+            left_alone: None,
             fate: Fate::Open,
             pair,
         });

@@ -22,6 +22,8 @@ pub(crate) fn in_step_but_for(work: &mut Work, hasher: &FieldHasher) {
             Write::Create { .. } | Write::Delete { .. } => return,
         }
     }
+    let left_alone = work.left_alone.as_ref().map(|left| &left.fields);
+    let is_left_alone = |field: &str| left_alone.is_some_and(|fields| fields.contains(field));
     let is_written = |to: Side, field: &str| written.get(&to).is_some_and(|all| all.contains(field));
     let bases = [Side::Mail, Side::Crm].map(|side| {
         let shown = work.read(side).map(|read| read.hashes.clone())?;
@@ -31,7 +33,7 @@ pub(crate) fn in_step_but_for(work: &mut Work, hasher: &FieldHasher) {
         base.0.retain(|key, _| {
             let field = Hashes::field_of(key);
             let keeps = is_written(side, field) && !takes_for_base(hasher, field, at, &shown, origin);
-            !is_written(side.other(), field) && !keeps
+            !is_written(side.other(), field) && !keeps && !is_left_alone(field)
         });
         let mut in_step = at.seen.clone();
         adopt_fields(&mut in_step, &shown, &base);
@@ -114,12 +116,15 @@ pub(crate) fn after_write(
     (shown, false)
 }
 
-/// Both sides are in step: the base is what they show now, and their rows are clean.
+/// Both sides are in step: the base is what they show now, and their rows are clean. What is left alone is looked at again.
 pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
+    let left_alone = work.left_alone.take();
     for side in [Side::Mail, Side::Crm] {
         let Some(read) = work.read(side).cloned() else { continue };
         if let Some(pair_side) = work.pair.side_mut(side) {
-            adopt_shown(pair_side, read.hashes);
+            let mut shown = read.hashes;
+            forget_fields(&mut shown, left_alone.as_ref().map_or(&BTreeSet::new(), |left| &left.fields));
+            adopt_shown(pair_side, shown);
             forget_tried(pair_side);
             pair_side.version = read.version;
         }
@@ -127,7 +132,7 @@ pub(crate) fn finish(work: &mut Work, commit: &mut Commit) {
     work.pair.state = PairState::Linked;
     work.pair.reason = None;
     work.pair.attempts = 0;
-    work.pair.next_try = None;
+    work.pair.next_try = left_alone.map(|left| left.until);
     clean(work, commit);
     commit.pairs.push(work.pair.clone());
     work.fate = Fate::Done;

@@ -6,11 +6,14 @@
 //! The loop breaker (engine design, section 1.5): two systems whose rules each put a field back to a value of their own
 //! would have us write for ever. The sign of it is that a side is sent the very value that it was sent last, and has
 //! replaced since. The first time this happens it is noted; when it would happen again within a day, that is after two
-//! writes to each side, the field is left alone.
+//! writes to each side, the field is left alone. After that day it is looked at once more: a user may have meant it.
 
 use crate::arrived;
-use chrono::{DateTime, Utc};
+use crate::work::LeftAlone;
+use chrono::{DateTime, Duration, Utc};
+use riva_core::item::Field;
 use riva_core::rows::{Hashes, PairSide};
+use std::collections::BTreeSet;
 
 /// Notes stand among the hashes of what was sent. Under this prefix: what was sent before the side replaced it.
 const WAS: &str = "was:";
@@ -75,6 +78,13 @@ pub(crate) fn note(sent: &mut Hashes, shown: Option<&Hashes>, sends: &Hashes, no
         }
         sent.0.remove(&format!("{WAS}{key}"));
     }
+}
+
+/// Fields that are frozen now, until none of the notes counts any more. They are in step on neither side.
+pub(crate) fn left_alone(frozen: &[Field], now: DateTime<Utc>) -> Option<LeftAlone> {
+    let fields: BTreeSet<String> = frozen.iter().map(|field| field.as_str().to_owned()).collect();
+    let until = now + Duration::seconds(A_DAY.cast_signed());
+    (!fields.is_empty()).then_some(LeftAlone { fields, until })
 }
 
 /// Drops the notes that are older than a day.

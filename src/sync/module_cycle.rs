@@ -8,6 +8,7 @@ use crate::hash::FieldHasher;
 use crate::holds::{self, OpenHolds};
 use crate::in_step::{clean, finish};
 use crate::journal;
+use crate::loops;
 use crate::merge::{Merged, Won};
 use crate::messages;
 use crate::observe::{Accepted, observe};
@@ -267,6 +268,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             }
             Deed::Merge(merged) => {
                 work.writes = reading.updates(&merged);
+                work.left_alone = loops::left_alone(&merged.frozen, self.ctx.clock.now());
                 self.tell(&merged, &work, commit);
                 works.push(work);
             }

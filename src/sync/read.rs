@@ -83,7 +83,18 @@ impl Reading {
             .into_iter()
             .filter_map(|(side, read)| Some(journal::seen(side, pair.side(side), read.as_ref()?)));
         let seen = words.collect::<Vec<_>>().join("; ");
-        Work { writes: Vec::new(), mail, crm, seen, image: None, rule, title, fate: Fate::Open, pair }
+        Work {
+            writes: Vec::new(),
+            mail,
+            crm,
+            seen,
+            image: None,
+            rule,
+            title,
+            left_alone: None,
+            fate: Fate::Open,
+            pair,
+        }
     }
 }
 

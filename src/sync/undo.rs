@@ -331,6 +331,7 @@ impl<'a, 'c> Undo<'a, 'c> {
                 title: title.clone(),
                 seen: String::new(),
                 image: None,
+                left_alone: None,
                 fate: Fate::Open,
                 pair: pair.clone(),
             });

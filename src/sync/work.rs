@@ -1,11 +1,12 @@
 //! What is to be written for a pair, and what its sides showed when that was planned.
 
 use crate::hash::FieldHasher;
+use chrono::{DateTime, Utc};
 use riva_core::history::ImageRow;
 use riva_core::ids::{Marker, Version};
 use riva_core::item::{Field, Item, Value};
 use riva_core::rows::{Hashes, IntentKind, ItemRow, PairRow, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is written for a pair.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,8 +95,17 @@ pub(crate) struct Work {
     pub seen: String,
     /// What stood there before the write that is under way.
     pub image: Option<ImageRow>,
+    /// What is not written although it differs, because it went back and forth.
+    pub left_alone: Option<LeftAlone>,
     /// Whether it is done, failed, or still to be done.
     pub fate: Fate,
+}
+
+/// Fields that are in step on neither side, and are looked at again later.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LeftAlone {
+    pub fields: BTreeSet<String>,
+    pub until: DateTime<Utc>,
 }
 
 /// What became of a work.
@@ -174,6 +184,7 @@ impl Work {
             title: String::new(),
             seen: String::new(),
             image: None,
+            left_alone: None,
             fate: Fate::Open,
         }
     }

@@ -283,6 +283,7 @@ impl FirstSync<'_, '_, '_> {
             title: candidate.item.title(),
             seen,
             image: None,
+            left_alone: None,
             fate: Fate::Open,
             pair,
         }

@@ -55,6 +55,33 @@ fn two_rules_that_fight_are_left_alone_for_a_day() {
     assert_eq!(in_mail.get(Field::Notes), in_crm.get(Field::Notes));
 }
 
+/// Who changes his mind often enough looks like a rule that fights: what he wrote last goes over a day later.
+#[test]
+fn what_was_left_alone_is_looked_at_a_day_later() {
+    let mut world = calm();
+    in_the_mailbox(&mut world, "first");
+    world.settle(5);
+    let (mail, crm) = (world.mail.live()[0].0.clone(), world.crm.live()[0].0.clone());
+    while !world.log().iter().any(|line| line.contains("notes is left alone for a day")) {
+        for (side, id, text) in [(&world.mail, &mail, "yes"), (&world.crm, &crm, "no")] {
+            side.user_edit(id, |item| item.set(Field::Notes, note(text)));
+            world.pass(61);
+            world.cycle();
+        }
+    }
+    let shown = |world: &World| [&world.mail, &world.crm].map(|side| side.live()[0].1.clone());
+    let [in_mail, in_crm] = shown(&world);
+    assert_ne!(in_mail.get(Field::Notes), in_crm.get(Field::Notes), "each keeps its own");
+    let writes = world.mail.writes() + world.crm.writes();
+    world.pass(12 * 60);
+    world.settle(3);
+    assert_eq!(world.mail.writes() + world.crm.writes(), writes, "half a day is not enough");
+    world.pass(24 * 60);
+    world.settle(3);
+    let [in_mail, in_crm] = shown(&world);
+    assert_eq!(in_mail.get(Field::Notes), in_crm.get(Field::Notes));
+}
+
 /// A value that a user goes back to is news to a side that has shown another one since.
 #[test]
 fn an_edit_back_to_an_earlier_value_is_not_lost() {
