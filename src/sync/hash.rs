@@ -4,7 +4,7 @@
 //! to case, bodies by their words, times by their instants.
 
 use riva_core::ids::Version;
-use riva_core::item::{Element, Field, FieldClass, Item, Override, Value, When};
+use riva_core::item::{Element, Field, FieldClass, Item, Override, Recurrence, Value, When};
 use riva_core::rows::Hashes;
 use siphasher::sip::SipHasher24;
 use std::hash::{Hash as _, Hasher as _};
@@ -98,7 +98,11 @@ impl FieldHasher {
             Value::Sensitivity(s) => (10_u8, *s as u8).hash(&mut h),
             Value::Number(n) => (11_u8, n).hash(&mut h),
             // Rules have one canonical form: their debug text is it.
-            Value::Recurrence(recurrence) => (12_u8, format!("{recurrence:?}")).hash(&mut h),
+            // What is known already keeps its hash: most series have none of such days.
+            Value::Recurrence(Recurrence { rules, dates, days }) => {
+                let days = if *days > 0 { format!(", days: {days}") } else { String::new() };
+                (12_u8, format!("Recurrence {{ rules: {rules:?}, dates: {dates:?}{days} }}")).hash(&mut h);
+            }
             Value::Overrides(overrides) => {
                 13_u8.hash(&mut h);
                 for (id, change) in overrides {

@@ -68,7 +68,7 @@ fn expanded(item: &Item, ics: &str, set: &str) -> Value {
         Ok(rule) => rule,
         Err(why) => return json!({ "why": why.to_string() }),
     };
-    let instant = |of| recurrence::placed(when, of).utc().0;
+    let instant = |of| recurrence::placed(when, series.days, of).utc().0;
     let horizon = match rule.last() {
         Some(last) if rule.len() == MOST => instant(*last),
         _ => far,

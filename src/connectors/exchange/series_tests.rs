@@ -173,7 +173,11 @@ fn case_14_what_exchange_has_no_pattern_for_is_refused_with_its_reason() {
     let two = Recurrence { rules: vec![weekly(), weekly()], ..Recurrence::default() };
     assert!(Series::of(&two, &when).unwrap_err().contains("2 rules"));
     let dates = [RecurrenceId::Day(day("2026-12-01"))].into();
-    assert!(Series::of(&Recurrence { rules: vec![weekly()], dates }, &when).unwrap_err().contains("RDATE"));
+    assert!(
+        Series::of(&Recurrence { rules: vec![weekly()], dates, days: 0 }, &when)
+            .unwrap_err()
+            .contains("RDATE")
+    );
     let friday = |nth| NthWeekday { nth, day: chrono::Weekday::Fri };
     for rule in [
         Rule::every(1, Frequency::Hourly),

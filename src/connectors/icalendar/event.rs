@@ -292,6 +292,17 @@ pub(super) fn moment_of(calendar: &Component, line: &Line, value: &str) -> Resul
     }
 }
 
+/// How many days of an event's length are days on the wall clock: those of a DURATION (RFC 5545, section 3.3.6).
+pub(super) fn nominal_days(event: &Component, when: &When) -> u32 {
+    let told = match when {
+        When::Timed { .. } if event.first("DTEND").is_none() => event.first("DURATION"),
+        When::Timed { .. } | When::AllDay { .. } => None,
+    };
+    told.and_then(|line| Span::read(&line.value()))
+        .and_then(|span| u32::try_from(span.days).ok())
+        .unwrap_or(0)
+}
+
 /// Start and end (RFC 5545, sections 3.6.1 and 3.8.2): without DTEND the DURATION, without both one day or no time.
 fn when(calendar: &Component, event: &Component) -> Result<When, String> {
     let start = event.first("DTSTART").ok_or("it has no DTSTART")?;

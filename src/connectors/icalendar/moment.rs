@@ -1,6 +1,8 @@
 //! Dates, times and durations of iCalendar (RFC 5545, sections 3.3.4 to 3.3.6).
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono_tz::Tz;
+use riva_core::item::When;
 use std::fmt::Write as _;
 
 /// A date and time with whether it ends in `Z`. A date alone is its midnight. Dashes and colons are tolerated.
@@ -77,6 +79,23 @@ impl Span {
         (number.is_empty() && parts > 0).then_some(Self { days: sign * days, seconds: sign * seconds })
     }
 
+    /// From a start to an end, so many days of it on the wall clock, and the rest exact; `None` if it ends before that.
+    pub fn between(start: NaiveDateTime, end: NaiveDateTime, zone: Tz, days: u32) -> Option<Self> {
+        let start = start.checked_add_days(Days::new(u64::from(days)))?;
+        let (from, to) = When::Timed { start, end, zone }.utc();
+        let seconds = (to - from).num_seconds();
+        (seconds >= 0).then_some(Self { days: i64::from(days), seconds })
+    }
+
+    /// Its text, if it is not negative: `P1DT7200S`.
+    pub fn to_text(self) -> String {
+        match (self.days, self.seconds) {
+            (days, 0) if days > 0 => format!("P{days}D"),
+            (0, seconds) => format!("PT{seconds}S"),
+            (days, seconds) => format!("P{days}DT{seconds}S"),
+        }
+    }
+
     /// As if every day had 24 hours.
     pub fn seconds_exact(self) -> i64 {
         self.days * 86_400 + self.seconds
@@ -128,6 +147,9 @@ mod tests {
         assert_eq!(Span::read("P1D"), Some(Span { days: 1, seconds: 0 }));
         assert_eq!(Span::read("-P1WT1H30M5S"), Some(Span { days: -7, seconds: -5405 }));
         assert_eq!(Span::read("PT24H").unwrap().seconds, 86_400);
+        for text in ["P1D", "P2DT5400S", "PT0S", "PT60S"] {
+            assert_eq!(Span::read(text).map(Span::to_text).as_deref(), Some(text));
+        }
         for wrong in ["P", "1H", "PT", "PTH", "PT5"] {
             assert_eq!(Span::read(wrong), None, "{wrong}");
         }

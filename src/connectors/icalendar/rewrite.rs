@@ -5,10 +5,10 @@
 //! know of stays where it is.
 
 use super::clock::Clock;
-use super::event::{EventResource, fields, read_event};
+use super::event::{EventResource, fields, nominal_days, read_event};
 use super::line::{Component, Line, Part};
 use super::series::{OF_SERIES, OWN, Overrides, Series, not_yielded, own_parts, plain, same, shown};
-use super::write::{MARKER, Refused, mark, set_field, stamp};
+use super::write::{MARKER, Refused, lasts_days, mark, set_field, stamp};
 use chrono::{DateTime, Utc};
 use riva_core::ids::Marker;
 use riva_core::item::{Field, Item, Override, Recurrence, RecurrenceId, Rule, Value, When};
@@ -157,7 +157,12 @@ impl Writing {
             let line = (!dates.is_empty()).then(|| clock.line("RDATE", dates.iter().copied()));
             master.replace("RDATE", line);
         }
-        let recurrence = Recurrence { rules: rule.into_iter().collect(), dates };
+        // A system that knows no such length does not say that there is none.
+        if recurrence.days > 0 && nominal_days(master, &when) == 0 {
+            lasts_days(master, &when, recurrence.days);
+        }
+        let days = nominal_days(master, &when);
+        let recurrence = Recurrence { rules: rule.into_iter().collect(), dates, days };
         Ok(Rules { item, when, recurrence, clock, anew })
     }
 

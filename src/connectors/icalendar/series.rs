@@ -4,7 +4,7 @@
 //! shown otherwise than its owner's calendar shows it.
 
 use super::clock::Clock;
-use super::event::{EventResource, fields};
+use super::event::{EventResource, fields, nominal_days};
 use super::line::{Component, Line, Part};
 use riva_core::item::{Element, Field, Item, Override, Recurrence, RecurrenceId, Rule, Value, When};
 use riva_core::recurrence::{placed, starts};
@@ -144,6 +144,9 @@ impl Series {
         series.find_own(resource, when)?;
         let takes_place = !series.cancelled.contains(&riva_core::recurrence::first(when));
         let plain = series.recurrence == Recurrence::default() && series.own.is_empty() && takes_place;
+        if !plain {
+            series.recurrence.days = nominal_days(event, when);
+        }
         // What is left out of a single event was never in it.
         Ok((!plain).then_some(series))
     }
@@ -182,7 +185,7 @@ impl Series {
             let Some(Part::Component(one)) = resource.calendar.parts.get(*at) else { continue };
             let item = fields(&resource.calendar, one)
                 .map_err(|why| format!("its occurrence of {} cannot be read: {why}", id.day()))?;
-            let own = own_fields(master, *id, &item);
+            let own = own_fields(master, self.recurrence.days, *id, &item);
             if !own.is_empty() {
                 all.insert(*id, Override::Changed(own));
             }
@@ -229,7 +232,7 @@ pub(super) fn plain(master: &Item, id: RecurrenceId, field: Field) -> Value {
 /// When an occurrence takes place by the rule: as long on the wall clock as the first one.
 fn by_the_clock(first: &When, id: RecurrenceId) -> When {
     match first {
-        When::AllDay { .. } => placed(first, id),
+        When::AllDay { .. } => placed(first, 0, id),
         When::Timed { start, end, zone } => {
             When::Timed { start: id.wall(), end: id.wall() + (*end - *start), zone: *zone }
         }
@@ -237,13 +240,13 @@ fn by_the_clock(first: &When, id: RecurrenceId) -> When {
 }
 
 /// What an occurrence shows otherwise than its series.
-fn own_fields(master: &Item, id: RecurrenceId, occurrence: &Item) -> BTreeMap<Field, Value> {
+fn own_fields(master: &Item, days: u32, id: RecurrenceId, occurrence: &Item) -> BTreeMap<Field, Value> {
     let mut own = BTreeMap::new();
     for field in OWN {
         let Some(shown) = shown(master, occurrence, field) else { continue };
         // Over a change of clocks, as long on the wall is not as long by the watch: a time that is not both is told.
         let by_the_watch = match master.when() {
-            Some(when) if field == Field::When => same(&shown, &Value::When(placed(when, id))),
+            Some(when) if field == Field::When => same(&shown, &Value::When(placed(when, days, id))),
             _ => true,
         };
         if !by_the_watch || !same(&shown, &plain(master, id, field)) {

@@ -97,6 +97,46 @@ fn cases_02_and_03_an_occurrence_in_the_hour_of_the_change_is_named_by_its_insta
     assert_eq!(ids(&item), ["20261024T023000", "20261026T023000", "20261027T023000"]);
 }
 
+/// RFC 5545, section 3.8.5.3: "the same nominal duration will apply to all the members of the generated recurrence set".
+#[test]
+fn a_length_in_days_is_one_on_the_wall_clock() {
+    // The night of 2026-03-28 to 29 has 23 hours in Berlin.
+    let nights = "DTSTART;TZID=Europe/Berlin:20260327T120000\nRRULE:FREQ=DAILY;COUNT=3\n";
+    let ends = |length: &str| {
+        let item = read(&[&format!("{nights}{length}")]);
+        let window = Window {
+            from: "2026-03-01T00:00:00Z".parse().unwrap(),
+            to: "2026-05-01T00:00:00Z".parse().unwrap(),
+        };
+        let all = expand(&item, window).map(|o| o.unwrap().when.utc().1.format("%dT%H").to_string());
+        (all.collect::<Vec<_>>(), item.nominal_days())
+    };
+    let by_the_watch = ["28T11", "29T11", "30T10"].map(str::to_owned).to_vec();
+    let by_the_clock = ["28T11", "29T10", "30T10"].map(str::to_owned).to_vec();
+    assert_eq!(ends("DTEND;TZID=Europe/Berlin:20260328T120000"), (by_the_watch.clone(), 0));
+    assert_eq!(ends("DURATION:PT24H"), (by_the_watch, 0));
+    assert_eq!(ends("DURATION:P1D"), (by_the_clock, 1));
+    assert_eq!(ends("DURATION:P1DT2H").0, ["28T13", "29T12", "30T12"]);
+}
+
+#[test]
+fn a_length_in_days_stays_one_when_it_is_written() {
+    let nights = "DTSTART;TZID=Europe/Berlin:20260327T120000\nDURATION:P1D\nRRULE:FREQ=DAILY;COUNT=3";
+    let mut resource = EventResource::read(&calendar(&[nights])).unwrap();
+    set(&mut resource, Field::When, berlin("20260327T120000", "20260329T133000"));
+    let written = resource.calendar.write();
+    assert!(written.contains("\r\nDURATION:P2DT5400S\r\n") && !written.contains("DTEND"), "{written}");
+    // The rule alone, from a system that knows no such length.
+    let rule =
+        rules(Rule::parse("FREQ=DAILY;COUNT=4", read_event(&resource).unwrap().when().unwrap()).unwrap());
+    change_event(&mut resource, &[(Field::Recurrence, rule)].into(), &marker(), now()).unwrap();
+    assert!(resource.calendar.write().contains("\r\nDURATION:P2DT5400S\r\n"));
+    set(&mut resource, Field::When, berlin("20260327T120000", "20260327T133000"));
+    let written = resource.calendar.write();
+    assert!(written.contains("\r\nDTEND;TZID=Europe/Berlin:20260327T133000\r\n"), "{written}");
+    assert!(!written.contains("DURATION"), "{written}");
+}
+
 #[test]
 fn case_05_exceptions_of_whole_days_that_come_as_times() {
     let days = "DTSTART;VALUE=DATE:20260316\nRRULE:FREQ=DAILY;COUNT=5";

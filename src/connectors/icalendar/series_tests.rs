@@ -147,8 +147,8 @@ fn changes() -> impl Strategy<Value = Vec<(usize, Change)>> {
 
 /// A series of which everything is known, as a reader tells it.
 fn series() -> impl Strategy<Value = Item> {
-    (when(), rule(), prop::collection::vec(1_i64..700, 0..3), some_fields(), changes()).prop_map(
-        |(when, rule, dates, fields, changes)| {
+    (when(), rule(), prop::collection::vec(1_i64..700, 0..3), 0_u32..2, some_fields(), changes()).prop_map(
+        |(when, rule, dates, days, fields, changes)| {
             let mut item = Item::new(Module::Calendar);
             item.uid = Some("uid-1".into());
             let defaults = [
@@ -162,7 +162,14 @@ fn series() -> impl Strategy<Value = Item> {
             item.fields.extend(defaults);
             item.fields.extend(fields);
             let dates = dates.into_iter().map(|n| later(first(&when), n)).collect();
-            let recurrence = Recurrence { rules: vec![rule.canonical(first(&when))], dates };
+            // So many days of it as it lasts.
+            let days = match &when {
+                When::Timed { start, end, .. } => {
+                    days.min(u32::try_from((*end - *start).num_days()).unwrap_or(0))
+                }
+                When::AllDay { .. } => 0,
+            };
+            let recurrence = Recurrence { rules: vec![rule.canonical(first(&when))], dates, days };
             item.set(Field::When, Value::When(when.clone()));
             let ids: Vec<RecurrenceId> = starts(&when, &recurrence).take(12).map_while(Result::ok).collect();
             let mut overrides = Overrides::new();

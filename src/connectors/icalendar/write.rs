@@ -1,8 +1,8 @@
 //! Writes fields into an event, and leaves everything else as it is.
 
-use super::event::{EventResource, address, reminder_alarm};
+use super::event::{EventResource, address, nominal_days, reminder_alarm};
 use super::line::{Component, Line, Part, escape};
-use super::moment::{date_text, minutes_before, utc_text, wall_text};
+use super::moment::{Span, date_text, minutes_before, utc_text, wall_text};
 use super::zone::{Zone, resolve};
 use super::{rewrite, series};
 use chrono::{DateTime, Datelike as _, Utc};
@@ -200,6 +200,8 @@ fn write_when(
     if to < from {
         return Err("it ends before it starts");
     }
+    // A length of days stays one: it matters to the occurrences of a series.
+    let in_days = nominal_days(event, when) > 0;
     let was = event.first("DTSTART");
     let was_tzid = was.and_then(|l| l.param("TZID")).map(str::to_owned);
     let was_floating =
@@ -215,11 +217,23 @@ fn write_when(
     // DTEND must be later than DTSTART; an event without either has no length (RFC 5545, section 3.6.1).
     event.replace("DTEND", (end != start).then(|| line("DTEND", end)));
     event.replace("DURATION", None);
+    if let (true, Ok(days)) = (in_days, u32::try_from((end - start).num_days())) {
+        lasts_days(event, when, days);
+    }
     flag_all_day(event, false);
     let defined = calendar
         .components()
         .any(|c| c.name == "VTIMEZONE" && c.first("TZID").is_some_and(|l| l.text_value().trim() == tzid));
     Ok(if zone == Tz::UTC || defined { None } else { definition(&tzid, zone, from, to) })
+}
+
+/// Tells an event's length as so many days on the wall clock and the rest, instead of its end.
+pub(super) fn lasts_days(event: &mut Component, when: &When, days: u32) {
+    let When::Timed { start, end, zone } = when else { return };
+    if let Some(span) = Span::between(*start, *end, *zone, days).filter(|_| days > 0) {
+        event.replace("DTEND", None);
+        event.replace("DURATION", Some(Line::new("DURATION", span.to_text())));
+    }
 }
 
 fn flag_all_day(event: &mut Component, all_day: bool) {

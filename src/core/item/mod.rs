@@ -155,6 +155,12 @@ impl Item {
         }
     }
 
+    /// How many days of an occurrence's length are days on the wall clock ([`Recurrence::days`]).
+    #[must_use]
+    pub fn nominal_days(&self) -> u32 {
+        self.recurrence().map_or(0, |recurrence| recurrence.days)
+    }
+
     /// What single occurrences of a series do otherwise.
     pub fn overrides(&self) -> Option<&BTreeMap<RecurrenceId, Override>> {
         match self.get(Field::Overrides) {

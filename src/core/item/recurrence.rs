@@ -67,6 +67,16 @@ pub struct Recurrence {
     /// Further occurrences (RDATE).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub dates: BTreeSet<RecurrenceId>,
+    /// So many days of an occurrence's length are days on the wall clock, the rest is exact (iCalendar DURATION: "the same
+    /// nominal duration will apply to all the members of the generated recurrence set", RFC 5545, section 3.8.5.3). 0 where
+    /// the end is told: then all of it is exact.
+    #[serde(default, skip_serializing_if = "is_none_of_it")]
+    pub days: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none_of_it(days: &u32) -> bool {
+    *days == 0
 }
 
 /// What one occurrence does otherwise.

@@ -61,7 +61,7 @@ fn case_02_half_past_two_in_the_spring_gap() {
     let daily = series(in_zone("20260328T023000", "20260328T024500", Berlin), "FREQ=DAILY;COUNT=3", &[]);
     // 03:30 summer time; the quarter of an hour stays one.
     assert_eq!(instants(&daily), ["03-28 01:30", "03-29 01:30", "03-30 00:30"]);
-    let gap = placed(daily.when().expect("a time"), id("20260329T023000"));
+    let gap = placed(daily.when().expect("a time"), 0, id("20260329T023000"));
     assert_eq!((gap.utc().1 - gap.utc().0).num_minutes(), 15);
 }
 

@@ -3,7 +3,7 @@
 use super::{Endless, Starts, occurs, starts};
 use crate::item::{Field, Item, Override, Recurrence, RecurrenceId, Value, When};
 use crate::ports::Window;
-use chrono::Duration;
+use chrono::{Duration, NaiveDateTime};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most occurrences of one expansion: a calendar year and a bit, hour by hour.
@@ -30,9 +30,10 @@ pub enum NotExpanded {
 }
 
 /// When an occurrence takes place by the rule: exactly as long as the first one, also over a change of clocks ("the same
-/// exact duration will apply to all the members of the generated recurrence set", RFC 5545, section 3.8.5.3, of DTEND).
+/// exact duration will apply to all the members of the generated recurrence set", RFC 5545, section 3.8.5.3, of DTEND), but
+/// for so many `days` on the wall clock ([`Recurrence::days`]).
 #[must_use]
-pub fn placed(first: &When, of: RecurrenceId) -> When {
+pub fn placed(first: &When, days: u32, of: RecurrenceId) -> When {
     match first {
         When::AllDay { start, end } => When::AllDay { start: of.day(), end: of.day() + (*end - *start) },
         When::Timed { start, end, zone } => {
@@ -40,12 +41,18 @@ pub fn placed(first: &When, of: RecurrenceId) -> When {
                 RecurrenceId::Wall(wall) => wall,
                 RecurrenceId::Day(day) => day.and_time(start.time()),
             };
-            let length = |walls: &When| walls.utc().1 - walls.utc().0;
-            let as_long = When::Timed { start: from, end: from + (*end - *start), zone: *zone };
-            if length(&as_long) == length(first) {
-                return as_long;
+            let at = |start: NaiveDateTime, end| When::Timed { start, end, zone: *zone };
+            // What comes after the days is exact.
+            let rest = |start: NaiveDateTime, end| {
+                let (from, to) = at(start + Duration::days(i64::from(days)), end).utc();
+                (from, to - from)
+            };
+            let as_long = from + (*end - *start);
+            let ((_, exact), (days_on, here)) = (rest(*start, *end), rest(from, as_long));
+            if here == exact {
+                return at(from, as_long);
             }
-            let end = as_long.utc().0 + length(first);
+            let end = days_on + exact;
             When::Timed { start: from, end: end.with_timezone(zone).naive_local(), zone: *zone }
         }
     }
@@ -64,7 +71,7 @@ pub fn occurrence_item(series: &Item, of: RecurrenceId) -> Option<Item> {
     if item.fields.contains_key(&Field::Recurrence) {
         item.set(Field::Recurrence, Value::Blank);
     }
-    item.set(Field::When, Value::When(placed(series.when()?, of)));
+    item.set(Field::When, Value::When(placed(series.when()?, series.nominal_days(), of)));
     match series.overrides().and_then(|all| all.get(&of)) {
         Some(Override::Cancelled) => return None,
         Some(Override::Changed(fields)) => item.fields.extend(fields.iter().map(|(f, v)| (*f, v.clone()))),
@@ -104,7 +111,7 @@ pub fn expand(series: &Item, window: Window) -> Expansion<'_> {
 }
 
 /// Of a single item.
-static ONCE: Recurrence = Recurrence { rules: Vec::new(), dates: BTreeSet::new() };
+static ONCE: Recurrence = Recurrence { rules: Vec::new(), dates: BTreeSet::new(), days: 0 };
 
 fn moved(change: &Override) -> Option<&When> {
     match change {
@@ -136,7 +143,7 @@ impl Expansion<'_> {
             Some(change) => moved(change).cloned(),
             None => None,
         };
-        let when = when.or_else(|| Some(placed(self.series.when()?, of)))?;
+        let when = when.or_else(|| Some(placed(self.series.when()?, self.series.nominal_days(), of)))?;
         let (start, end) = when.utc();
         (end >= self.window.from && start <= self.window.to).then_some(Occurrence { id: of, when })
     }
