@@ -5,6 +5,7 @@
 //! shows it later has got it from us. Taken for its users' edit, it would undo what the other side's did meanwhile.
 
 use crate::in_step::{adopt_fields, adopt_sent, of_field};
+use crate::loops;
 use riva_core::rows::{Hashes, PairRow, PairSide, Side};
 use std::collections::BTreeSet;
 
@@ -70,15 +71,18 @@ fn noted(pair: &PairRow, side: Side, prefix: &str) -> Hashes {
 
 /// An update of a side was carried out: both sides were in step in what it sent.
 pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origin: &Hashes) {
+    let then = pair.side(side.other()).map(|at| at.seen.clone()).unwrap_or_default();
     if let Some(at) = pair.side_mut(side) {
-        adopt_sent(&mut at.seen, sends, origin);
+        adopt_sent(&mut at.seen, sends, origin, &then);
         adopt_fields(&mut at.sent, sends, sends);
     }
     // An undo writes one side alone: of the other nothing was read.
     if let Some(at) = pair.side_mut(side.other())
         && !origin.0.is_empty()
     {
-        adopt_fields(&mut at.seen, origin, sends);
+        let mut seen = at.seen.clone();
+        adopt_fields(&mut seen, origin, sends);
+        loops::follow(at, seen);
     }
 }
 
@@ -124,7 +128,7 @@ mod tests {
         let base = hashes(&[("location", 7), ("body", 1), ("phones", 0), ("phones/work", 5)]);
         assert_eq!((&at(Side::Mail).seen, &at(Side::Mail).sent), (&base, &sends));
         let base = hashes(&[("location", 9), ("body", 2), ("phones", 0), ("phones/work", 6)]);
-        assert_eq!((&at(Side::Crm).seen, &at(Side::Crm).sent), (&base, &hashes(&[("location", 1)])));
+        assert_eq!((&at(Side::Crm).seen, &at(Side::Crm).sent), (&base, &hashes(&[("was:location", 1)])));
         let mut forgotten = noted;
         [&mut forgotten.mail, &mut forgotten.crm].into_iter().flatten().for_each(forget_tried);
         assert_eq!(forgotten, untouched);

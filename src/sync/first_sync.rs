@@ -12,6 +12,7 @@ use crate::journal;
 use crate::loops;
 use crate::matching::{self, MatchRule};
 use crate::module_cycle::ModuleCycle;
+use crate::place::let_go;
 use crate::plan::{Deed, Now};
 use crate::project::{complete, map_item};
 use crate::read::{Reading, now_of};
@@ -418,6 +419,14 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
             self.settle(candidate, PairState::Detached, &why, commit);
             return Ok(());
+        }
+        if pair.state == PairState::Tombstoned
+            && let Some(gone) = pair.side_mut(target).take()
+        {
+            // We took that one away, and its marker must not be taken for the new one's. With it, the pair would look as if a
+            // user had deleted it there, should this create fail.
+            pair.generation += 1;
+            let_go(self.cycle.ctx, &pair, target, &gone.id, commit).await?;
         }
         pair.state = PairState::Linked;
         pair.reason = None;

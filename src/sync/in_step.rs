@@ -230,11 +230,15 @@ pub(crate) fn adopt_fields(into: &mut Hashes, from: &Hashes, sent: &Hashes) {
 }
 
 /// Takes over what was sent as what the side showed. Of a set, which is sent as a whole, an element that the other side did
-/// not have was the side's own, and one that only the other side had was taken away here: neither has gone across yet.
-pub(crate) fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes) {
+/// not have was the side's own, and one that only the other side had was taken away here: neither has gone across yet. Nor
+/// has one that the other side shows otherwise, and as it was there in its base `then`: it was changed here.
+pub(crate) fn adopt_sent(seen: &mut Hashes, sends: &Hashes, origin: &Hashes, then: &Hashes) {
     let elements = sends.0.keys().chain(seen.0.keys()).filter(|key| key.contains('/'));
     let own: BTreeMap<String, Option<u64>> = elements
-        .filter(|key| sends.0.contains_key(*key) != origin.0.contains_key(*key))
+        .filter(|key| {
+            let [sent, shown, before] = [sends, origin, then].map(|hashes| hashes.0.get(*key));
+            sent.is_some() != shown.is_some() || (sent != shown && shown == before)
+        })
         .map(|key| (key.clone(), seen.0.get(key).copied()))
         .collect();
     adopt_fields(seen, sends, sends);

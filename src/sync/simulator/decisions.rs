@@ -1,6 +1,7 @@
 //! Holds, quarantine, preview and undo, on many seeds and as stories.
 
 use super::check::by_serial;
+use super::seeds::seeds;
 use super::world::serial_of;
 use super::{Knobs, World, check};
 use riva_core::documents::{ConflictWinner, DeletePolicy, Refused, SafetyLimit};
@@ -23,10 +24,6 @@ fn calm() -> World {
     let mut world = World::new(7, knobs(1));
     world.approves = false;
     world
-}
-
-fn seeds() -> u64 {
-    std::env::var("RIVA_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1_000)
 }
 
 fn open_holds(world: &World) -> Vec<HoldRow> {
@@ -373,7 +370,7 @@ fn judged(world: &World, before: &[BTreeMap<RemoteId, Item>; 2], deeds: &[Deed])
 #[test]
 fn the_preview_lists_exactly_what_the_next_cycle_does() {
     let (mut deeds_in_all, mut kinds) = (0, BTreeSet::new());
-    for seed in 0..seeds() {
+    for seed in seeds(1_000) {
         let mut world = World::new(seed, knobs(seed));
         if seed.is_multiple_of(4) {
             world.policy.safety.contacts = SafetyLimit { items: 0, percent: 100 };
@@ -442,7 +439,7 @@ fn contents(world: &World) -> BTreeMap<(Side, u64), Vec<(Field, Value)>> {
 #[test]
 fn an_undo_brings_both_sides_back() {
     let (mut writes, mut said) = (0, 0);
-    for seed in 0..seeds() {
+    for seed in seeds(1_000) {
         let mut world = World::new(seed, knobs(seed));
         world.keep_images = true;
         for _ in 0..3 {

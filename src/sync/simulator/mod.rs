@@ -22,6 +22,8 @@ mod renamed;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod seeds;
+#[cfg(test)]
 mod series;
 #[cfg(test)]
 mod stubborn;

@@ -1,11 +1,8 @@
 //! Seeds.
 
+use super::seeds::seeds;
 use super::{Faults, Knobs, World, check};
 use riva_core::rows::PairState;
-
-fn seeds(default: u64) -> u64 {
-    std::env::var("RIVA_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
-}
 
 fn knobs(seed: u64) -> Knobs {
     let faults = Faults {
@@ -60,14 +57,14 @@ fn run(seed: u64, knobs: Knobs) -> Result<usize, String> {
 
 #[test]
 fn a_calm_world_comes_into_step() {
-    for seed in 0..seeds(200) {
+    for seed in seeds(200) {
         run(seed, Knobs::CALM).unwrap_or_else(|why| panic!("{why}"));
     }
 }
 
 #[test]
 fn chaos_loses_doubles_and_resurrects_nothing() {
-    for seed in 0..seeds(2_000) {
+    for seed in seeds(2_000) {
         run(seed, knobs(seed)).unwrap_or_else(|why| panic!("{why}"));
     }
 }
@@ -86,7 +83,7 @@ fn first_sync_links_what_is_the_same() {
 #[test]
 fn nothing_is_doubled_where_nothing_can_be_looked_for() {
     let mut held = 0;
-    for seed in 0..seeds(1_000) {
+    for seed in seeds(1_000) {
         let knobs = Knobs { crm_without_marker: true, ..knobs(seed) };
         held += run(seed, knobs).unwrap_or_else(|why| panic!("{why}"));
     }

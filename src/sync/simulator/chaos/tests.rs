@@ -3,6 +3,7 @@
 //! `RIVA_SEEDS=20000` runs so many, `RIVA_SEEDS=5000..6000` a range, on all cores; a failing seed is printed as a short
 //! script.
 
+use super::super::seeds::seeds;
 use super::{Knobs, Script, World, check, database_lost, shown, shrink};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,15 +13,6 @@ use std::time::Instant;
 
 /// Failing seeds after which no more are tried.
 const ENOUGH: usize = 16;
-
-fn seeds(default: u64) -> Range<u64> {
-    let Ok(wanted) = std::env::var("RIVA_SEEDS") else { return 0..default };
-    let number = |text: &str| text.replace('_', "").parse::<u64>().expect("RIVA_SEEDS is COUNT or FROM..TO");
-    match wanted.split_once("..") {
-        Some((from, to)) => number(from)..number(to),
-        None => 0..number(&wanted),
-    }
-}
 
 /// Plays a script to its end. Answers the hash of all that happened.
 fn play(script: &Script) -> Result<u64, String> {

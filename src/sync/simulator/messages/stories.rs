@@ -2,6 +2,7 @@
 //! must: every other one is logged.
 
 use super::super::random::Random;
+use super::super::seeds::seeds;
 use super::fake::{Faults, message};
 use super::world::{MEMBERS, World};
 use riva_core::item::{Field, Item, MailFolder, Sensitivity, Value};
@@ -316,8 +317,7 @@ fn run(seed: u64) -> Result<(), String> {
 
 #[test]
 fn no_message_is_ever_logged_twice_or_forgotten() {
-    let seeds: u64 = std::env::var("RIVA_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000) / 20;
-    for seed in 0..seeds {
+    for seed in seeds(1_000) {
         if let Err(why) = run(seed) {
             panic!("{why}");
         }
