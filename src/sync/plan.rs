@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, Policy, PrivateItems};
 use riva_core::holds::HoldKind;
 use riva_core::ids::{Marker, Version};
-use riva_core::item::{Field, Item, Module, Value};
+use riva_core::item::{Item, Module, Value};
 use riva_core::ports::ModuleCapabilities;
 use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
 use std::cmp::Ordering;
@@ -464,18 +464,15 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
     }
 }
 
-/// Whether an item that we made shows what was sent and nothing else: nobody was at it since.
+/// Whether an item that we made shows what was sent and nothing else, all elements of sets included: nobody was at it since.
 pub(crate) fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
+    let mut shown = Hashes::default();
+    for (field, value) in item.fields.iter().filter(|(_, value)| **value != Value::Blank) {
+        hasher.insert(&mut shown, *field, value);
+    }
     !sent.0.is_empty()
-        && item.fields.iter().filter(|(_, value)| **value != Value::Blank).all(|(field, value)| {
-            let mut shown = Hashes::default();
-            hasher.insert(&mut shown, *field, value);
-            shown.0.iter().all(|(key, hash)| sent.0.get(key) == Some(hash))
-        })
-        && sent.0.keys().filter(|key| !loops::is_note(key)).all(|key| {
-            let field = Field::from_word(Hashes::field_of(key));
-            field.and_then(|f| item.get(f)).is_some_and(|value| *value != Value::Blank)
-        })
+        && shown.0.iter().all(|(key, hash)| sent.0.get(key) == Some(hash))
+        && sent.0.keys().filter(|key| !loops::is_note(key)).all(|key| shown.0.contains_key(key))
 }
 
 /// Whether any field that is shown now differs from then. A field that is not shown says nothing.
@@ -502,6 +499,7 @@ fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use riva_core::item::{Element, Field};
 
     #[test]
     fn an_item_of_ours_is_untouched_until_somebody_adds_to_it() {
@@ -517,6 +515,22 @@ mod tests {
         item.set(Field::Location, Value::Blank);
         item.set(Field::Summary, Value::Blank);
         assert!(!untouched(&hasher, &item, &sent));
+    }
+
+    #[test]
+    fn an_item_of_ours_is_not_untouched_if_an_element_of_a_set_is_gone() {
+        let hasher = FieldHasher::new([1; 16]);
+        let numbers = |kinds: &[&str]| {
+            let mut item = Item::new(Module::Contacts);
+            let one = |kind: &&str| ((*kind).to_owned(), Element::plain(format!("030 1234567 {kind}")));
+            item.set(Field::Phones, Value::Set(kinds.iter().map(one).collect()));
+            item
+        };
+        let sent = hasher.item(&numbers(&["home", "work"]));
+        assert!(untouched(&hasher, &numbers(&["home", "work"]), &sent));
+        for other in [&["work"][..], &["home", "work", "mobile"], &[]] {
+            assert!(!untouched(&hasher, &numbers(other), &sent), "{other:?}");
+        }
     }
 
     #[test]
