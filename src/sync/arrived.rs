@@ -73,6 +73,16 @@ fn noted(pair: &PairRow, side: Side, prefix: &str) -> Hashes {
 pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origin: &Hashes) {
     let then = pair.side(side.other()).map(|at| at.seen.clone()).unwrap_or_default();
     if let Some(at) = pair.side_mut(side) {
+        // Where its answer was lost, too, to what was sent before, that was the base: what of it is gone was taken away here.
+        let known = |key: &str| at.seen.0.contains_key(Hashes::field_of(key));
+        let before: Vec<(String, u64)> = at
+            .sent
+            .0
+            .iter()
+            .filter(|(key, _)| sends.0.contains_key(Hashes::field_of(key)) && !known(key))
+            .map(|(key, hash)| (key.clone(), *hash))
+            .collect();
+        at.seen.0.extend(before);
         adopt_sent(&mut at.seen, sends, origin, &then);
         adopt_fields(&mut at.sent, sends, sends);
     }

@@ -95,6 +95,8 @@ fn what_once_failed() {
     whole(1432, true).unwrap_or_else(|why| panic!("{why}"));
     // An exception that is taken away after the answer to the making of its series was lost.
     whole(7890, true).unwrap_or_else(|why| panic!("{why}"));
+    // The same, and the answer was lost to the next write as well.
+    whole(11_443, true).unwrap_or_else(|why| panic!("{why}"));
     // An occurrence that takes place again, whose record could not be made at once.
     unrolled(2683, true).unwrap_or_else(|why| panic!("{why}"));
 }
