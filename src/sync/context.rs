@@ -6,7 +6,7 @@ use riva_core::activity::{EventSink, Level, SyncEvent};
 use riva_core::documents::Policy;
 use riva_core::fault::{CallError, Fault};
 use riva_core::history::DeedSink;
-use riva_core::ids::{ConnectionName, CrmUserId, MemberId};
+use riva_core::ids::{ConnectionName, CrmUserId, MemberId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Clock, CrmSystem, SilentWriter, StoreError, SyncStore, Window};
 use riva_core::queue::{MemberRow, ModuleCounts};
@@ -91,6 +91,20 @@ impl CycleContext<'_> {
             from: now - chrono::Duration::days(i64::from(calendar.days_back)),
             to: now + chrono::Duration::days(i64::from(calendar.days_ahead)),
         })
+    }
+
+    /// Whether another member has an item as well: a record of the CRM that was given to them meanwhile.
+    pub(crate) async fn is_anothers(
+        &self,
+        side: Side,
+        module: Module,
+        id: &RemoteId,
+    ) -> Result<bool, CycleFault> {
+        if side == Side::Mail {
+            return Ok(false);
+        }
+        let (member, ids) = (self.member, std::slice::from_ref(id));
+        Ok(!self.store.known_to_others(&member.crm, member.id, module, ids).await?.is_empty())
     }
 
     /// Stores changes. A pair whose items are gone gives back what it claimed before it is known to be gone: other members'

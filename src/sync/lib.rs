@@ -10,6 +10,8 @@
 //! code.
 
 mod arrived;
+#[cfg(test)]
+mod capable;
 mod context;
 mod cycle;
 mod decided;

@@ -8,7 +8,6 @@ use crate::first_sync::joined;
 use crate::journal;
 use crate::module_cycle::{ModuleCycle, to_be_read};
 use crate::place::Newcomer;
-use crate::recover::can_find_again;
 use riva_core::activity::Level;
 use riva_core::ids::RemoteId;
 use riva_core::item::Item;
@@ -30,7 +29,7 @@ impl ModuleCycle<'_, '_> {
         fetched: &mut BTreeMap<RemoteId, Fetched>,
     ) -> Result<(), CycleFault> {
         let caps = self.caps.side(Side::Mail);
-        if !(caps.can_probe && can_find_again(caps)) {
+        if !caps.can_probe {
             return Ok(());
         }
         let mut gone: Vec<&mut PairRow> = pairs

@@ -49,7 +49,9 @@ impl FirstSync<'_, '_, '_> {
         if let Some(at) = known.as_ref().filter(|at| at.id != row.id)
             && let Place::Taken(_) = self.cycle.place(&pair, side).await?
         {
-            if untouched(&self.cycle.hasher, item, &at.sent) && !self.is_anothers(side, row).await? {
+            if untouched(&self.cycle.hasher, item, &at.sent)
+                && !self.cycle.ctx.is_anothers(side, row.module, &row.id).await?
+            {
                 match self.remove_double(side, row, &pair, commit).await? {
                     // What is not removed now is read again in the next cycle.
                     Removed::Gone | Removed::NotNow => return Ok(true),
@@ -94,16 +96,6 @@ impl FirstSync<'_, '_, '_> {
         commit.journal.push(journal::line(&pair, now, deed, "marker", item.title()));
         commit.pairs.push(pair);
         Ok(true)
-    }
-
-    /// Whether another member has this record as well, to whom it was given meanwhile.
-    async fn is_anothers(&self, side: Side, row: &ItemRow) -> Result<bool, CycleFault> {
-        if side == Side::Mail {
-            return Ok(false);
-        }
-        let (member, ids) = (self.cycle.ctx.member, std::slice::from_ref(&row.id));
-        let store = self.cycle.ctx.store;
-        Ok(!store.known_to_others(&member.crm, member.id, row.module, ids).await?.is_empty())
     }
 
     /// A request that was carried out twice, or that arrived after it was made again, has left a second item behind.

@@ -262,24 +262,14 @@ pub fn is_set(field: Field) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riva_core::ports::{Precision, SeriesSupport};
+    use crate::capable::capable;
+    use riva_core::ports::SeriesSupport;
 
     fn caps(parts: &[(Field, &[&str])]) -> ModuleCapabilities {
         ModuleCapabilities {
-            reads: Field::ALL.iter().copied().collect(),
-            writes: Field::ALL.iter().copied().collect(),
-            required: BTreeSet::new(),
             max_len: BTreeMap::from([(Field::Summary, 5)]),
-            set_keys: BTreeMap::new(),
             parts: parts.iter().map(|(f, p)| (*f, p.iter().map(|s| (*s).to_owned()).collect())).collect(),
-            precision: Precision::default(),
-            deletions_by_listing: false,
-            cool_down_secs: 0,
-            batch: 10,
-            can_tag: false,
-            can_probe: true,
-            create_is_idempotent: false,
-            series: SeriesSupport::None,
+            ..capable(Field::ALL.iter().copied(), SeriesSupport::None)
         }
     }
 

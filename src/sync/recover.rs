@@ -180,7 +180,7 @@ impl Recovery<'_, '_> {
             let (found, item) = present.swap_remove(kept);
             for (double, twin) in &present {
                 let edited = first_try && !(shows(twin) && adds_nothing(twin, &item, &intent.sends));
-                if !edited && !self.is_anothers(&double.id).await? {
+                if !edited && !self.ctx.is_anothers(self.side, self.module, &double.id).await? {
                     self.remove_double(intent, pair, double, now, commit).await?;
                 }
             }
@@ -374,15 +374,6 @@ impl Recovery<'_, '_> {
             return Ok(Vec::new());
         }
         self.ctx.side(self.side).fetch(self.module, ids).await.map_err(|e| CycleFault::of(self.side, e))
-    }
-
-    /// Whether another member has this record as well, to whom it was given meanwhile.
-    async fn is_anothers(&self, id: &RemoteId) -> Result<bool, CycleFault> {
-        if self.side == Side::Mail {
-            return Ok(false);
-        }
-        let (member, ids) = (self.ctx.member, std::slice::from_ref(id));
-        Ok(!self.ctx.store.known_to_others(&member.crm, member.id, self.module, ids).await?.is_empty())
     }
 
     async fn remove_double(

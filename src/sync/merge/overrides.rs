@@ -135,31 +135,16 @@ fn value(overrides: Overrides) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capable::capable;
     use crate::hash::FieldHasher;
     use crate::merge::Shown;
     use crate::merge::{Merged, merge};
     use riva_core::documents::{ConflictWinner, Direction};
     use riva_core::item::{Ends, Frequency, Module, Recurrence, Rule, When};
-    use riva_core::ports::{ModuleCapabilities, Precision, SeriesSupport};
+    use riva_core::ports::{ModuleCapabilities, SeriesSupport};
 
     fn caps() -> ModuleCapabilities {
-        let fields: BTreeSet<Field> = Field::ALL.iter().copied().collect();
-        ModuleCapabilities {
-            reads: fields.clone(),
-            writes: fields,
-            required: BTreeSet::new(),
-            max_len: BTreeMap::new(),
-            set_keys: BTreeMap::new(),
-            parts: BTreeMap::new(),
-            precision: Precision::default(),
-            deletions_by_listing: false,
-            cool_down_secs: 0,
-            batch: 10,
-            can_tag: false,
-            can_probe: true,
-            create_is_idempotent: false,
-            series: SeriesSupport::Full,
-        }
+        capable(Field::ALL.iter().copied(), SeriesSupport::Full)
     }
 
     fn id(day: &str) -> RecurrenceId {

@@ -1,8 +1,9 @@
 //! Examples of merges; the simulator has the rest.
 
 use super::*;
+use crate::capable::capable;
 use riva_core::item::{Completion, Element, Module, Name};
-use riva_core::ports::{Precision, SeriesSupport};
+use riva_core::ports::SeriesSupport;
 use std::collections::BTreeSet;
 
 const NONE: Hashes = Hashes(BTreeMap::new());
@@ -12,23 +13,8 @@ fn hasher() -> FieldHasher {
 }
 
 fn caps(cut: usize) -> ModuleCapabilities {
-    let fields: BTreeSet<Field> = Field::ALL.iter().copied().collect();
-    ModuleCapabilities {
-        reads: fields.clone(),
-        writes: fields,
-        required: BTreeSet::new(),
-        max_len: BTreeMap::from([(Field::Manager, cut)]),
-        set_keys: BTreeMap::new(),
-        parts: BTreeMap::new(),
-        precision: Precision::default(),
-        deletions_by_listing: false,
-        cool_down_secs: 0,
-        batch: 10,
-        can_tag: false,
-        can_probe: true,
-        create_is_idempotent: false,
-        series: SeriesSupport::None,
-    }
+    let whole = capable(Field::ALL.iter().copied(), SeriesSupport::None);
+    ModuleCapabilities { max_len: BTreeMap::from([(Field::Manager, cut)]), ..whole }
 }
 
 fn person(given: &str, manager: &str, phone: &str) -> Item {

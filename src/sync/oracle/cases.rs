@@ -1,6 +1,7 @@
 //! Random pairs: what both sides showed, what they show now, what was sent, what each can hold, and a policy.
 
 use super::fields::{Can, Sight};
+use crate::capable::capable;
 use crate::hash::FieldHasher;
 use crate::plan::{BothCaps, ModuleRules, Now, PairPlan, plan_pair};
 use crate::simulator::Random;
@@ -11,7 +12,7 @@ use riva_core::ids::{MemberId, PairId, RemoteId, Version};
 use riva_core::item::{
     Attendee, Body, Element, Field, Item, Module, Name, Participation, Sensitivity, Value,
 };
-use riva_core::ports::{ModuleCapabilities, Precision, SeriesSupport};
+use riva_core::ports::{ModuleCapabilities, SeriesSupport};
 use riva_core::rows::{Hashes, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -162,22 +163,7 @@ impl SideCase {
 }
 
 fn caps(random: &mut Random, poor: bool) -> ModuleCapabilities {
-    let mut caps = ModuleCapabilities {
-        reads: FIELDS.into_iter().collect(),
-        writes: FIELDS.into_iter().collect(),
-        required: BTreeSet::new(),
-        max_len: BTreeMap::new(),
-        set_keys: BTreeMap::new(),
-        parts: BTreeMap::new(),
-        precision: Precision::default(),
-        deletions_by_listing: false,
-        cool_down_secs: 0,
-        batch: 10,
-        can_tag: false,
-        can_probe: true,
-        create_is_idempotent: false,
-        series: SeriesSupport::None,
-    };
+    let mut caps = capable(FIELDS, SeriesSupport::None);
     for field in FIELDS {
         if random.percent(6) {
             caps.writes.remove(&field);

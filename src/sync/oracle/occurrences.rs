@@ -3,6 +3,7 @@
 
 use super::fields::{self, Can, Sight};
 use super::table::Winner;
+use crate::capable::capable;
 use crate::hash::FieldHasher;
 use crate::merge::{Merged, Shown, Won, merge};
 use crate::simulator::Random;
@@ -10,7 +11,7 @@ use riva_core::documents::{ConflictWinner, Direction};
 use riva_core::item::{
     Ends, Field, Frequency, Item, Module, Override, Recurrence, RecurrenceId, Rule, Value, When,
 };
-use riva_core::ports::{ModuleCapabilities, Precision, SeriesSupport};
+use riva_core::ports::{ModuleCapabilities, SeriesSupport};
 use riva_core::rows::{Hashes, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -206,20 +207,9 @@ impl OneSide {
             writes.remove(&Field::Summary);
         }
         ModuleCapabilities {
-            reads: Field::ALL.iter().copied().collect(),
             writes,
-            required: BTreeSet::new(),
             max_len: self.cut.map(|cut| (Field::Location, cut)).into_iter().collect(),
-            set_keys: BTreeMap::new(),
-            parts: BTreeMap::new(),
-            precision: Precision::default(),
-            deletions_by_listing: false,
-            cool_down_secs: 0,
-            batch: 10,
-            can_tag: false,
-            can_probe: true,
-            create_is_idempotent: false,
-            series: SeriesSupport::Full,
+            ..capable(Field::ALL.iter().copied(), SeriesSupport::Full)
         }
     }
 }
