@@ -178,7 +178,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         };
         let gone_on = self.gone_on(&candidates).await?;
         // Once more: a pair's item may have gone since they were read.
-        let all = candidates.iter().map(|c| (&c.id, &c.item)).collect();
+        let all = candidates.iter().map(|c| (&c.id, &c.item, c.marker)).collect();
         let mut renamed = self.renamed(side, all).await?;
         let wanted: BTreeSet<RemoteId> = there.values().flatten().cloned().collect();
         let wanted: Vec<RemoteId> = wanted.into_iter().collect();

@@ -186,6 +186,12 @@ pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes)
     !others.is_empty()
 }
 
+/// In how many fields an item differs from what a pair's showed last; of one that nobody has looked at since it was made,
+/// from what it was sent.
+pub(crate) fn unlike(at: &PairSide, shown: &Hashes) -> usize {
+    shown_otherwise(if at.seen.0.is_empty() { &at.sent } else { &at.seen }, shown).len()
+}
+
 /// Whether all is blank in an item that we wrote to the one whose place it takes: it may be another copy, of a meeting that
 /// its organizer sent again, or of a contact that a colleague has shared.
 pub(crate) fn lacks_ours(hasher: &FieldHasher, sent: &Hashes, shown: &Hashes) -> bool {

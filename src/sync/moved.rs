@@ -5,6 +5,7 @@
 
 use crate::context::CycleFault;
 use crate::first_sync::joined;
+use crate::in_step::unlike;
 use crate::journal;
 use crate::module_cycle::{ModuleCycle, to_be_read};
 use crate::place::Newcomer;
@@ -12,7 +13,7 @@ use riva_core::activity::Level;
 use riva_core::ids::RemoteId;
 use riva_core::item::Item;
 use riva_core::ports::Fetched;
-use riva_core::rows::{Commit, PairRow, PairState, Side};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::BTreeMap;
 
 /// What is told of one.
@@ -20,9 +21,18 @@ pub(crate) fn followed(item: &Item) -> String {
     format!("{}: it was moved in the mailbox, and is followed there.", item.title())
 }
 
+/// An item that was moved.
+struct Found {
+    id: RemoteId,
+    /// What is known of it, if it was seen before.
+    row: Option<ItemRow>,
+    /// The pair that it was alone in until now.
+    copy: Option<PairRow>,
+}
+
 impl ModuleCycle<'_, '_> {
     /// Follows the mailbox items of pairs that are gone under the id that we know: the pairs, their rows and what was
-    /// fetched get the new id. One that is found nowhere, or more than once, stays gone.
+    /// fetched get the new id. One that is found nowhere stays gone.
     pub async fn follow_moved(
         &self,
         pairs: &mut [PairRow],
@@ -50,21 +60,11 @@ impl ModuleCycle<'_, '_> {
                     refs.into_iter().map(|at| at.id).filter(|id| *id != old.id).collect();
                 // What lies in Deleted Items carries the marker, too, and reads as gone.
                 let mut there = self.fetch(Side::Mail, &ids).await?;
-                there.retain(|_, f| matches!(f, Fetched::Present { .. }));
-                let (Some((id, now)), true) = (there.pop_first(), there.is_empty()) else { continue };
+                let Some(Found { id, row, copy }) = self.which(pair, &old, &there).await? else { continue };
+                let Some(now) = there.remove(&id) else { continue };
                 let Fetched::Present { version, item, .. } = &now else { continue };
-                // A copy that stood alone beside the one that is gone takes its place; what is another pair's own does not.
-                let row = self.ctx.store.item(pair.member, self.module, Side::Mail, &id).await?;
-                let mut another = false;
-                if let Some(own) = row.as_ref().and_then(|row| row.pair).filter(|own| *own != pair.id) {
-                    match self.ctx.store.pairs(pair.member, &[own]).await?.pop() {
-                        Some(copy) if copy.state == PairState::Detached && copy.crm.is_none() => {
-                            commit.pairs.push(joined(&copy, pair.id));
-                            another = true;
-                        }
-                        _ => continue,
-                    }
-                }
+                let another = copy.is_some();
+                commit.pairs.extend(copy.map(|copy| joined(&copy, pair.id)));
                 let text = followed(item);
                 self.line(Level::Info, text.clone());
                 let newcomer = Newcomer { id: id.clone(), version: version.clone(), item, another };
@@ -78,5 +78,33 @@ impl ModuleCycle<'_, '_> {
             self.store(&commit).await?;
         }
         Ok(())
+    }
+
+    /// Which of the items that carry a pair's marker is the one that was moved. A copy that stood alone beside it takes its
+    /// place where there is no other; what is another pair's own does not. Of several, the one that shows most of what the
+    /// pair's showed.
+    async fn which(
+        &self,
+        pair: &PairRow,
+        old: &PairSide,
+        there: &BTreeMap<RemoteId, Fetched>,
+    ) -> Result<Option<Found>, CycleFault> {
+        let mut best: Option<((bool, usize), Found)> = None;
+        for (id, fetched) in there {
+            let Fetched::Present { item, .. } = fetched else { continue };
+            let row = self.ctx.store.item(pair.member, self.module, Side::Mail, id).await?;
+            let copy = match row.as_ref().and_then(|row| row.pair).filter(|own| *own != pair.id) {
+                None => None,
+                Some(own) => match self.ctx.store.pairs(pair.member, &[own]).await?.pop() {
+                    Some(copy) if copy.state == PairState::Detached && copy.crm.is_none() => Some(copy),
+                    _ => continue,
+                },
+            };
+            let rank = (copy.is_some(), unlike(old, &self.hasher.item(item)));
+            if best.as_ref().is_none_or(|(known, _)| rank < *known) {
+                best = Some((rank, Found { id: id.clone(), row, copy }));
+            }
+        }
+        Ok(best.map(|(_, found)| found))
     }
 }

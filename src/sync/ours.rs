@@ -2,7 +2,7 @@
 
 use crate::context::CycleFault;
 use crate::first_sync::{Candidate, FirstSync};
-use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent};
+use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent, unlike};
 use crate::journal;
 use crate::place::{Newcomer, Place, let_go};
 use crate::plan::untouched;
@@ -11,7 +11,7 @@ use riva_core::activity::Level;
 use riva_core::fault::ItemError;
 use riva_core::ids::{Marker, RemoteId};
 use riva_core::item::Item;
-use riva_core::ports::Removal;
+use riva_core::ports::{Fetched, Removal};
 use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 
 /// What became of a second item that a repeated request has left behind.
@@ -47,7 +47,8 @@ impl FirstSync<'_, '_, '_> {
         let now = self.cycle.ctx.clock.now();
         let known = pair.side(side).cloned();
         if let Some(at) = known.as_ref().filter(|at| at.id != row.id)
-            && let Place::Taken(_) = self.cycle.place(&pair, side).await?
+            && (self.cycle.place(&pair, side).await? != Place::Left
+                || self.another_is_it(side, row, at, marker, item).await?)
         {
             if untouched(&self.cycle.hasher, item, &at.sent)
                 && !self.cycle.ctx.is_anothers(side, row.module, &row.id).await?
@@ -96,6 +97,31 @@ impl FirstSync<'_, '_, '_> {
         commit.journal.push(journal::line(&pair, now, deed, "marker", item.title()));
         commit.pairs.push(pair);
         Ok(true)
+    }
+
+    /// Whether there is an item with the same marker that shows more of what the pair's showed: a copy that its user made of
+    /// that, and has written to, must not take its place when all of them get new ids together.
+    async fn another_is_it(
+        &self,
+        side: Side,
+        row: &ItemRow,
+        at: &PairSide,
+        marker: Marker,
+        item: &Item,
+    ) -> Result<bool, CycleFault> {
+        let unlikeness = |item: &Item| unlike(at, &self.cycle.hasher.item(item));
+        let of_this = unlikeness(item);
+        if of_this == 0 || !self.cycle.caps.side(side).can_probe {
+            return Ok(false);
+        }
+        let probed = self.cycle.ctx.side(side).probe(row.module, &[marker]).await;
+        let found = probed.map_err(|e| CycleFault::of(side, e))?.into_iter().flatten();
+        let others: Vec<RemoteId> = found.map(|at| at.id).filter(|id| *id != row.id).collect();
+        let others = self.cycle.fetch(side, &others).await?;
+        Ok(others.values().any(|other| match other {
+            Fetched::Present { item, .. } => unlikeness(item) < of_this,
+            _ => false,
+        }))
     }
 
     /// A request that was carried out twice, or that arrived after it was made again, has left a second item behind.

@@ -1,6 +1,7 @@
 //! In the place of a pair's item: one that turns up may be that item with another id (engine design, section 1.4,
 //! row 20). Whatever it is known by (our marker, a claim, its UID), the question is the same: is the pair's own gone?
 
+use crate::arrived;
 use crate::context::{CycleContext, CycleFault};
 use crate::in_step::in_its_place;
 use crate::loops;
@@ -79,6 +80,8 @@ impl ModuleCycle<'_, '_> {
         }
         note_uid(&self.hasher, pair, side, item);
         *pair.side_mut(side) = Some(PairSide { id, version, seen, sent });
+        // What was being written to the one that is gone may have moved along. It may be gone before it is planned.
+        arrived::settle(pair, side, &self.hasher.item(item));
         Ok(linked_anew)
     }
 }

@@ -209,6 +209,8 @@ impl<'a> BothCaps<'a> {
 /// Why an item that became private is not kept in step. Once it is private no more, it goes on.
 pub const LEFT_PRIVATE: &str =
     "Marked private in the mailbox: not synced until it is private no more; the CRM keeps what it had.";
+/// Why a pair is done with whose items were both gone, or in sight no more, when it was looked at.
+pub const GONE_ON_BOTH_SIDES: &str = "Gone on both sides.";
 /// Why an item stands alone that was gone on both sides, and is back on one.
 const TAKEN_BACK: &str =
     "Was gone on both sides, and is back on this one alone: it is not made again on the other.";
@@ -286,6 +288,10 @@ pub fn plan_pair(
     }
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);
+    let (mail_state, crm_state) = (
+        beside(crm_state, mail_state, || is_edited(hasher, pair.mail.as_ref(), mail)),
+        beside(mail_state, crm_state, || is_edited(hasher, pair.crm.as_ref(), crm)),
+    );
     let (row, decision) = decide(mail_state, crm_state, rules.rules);
     if let Some(of_series) = rules.occurrence
         && let Some(deed) = of_occurrence(of_series, decision, hasher, pair, (mail, crm), caps, rules)
@@ -309,7 +315,7 @@ pub fn plan_pair(
         Decision::Detach => {
             Deed::Become(PairState::Detached, detached_because(mail_state, crm_state, private))
         }
-        Decision::Tombstone => Deed::Become(PairState::Tombstoned, "Gone on both sides.".into()),
+        Decision::Tombstone => Deed::Become(PairState::Tombstoned, GONE_ON_BOTH_SIDES.into()),
         Decision::Hold => Deed::Hold(
             HoldKind::DeletedButEdited,
             "Deleted in the CRM, but edited in the mailbox: keep it or let it go?".into(),
@@ -464,6 +470,26 @@ fn state(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> SideState 
     }
 }
 
+/// The state of a side beside the other one: what is gone there is gone with what nobody has edited here.
+fn beside(other: SideState, state: SideState, is_edited: impl Fn() -> bool) -> SideState {
+    match (other, state) {
+        (SideState::Deleted, SideState::Changed) if !is_edited() => SideState::Unchanged,
+        (_, state) => state,
+    }
+}
+
+/// Whether an item shows anything that somebody has edited. What is blank, and not known to have been filled, waits to be.
+fn is_edited(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> bool {
+    let (Some(side), Some(item)) = (side, now.item()) else { return true };
+    let mut shown = Hashes::default();
+    for (field, value) in &item.fields {
+        if *value != Value::Blank || side.seen.0.contains_key(&Hashes::key(*field)) {
+            hasher.insert(&mut shown, *field, value);
+        }
+    }
+    differs(&side.seen, &shown)
+}
+
 /// Whether an item that we made shows what was sent and nothing else, all elements of sets included: nobody was at it since.
 pub(crate) fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
     let mut shown = Hashes::default();
@@ -498,6 +524,7 @@ fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::SideState::{Changed, Deleted, LeftScope, New, Unchanged};
     use super::*;
     use riva_core::item::{Element, Field};
 
@@ -530,6 +557,41 @@ mod tests {
         assert!(untouched(&hasher, &numbers(&["home", "work"]), &sent));
         for other in [&["work"][..], &["home", "work", "mobile"], &[]] {
             assert!(!untouched(&hasher, &numbers(other), &sent), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn beside_what_is_gone_a_blank_that_waits_to_be_filled_is_no_edit() {
+        let hasher = FieldHasher::new([1; 16]);
+        let mut item = Item::new(Module::Calendar);
+        item.set_text(Field::Summary, "Visit");
+        let mut work = crate::work::Work::sample();
+        let at = work.pair.mail.get_or_insert_with(|| PairSide {
+            id: "1".into(),
+            version: Version::default(),
+            seen: Hashes::default(),
+            sent: Hashes::default(),
+        });
+        at.seen = hasher.item(&item);
+        let now = |item: &Item| Now::Present {
+            version: Version::default(),
+            marker: None,
+            modified: None,
+            item: item.clone(),
+        };
+        item.set(Field::Location, Value::Blank);
+        assert!(!is_edited(&hasher, Some(at), &now(&item)));
+        item.set_text(Field::Location, "Room 1");
+        assert!(is_edited(&hasher, Some(at), &now(&item)));
+        at.seen = hasher.item(&item);
+        item.set(Field::Location, Value::Blank);
+        assert!(is_edited(&hasher, Some(at), &now(&item)), "it was filled, and somebody has emptied it");
+        assert!(is_edited(&hasher, Some(at), &Now::Gone));
+        assert_eq!(beside(Deleted, Changed, || false), Unchanged);
+        assert_eq!(beside(Deleted, Changed, || true), Changed);
+        assert_eq!(beside(Deleted, New, || false), New);
+        for other in [Changed, LeftScope, New, Unchanged] {
+            assert_eq!(beside(other, Changed, || false), Changed);
         }
     }
 

@@ -359,6 +359,8 @@ impl Recovery<'_, '_> {
                     self.outcome.dropped += 1;
                     if kind == IntentKind::Update {
                         // It may have been moved, with what was written: its new id is not known yet.
+                        let text = "the item is not there under its id: whether the change had arrived is not known; planned anew";
+                        commit.journal.push(journal::line(&pair, now, "drop", "recovery", text));
                         note_tried(&mut pair, self.side, &intent.sends, &intent.origin);
                     }
                     pair.next_try = Some(now);

@@ -9,9 +9,9 @@ use crate::journal;
 use crate::matching;
 use crate::moved::followed;
 use crate::place::{Newcomer, Place};
-use crate::plan::differs;
+use crate::plan::{GONE_ON_BOTH_SIDES, differs};
 use riva_core::activity::Level;
-use riva_core::ids::{PairId, RemoteId};
+use riva_core::ids::{Marker, PairId, RemoteId};
 use riva_core::item::{Item, Module};
 use riva_core::ports::Claim;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
@@ -46,7 +46,7 @@ enum Likeness {
     Unchanged,
     /// There is but one pair with this UID.
     Alone,
-    /// The pair's was deleted after its record.
+    /// The pair's was deleted after its record, or with it.
     Tombstoned,
 }
 
@@ -102,15 +102,19 @@ impl FirstSync<'_, '_, '_> {
     /// go with their series.)
     ///
     /// One that shows what the pair's showed comes first. Of several that are gone with one UID, an item that shows
-    /// something else is none. One that was deleted after its record has come back, or was moved just when it was deleted: it
-    /// is not made again (row 19). One that its user had deleted, and makes again, is a new one.
+    /// something else is none. One that was deleted after its record, or with it, has come back, or was moved just when it
+    /// was deleted: it is not made again (row 19). One that its user had deleted, and makes again, is a new one. A pair
+    /// whose marker one of them carries is that one's.
     pub(super) async fn renamed(
         &self,
         side: Side,
-        mut items: Vec<(&RemoteId, &Item)>,
+        items: Vec<(&RemoteId, &Item, Option<Marker>)>,
     ) -> Result<BTreeMap<RemoteId, Elsewhere>, CycleFault> {
         let uid = |item: &Item| matching::uid_key(&self.cycle.hasher, item);
         let whole = |id: &RemoteId| id.as_occurrence().is_none();
+        let marked: BTreeSet<Marker> =
+            items.iter().filter(|(id, ..)| whole(id)).filter_map(|(.., marker)| *marker).collect();
+        let mut items: Vec<(&RemoteId, &Item)> = items.into_iter().map(|(id, item, _)| (id, item)).collect();
         items.retain(|(id, item)| side == Side::Mail && whole(id) && uid(item).is_some());
         let uids: Vec<u64> = items.iter().filter_map(|(_, item)| uid(item)).collect();
         if uids.is_empty() {
@@ -119,9 +123,11 @@ impl FirstSync<'_, '_, '_> {
         let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
         let mut pairs = self.cycle.ctx.store.pairs_of_uids(member, module, &uids).await?;
         let elsewhere = |at: &PairSide| whole(&at.id) && items.iter().all(|(id, ..)| **id != at.id);
-        pairs.retain(|p| p.mail.as_ref().is_some_and(elsewhere));
+        pairs.retain(|p| p.mail.as_ref().is_some_and(elsewhere) && !marked.contains(&p.marker()));
         pairs.retain(|p| match p.state {
-            PairState::Tombstoned => p.reason == Some(deleted_after(Side::Crm)),
+            PairState::Tombstoned => {
+                p.reason == Some(deleted_after(Side::Crm)) || p.reason.as_deref() == Some(GONE_ON_BOTH_SIDES)
+            }
             // A series goes its own ways.
             PairState::Unrolled => false,
             PairState::Linked | PairState::Held | PairState::Quarantined | PairState::Detached => true,

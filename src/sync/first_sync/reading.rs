@@ -35,7 +35,7 @@ impl FirstSync<'_, '_, '_> {
             let ids: Vec<RemoteId> = rows.iter().map(|r| r.id.clone()).collect();
             let mut fetched = self.cycle.fetch(side, &ids).await?;
             let present = fetched.iter().filter_map(|(id, fetched)| match fetched {
-                Fetched::Present { item, .. } => Some((id, &**item)),
+                Fetched::Present { item, marker, .. } => Some((id, &**item, *marker)),
                 _ => None,
             });
             let mut renamed = self.renamed(side, present.collect()).await?;
