@@ -400,7 +400,8 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         }
         let mut pair =
             candidate.pair.clone().unwrap_or_else(|| self.new_pair(PairState::Linked, candidate.named));
-        match self.elsewhere(&pair, &candidate).await? {
+        let batch = works.iter().map(|work| work.pair.id).chain(commit.pairs.iter().map(|p| p.id)).collect();
+        match self.elsewhere(&pair, &candidate, &batch).await? {
             Elsewhere::Nowhere => {}
             Elsewhere::There => {
                 let why = "It is in the calendar twice, on its own and as part of a series: the other one is synced.";

@@ -57,10 +57,12 @@ pub(crate) fn joined(pair: &PairRow, with: PairId) -> PairRow {
 }
 
 impl FirstSync<'_, '_, '_> {
+    /// Whether another pair stands for a candidate: one that there is, or one of this batch.
     pub(super) async fn elsewhere(
         &self,
         pair: &PairRow,
         candidate: &Candidate,
+        batch: &BTreeSet<PairId>,
     ) -> Result<Elsewhere, CycleFault> {
         if self.cycle.module != Module::Calendar || candidate.side != Side::Mail {
             return Ok(Elsewhere::Nowhere);
@@ -76,6 +78,12 @@ impl FirstSync<'_, '_, '_> {
         }
         let occurrence = candidate.id.as_occurrence().is_some();
         let Some(other) = self.cycle.ctx.store.pairs(member, &[theirs]).await?.pop() else {
+            if !batch.contains(&theirs) {
+                // Its cycle died between claiming and storing it, and there will be none with that id.
+                self.cycle.ctx.store.unclaim(connection, theirs).await?;
+                self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
+                return Ok(Elsewhere::Nowhere);
+            }
             // It is being made in this very batch.
             return Ok(if occurrence { Elsewhere::NotYetKnown } else { Elsewhere::Nowhere });
         };

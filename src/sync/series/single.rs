@@ -5,7 +5,7 @@ use super::expand::{occurrence, occurrences};
 use super::unroll::{Unrolling, stands_for_nothing, starts};
 use crate::context::CycleFault;
 use crate::journal;
-use crate::module_cycle::ModuleCycle;
+use crate::module_cycle::{ModuleCycle, to_be_read};
 use crate::plan::{Deed, Now};
 use crate::read::Reading;
 use crate::work::Work;
@@ -59,16 +59,9 @@ impl ModuleCycle<'_, '_> {
         pair.state = PairState::Linked;
         pair.reason = None;
         self.claim_anew(&pair, &occurrence(item, of)).await?;
-        commit.items.push(ItemRow {
-            id,
-            version: Version::default(),
-            presence: Presence::Present,
-            dirty: true,
-            seen: 0,
-            pair: Some(pair.id),
-            match_keys: None,
-            ..row.clone()
-        });
+        // There may be a row of it from before, that says it was cancelled: what it shows now is to be looked at.
+        let known = self.ctx.store.item(pair.member, self.module, side, &id).await?;
+        commit.items.push(to_be_read(known, &pair, side, &id));
         commit.items.push(ItemRow { dirty: true, pair: Some(series.id), match_keys: None, ..row });
         commit.pairs.extend([pair, series]);
         Ok(())

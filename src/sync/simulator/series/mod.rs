@@ -5,6 +5,7 @@ mod cases;
 mod check;
 mod fake;
 mod make;
+mod reshaped;
 mod stories;
 mod tests;
 mod work;

@@ -14,7 +14,7 @@ use riva_core::ports::SeriesSupport;
 use riva_core::rows::{PairState, Side};
 
 /// A stand-up of five days from Wednesday on in a mailbox, unrolled in the CRM.
-fn stand_up() -> (World, RemoteId) {
+pub(super) fn stand_up() -> (World, RemoteId) {
     let mut world = World::new(1, SeriesSupport::None);
     let id = made(&mut world, series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)));
     world.settle();
@@ -29,7 +29,7 @@ fn made(world: &mut World, item: Item) -> RemoteId {
 }
 
 /// When the CRM's records start, in UTC.
-fn starts(world: &World) -> Vec<String> {
+pub(super) fn starts(world: &World) -> Vec<String> {
     let records = world.records();
     assert!(records.values().all(|r| r.len() == 1), "doubled: {records:?}");
     records.into_keys().collect()
@@ -41,7 +41,7 @@ fn record(world: &World, start: &str) -> RemoteId {
     live.iter().find(|(_, item)| at(item).as_deref() == Some(start)).expect("a record").0.clone()
 }
 
-fn fine(world: &World) {
+pub(super) fn fine(world: &World) {
     check_unrolled(world).unwrap_or_else(|why| panic!("{why}\n{:#?}", world.log()));
 }
 

@@ -99,6 +99,11 @@ fn what_once_failed() {
     whole(11_443, true).unwrap_or_else(|why| panic!("{why}"));
     // An occurrence that takes place again, whose record could not be made at once.
     unrolled(2683, true).unwrap_or_else(|why| panic!("{why}"));
+    // An appointment that becomes a series in the place of an occurrence that was cancelled, and is moved at once.
+    unrolled(10_211, false).unwrap_or_else(|why| panic!("{why}"));
+    unrolled(15_702, true).unwrap_or_else(|why| panic!("{why}"));
+    // A cycle that died when it had claimed an occurrence whose name was another pair's, and had not stored its pair.
+    unrolled(13_679, true).unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// Plays many seeds: says which fail, each with its first line, and tells the story of the first.
