@@ -13,6 +13,7 @@ use crate::loops;
 use crate::matching::note_uid;
 use crate::plan::{BothCaps, untouched};
 use crate::read_back::{Answer, asks_to_wait};
+use crate::recover::NOT_MADE_YET;
 use crate::retry::{changed, historic, retry_at};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Duration, Utc};
@@ -416,7 +417,7 @@ impl Effects<'_, '_> {
                 if work.pair.side(side).is_none() {
                     // It has no other side yet: it comes back by its due time.
                     work.pair.state = PairState::Quarantined;
-                    work.pair.reason = Some(format!("Not made yet: {error}."));
+                    work.pair.reason = Some(format!("{NOT_MADE_YET}{error}."));
                     work.pair.next_try = Some(now);
                 }
             }

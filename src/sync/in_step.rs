@@ -180,16 +180,20 @@ fn forget_fields(base: &mut Hashes, fields: &BTreeSet<String>) {
 /// An item has come in the place of one that is gone, and is not that one with another id: what it shows otherwise may be
 /// older than the base, and is nobody's edit. Returns whether it shows anything otherwise.
 pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes) -> bool {
-    let others = shown_otherwise(seen, shown);
+    let mut others = shown_otherwise(seen, shown);
+    // Where nobody has looked since, the base is what was sent.
+    let mut sent_alone = sent.clone();
+    sent_alone.0.retain(|key, _| !seen.0.contains_key(Hashes::field_of(key)));
+    others.extend(shown_otherwise(&sent_alone, shown));
     forget_fields(seen, &others);
     forget_fields(sent, &others);
     !others.is_empty()
 }
 
-/// In how many fields an item differs from what a pair's showed last; of one that nobody has looked at since it was made,
-/// from what it was sent.
-pub(crate) fn unlike(at: &PairSide, shown: &Hashes) -> usize {
-    shown_otherwise(if at.seen.0.is_empty() { &at.sent } else { &at.seen }, shown).len()
+/// In which fields an item differs from what a pair's showed last; of one that nobody has looked at since it was made, from
+/// what it was sent.
+pub(crate) fn unlike(at: &PairSide, shown: &Hashes) -> BTreeSet<String> {
+    shown_otherwise(if at.seen.0.is_empty() { &at.sent } else { &at.seen }, shown)
 }
 
 /// Whether all is blank in an item that we wrote to the one whose place it takes: it may be another copy, of a meeting that

@@ -100,7 +100,7 @@ impl ModuleCycle<'_, '_> {
                     _ => continue,
                 },
             };
-            let rank = (copy.is_some(), unlike(old, &self.hasher.item(item)));
+            let rank = (copy.is_some(), unlike(old, &self.hasher.item(item)).len());
             if best.as_ref().is_none_or(|(known, _)| rank < *known) {
                 best = Some((rank, Found { id: id.clone(), row, copy }));
             }

@@ -4,6 +4,7 @@ use crate::context::{CycleContext, CycleFault};
 use crate::hash::FieldHasher;
 use crate::module_cycle::SLICE;
 use crate::plan::ModuleRules;
+use crate::recover::NOT_MADE_YET;
 use crate::undo;
 use riva_core::activity::Level;
 use riva_core::history::{Order, OrderRow};
@@ -33,7 +34,8 @@ pub(crate) async fn carry_out(ctx: &CycleContext<'_>, hasher: FieldHasher) -> Re
     Ok(())
 }
 
-/// Makes failed pairs due now, as if they had never failed. Answers how many.
+/// Makes failed pairs due now, as if they had never failed. (That a request was given up is not forgotten: it may arrive
+/// yet.) Answers how many.
 async fn retry(ctx: &CycleContext<'_>, module: Module, one: Option<PairId>) -> Result<usize, CycleFault> {
     let (mut tried, mut after) = (0, None);
     loop {
@@ -43,7 +45,14 @@ async fn retry(ctx: &CycleContext<'_>, module: Module, one: Option<PairId>) -> R
         after = Some(last.id);
         pairs.retain(|pair| one.is_none_or(|one| pair.id == one));
         tried += pairs.len();
-        let due = |pair| PairRow { attempts: 0, next_try: Some(ctx.clock.now()), ..pair };
+        let due = |pair: PairRow| {
+            let given_up = pair.reason.as_ref().is_some_and(|why| why.starts_with(NOT_MADE_YET));
+            PairRow {
+                attempts: if given_up { pair.attempts.min(1) } else { 0 },
+                next_try: Some(ctx.clock.now()),
+                ..pair
+            }
+        };
         let commit = Commit { pairs: pairs.into_iter().map(due).collect(), ..Commit::default() };
         if !commit.is_empty() {
             ctx.commit(&commit).await?;

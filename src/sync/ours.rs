@@ -109,7 +109,7 @@ impl FirstSync<'_, '_, '_> {
         marker: Marker,
         item: &Item,
     ) -> Result<bool, CycleFault> {
-        let unlikeness = |item: &Item| unlike(at, &self.cycle.hasher.item(item));
+        let unlikeness = |item: &Item| unlike(at, &self.cycle.hasher.item(item)).len();
         let of_this = unlikeness(item);
         if of_this == 0 || !self.cycle.caps.side(side).can_probe {
             return Ok(false);

@@ -24,6 +24,9 @@ use riva_core::ports::{Fetched, ModuleCapabilities, RemoteRef, Removal};
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// So begins why an item is not there whose request was given up.
+pub(crate) const NOT_MADE_YET: &str = "Not made yet: ";
+
 /// What a recovery found out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Recovered {
@@ -139,7 +142,7 @@ impl Recovery<'_, '_> {
                 let attempts = pair.attempts + 1;
                 commit.pairs.push(PairRow {
                     state: PairState::Quarantined,
-                    reason: Some("Not made yet: the request did not arrive.".into()),
+                    reason: Some(format!("{NOT_MADE_YET}the request did not arrive.")),
                     attempts,
                     next_try: if attempts <= 1 { Some(now) } else { retry_at(now, attempts.min(50), false) },
                     ..pair.clone()

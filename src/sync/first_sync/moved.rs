@@ -4,7 +4,7 @@
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
 use crate::effects::deleted_after;
-use crate::in_step::lacks_ours;
+use crate::in_step::{lacks_ours, unlike};
 use crate::journal;
 use crate::matching;
 use crate::moved::followed;
@@ -44,8 +44,8 @@ impl Elsewhere {
 enum Likeness {
     /// It shows what the pair's showed.
     Unchanged,
-    /// There is but one pair with this UID.
-    Alone,
+    /// Of all pairs with this UID, none is more like it in any field.
+    Likest,
     /// The pair's was deleted after its record, or with it.
     Tombstoned,
 }
@@ -110,9 +110,9 @@ impl FirstSync<'_, '_, '_> {
     /// go with their series.)
     ///
     /// One that shows what the pair's showed comes first. Of several that are gone with one UID, an item that shows
-    /// something else is none. One that was deleted after its record, or with it, has come back, or was moved just when it
-    /// was deleted: it is not made again (row 19). One that its user had deleted, and makes again, is a new one. A pair
-    /// whose marker one of them carries is that one's.
+    /// something else is the one that it is likest in every field, or none. One that was deleted after its record, or with
+    /// it, has come back, or was moved just when it was deleted: it is not made again (row 19). One that its user had
+    /// deleted, and makes again, is a new one. A pair whose marker one of them carries is that one's.
     pub(super) async fn renamed(
         &self,
         side: Side,
@@ -147,7 +147,7 @@ impl FirstSync<'_, '_, '_> {
         pairs.retain(|p| places.get(&p.id) == Some(&Place::Left));
         let busy = self.busy().await?;
         let mut found = BTreeMap::new();
-        for by in [Likeness::Unchanged, Likeness::Alone, Likeness::Tombstoned] {
+        for by in [Likeness::Unchanged, Likeness::Likest, Likeness::Tombstoned] {
             for (id, item) in &items {
                 if found.contains_key(*id) {
                     continue;
@@ -157,13 +157,15 @@ impl FirstSync<'_, '_, '_> {
                     p.uid == uid && (p.state == PairState::Tombstoned) == (by == Likeness::Tombstoned)
                 };
                 let alike = |p: &PairRow| p.mail.as_ref().is_some_and(|at| !differs(&at.seen, &shown));
-                let (first, alone) =
-                    (pairs.iter().position(of_uid), pairs.iter().filter(|p| of_uid(p)).count() == 1);
+                let unlike = |p: &PairRow| p.mail.as_ref().map(|at| unlike(at, &shown)).unwrap_or_default();
                 let place = match by {
                     Likeness::Unchanged => pairs.iter().position(|p| of_uid(p) && alike(p)),
-                    Likeness::Alone => first.filter(|_| alone),
+                    Likeness::Likest => pairs.iter().position(|p| {
+                        let fields = unlike(p);
+                        of_uid(p) && pairs.iter().filter(|q| of_uid(q)).all(|q| fields.is_subset(&unlike(q)))
+                    }),
                     // It is not made again, whichever of them it was.
-                    Likeness::Tombstoned => first,
+                    Likeness::Tombstoned => pairs.iter().position(of_uid),
                 };
                 let Some(pair) = place.map(|n| pairs.remove(n)) else { continue };
                 let what = if busy.contains(&pair.id) {

@@ -242,10 +242,26 @@ fn a_copy_that_waits_takes_the_place_of_the_original() {
 }
 
 #[test]
-fn of_two_that_are_gone_an_edited_one_is_neither() {
+fn of_two_that_are_gone_an_edited_one_is_the_one_that_it_is_likest() {
     let mut world = world(7);
     let ids = in_step(&mut world, Module::Contacts, 1);
+    let record = records(&world)[&1][0].0.clone();
     let copy = world.mail.user_create(thing(Module::Contacts, 2, "uid-1"));
+    world.settle(4);
+    world.mail.user_delete(&copy);
+    world.mail.user_rename(&ids[0], |item| write(item, "edited")).unwrap();
+    world.settle(4);
+    assert_eq!(records(&world), BTreeMap::from([(1, vec![(record, "edited".to_owned())])]));
+}
+
+#[test]
+fn of_two_that_are_gone_one_that_is_like_both_is_neither() {
+    let mut world = world(7);
+    let ids = in_step(&mut world, Module::Contacts, 1);
+    let record = records(&world)[&1][0].0.clone();
+    let mut other = thing(Module::Contacts, 2, "uid-1");
+    write(&mut other, "whose?");
+    let copy = world.mail.user_create(other);
     world.settle(4);
     world.mail.user_delete(&copy);
     world.mail.user_rename(&ids[0], |item| write(item, "whose?")).unwrap();
@@ -253,6 +269,7 @@ fn of_two_that_are_gone_an_edited_one_is_neither() {
     let records = records(&world);
     assert_eq!(records.keys().copied().collect::<Vec<_>>(), [1], "made again: {records:?}");
     assert_eq!(records[&1].len(), 1);
+    assert_ne!(records[&1][0].0, record);
 }
 
 #[test]

@@ -217,6 +217,15 @@ const ONCE_FAILED: &[(u64, &str)] = &[
         "of two items with one marker that get new ids together, the pair's own is the one that shows it",
     ),
     (683_907, "what was never filled in is no edit that keeps an item whose twin is deleted"),
+    (776_050, "an item in the place of one that was made, and that nobody has looked at, is linked anew"),
+    (788_158, "of two that are gone, an edited one is the one that it is likest in every field"),
+    (738_988, "what is moved and emptied while a write to it is in doubt is named"),
+    (
+        745_646,
+        "an item that was made twice by one request, and is moved in the middle of a cycle, is not deleted",
+    ),
+    (971_912, "an earlier request may arrive yet, though what failed is tried anew under another policy"),
+    (851_306, "what is moved and emptied while a write to it is in doubt is named, by another way"),
     (341_898, "one of two records that look alike is taken for what was sent; the other is new at once"),
 ];
 
