@@ -71,6 +71,14 @@ impl Refusal {
         }
     }
 
+    /// The row that was not there: OpenERP 7 looks its meetings up in what was read, by id (`base_calendar.py`, `read`).
+    pub fn missing_row(&self) -> Option<i64> {
+        match self {
+            Self::Other(why) => why.strip_prefix("KeyError: ")?.trim_end_matches('L').parse().ok(),
+            _ => None,
+        }
+    }
+
     /// For calls that concern no single item.
     pub fn fault(self, account: &str) -> Fault {
         match self {
@@ -115,6 +123,15 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_meeting_that_is_not_there_is_named() {
+        let traceback = "Traceback (most recent call last):\n  File \"base_calendar.py\"\nKeyError: 25\n";
+        assert_eq!(Refusal::read("1", traceback).missing_row(), Some(25));
+        assert_eq!(Refusal::Other("KeyError: 25L".into()).missing_row(), Some(25));
+        assert_eq!(Refusal::Other("KeyError: 'res.partner'".into()).missing_row(), None);
+        assert_eq!(Refusal::Missing.missing_row(), None);
+    }
 
     #[test]
     fn faults_as_openerp_7_and_odoo_18_say_them() {

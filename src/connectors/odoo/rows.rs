@@ -31,19 +31,30 @@ pub fn condition(column: &str, operator: &str, value: impl Into<Rpc>) -> Rpc {
     Rpc::List(vec![Rpc::from(column), Rpc::from(operator), value.into()])
 }
 
-/// Rows by id; those that are not there are left out. OpenERP 7's meetings answer with a fault if one of them is not.
+/// Rows by id; those that are not there are left out. OpenERP 7's meetings answer with a fault that names the first of
+/// them: somebody may delete one between a search and its reading.
 pub async fn read(
     session: &Session,
     model: &str,
     ids: &[i64],
     columns: &[&str],
 ) -> Result<BTreeMap<i64, Rpc>, Failed> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
+    let mut ids = ids.to_vec();
+    while !ids.is_empty() {
+        let args = vec![Rpc::list(ids.iter().copied()), Rpc::list(columns.iter().copied())];
+        match session.call(model, Method::Read, args).await {
+            Ok(rows) => {
+                let id = |row: &Rpc| row.get("id")?.int();
+                return Ok(rows.items().iter().filter_map(|row| Some((id(row)?, row.clone()))).collect());
+            }
+            Err(Failed::Refused(refusal)) => match refusal.missing_row().filter(|id| ids.contains(id)) {
+                Some(gone) => ids.retain(|id| *id != gone),
+                None => return Err(Failed::Refused(refusal)),
+            },
+            Err(other) => return Err(other),
+        }
     }
-    let args = vec![Rpc::list(ids.iter().copied()), Rpc::list(columns.iter().copied())];
-    let rows = session.call(model, Method::Read, args).await?;
-    Ok(rows.items().iter().filter_map(|row| Some((row.get("id")?.int()?, row.clone()))).collect())
+    Ok(BTreeMap::new())
 }
 
 /// When rows were written last. OpenERP 7 tells to the microsecond; later versions to the second, so that what was read
