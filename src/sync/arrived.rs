@@ -90,6 +90,7 @@ pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origi
     if let Some(at) = pair.side_mut(side.other())
         && !origin.0.is_empty()
     {
+        loops::taken_over(at, origin, sends);
         let mut seen = at.seen.clone();
         adopt_fields(&mut seen, origin, sends);
         loops::follow(at, seen);

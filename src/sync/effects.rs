@@ -7,7 +7,9 @@ use crate::context::{CycleContext, CycleFault};
 use crate::deeds;
 use crate::hash::FieldHasher;
 use crate::holds;
-use crate::in_step::{adopt_fields, adopt_written, after_write, clean, finish, in_step_but_for, origin_of};
+use crate::in_step::{
+    adopt_fields, adopt_written, after_write, clean, finish, in_step_but_for, made_without, origin_of,
+};
 use crate::journal;
 use crate::loops;
 use crate::matching::note_uid;
@@ -359,13 +361,17 @@ impl Effects<'_, '_> {
         }
         loops::note(&mut sent, work.read(side).map(|r| &r.hashes), &sends, now);
         adopt_fields(&mut sent, &sends, &sends);
-        if !work.writes.is_empty()
-            && let (Some(origin), Some(at)) = (origin, work.pair.side_mut(side.other()))
-        {
-            // The fields that were sent are in step now, whatever becomes of the second write.
-            let mut in_step = at.seen.clone();
-            adopt_fields(&mut in_step, &origin, &sends);
-            loops::follow(at, in_step);
+        if let Some((item, _)) = item.filter(|_| kind == IntentKind::Create && more_changed) {
+            made_without(&self.hasher, &mut sent, item);
+        }
+        if let (Some(origin), Some(at)) = (origin, work.pair.side_mut(side.other())) {
+            loops::taken_over(at, &origin, &sends);
+            if !work.writes.is_empty() {
+                // The fields that were sent are in step now, whatever becomes of the second write.
+                let mut in_step = at.seen.clone();
+                adopt_fields(&mut in_step, &origin, &sends);
+                loops::follow(at, in_step);
+            }
         }
         let old_row = work.read(side).and_then(|r| r.row.clone());
         if let Some(old) = old_row.as_ref().filter(|r| r.id != at.id) {

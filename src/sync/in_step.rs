@@ -5,7 +5,7 @@ use crate::hash::FieldHasher;
 use crate::loops;
 use crate::plan::differs;
 use crate::work::{Fate, Read, Work, Write};
-use riva_core::item::{Field, Value};
+use riva_core::item::{Field, Item, Value};
 use riva_core::rows::{Commit, Hashes, IntentKind, ItemRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,6 +81,15 @@ fn blank(hasher: &FieldHasher, field: &str) -> BTreeMap<String, u64> {
         hasher.insert(&mut blank, field, &Value::Blank);
     }
     blank.0
+}
+
+/// What an item was made without was blank in it, whoever has filled it since: so it counts as sent.
+pub(crate) fn made_without(hasher: &FieldHasher, sent: &mut Hashes, item: &Item) {
+    for field in item.fields.keys() {
+        if !sent.0.contains_key(&Hashes::key(*field)) {
+            hasher.insert(sent, *field, &Value::Blank);
+        }
+    }
 }
 
 /// What a side shows after a write, as far as it is a base, and whether it shows more than that by now.

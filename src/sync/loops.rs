@@ -50,20 +50,27 @@ pub(crate) fn was_made_again(sent: &Hashes) -> bool {
 /// The base follows what a side shows now. What differs, and is not what we have just written, its users have changed:
 /// it does not show its own form of what was sent any more.
 pub(crate) fn follow(side: &mut PairSide, shown: Hashes) {
-    let known = |key: &str| side.seen.0.contains_key(Hashes::field_of(key));
-    let replaced: Vec<String> = side
-        .sent
-        .0
-        .keys()
-        .filter(|key| !is_note(key) && known(key) && side.seen.0.get(*key) != shown.0.get(*key))
-        .cloned()
-        .collect();
+    let known = |side: &PairSide, key: &str| side.seen.0.contains_key(Hashes::field_of(key));
+    replace(side, |side, key| known(side, key) && side.seen.0.get(key) != shown.0.get(key));
+    side.seen = shown;
+}
+
+/// What a side shows of these fields was written to the other one: where it is not what it was sent, it is its users' own,
+/// and no form of that.
+pub(crate) fn taken_over(side: &mut PairSide, shown: &Hashes, fields: &Hashes) {
+    let of_fields = |key: &str| fields.0.contains_key(Hashes::field_of(key));
+    replace(side, |side, key| of_fields(key) && side.sent.0.get(key) != shown.0.get(key));
+}
+
+/// What is not sent any more.
+fn replace(side: &mut PairSide, is: impl Fn(&PairSide, &str) -> bool) {
+    let replaced: Vec<String> =
+        side.sent.0.keys().filter(|key| !is_note(key) && is(side, key)).cloned().collect();
     for key in replaced {
         if let Some(hash) = side.sent.0.remove(&key) {
             side.sent.0.insert(format!("{WAS}{key}"), hash);
         }
     }
-    side.seen = shown;
 }
 
 /// Notes what a write sends again, and drops the notes of what it sends anew. `shown` is what the side showed before it.

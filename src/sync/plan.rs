@@ -493,8 +493,11 @@ fn is_edited(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now) -> bool {
 /// Whether an item that we made shows what was sent and nothing else, all elements of sets included: nobody was at it since.
 pub(crate) fn untouched(hasher: &FieldHasher, item: &Item, sent: &Hashes) -> bool {
     let mut shown = Hashes::default();
-    for (field, value) in item.fields.iter().filter(|(_, value)| **value != Value::Blank) {
-        hasher.insert(&mut shown, *field, value);
+    for (field, value) in &item.fields {
+        // What is blank is what it was made without.
+        if *value != Value::Blank || sent.0.contains_key(&Hashes::key(*field)) {
+            hasher.insert(&mut shown, *field, value);
+        }
     }
     !sent.0.is_empty()
         && shown.0.iter().all(|(key, hash)| sent.0.get(key) == Some(hash))

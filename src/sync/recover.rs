@@ -8,7 +8,7 @@ use crate::context::{CycleContext, CycleFault};
 use crate::effects::deleted_after;
 use crate::hash::FieldHasher;
 use crate::holds;
-use crate::in_step::{adopt_shown, as_far_as_sent};
+use crate::in_step::{adopt_shown, as_far_as_sent, made_without};
 use crate::journal;
 use crate::loops;
 use crate::module_cycle::to_be_read;
@@ -271,6 +271,9 @@ impl Recovery<'_, '_> {
         };
         // What is blank of that is filled, as it is when two items are linked.
         let deed = if sent.0.len() == intent.sends.0.len() { "adopt" } else { "link" };
+        if let Some(item) = item.filter(|_| pair.attempts == 0) {
+            made_without(&self.hasher, &mut sent, item);
+        }
         if pair.attempts > 0 {
             loops::note_made_again(&mut sent);
         }

@@ -6,7 +6,7 @@
 //! clock of the zone in the item's `When`.
 
 use super::{Field, Value};
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike as _, Weekday};
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _, Weekday};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -36,6 +36,14 @@ impl RecurrenceId {
         match self {
             Self::Day(day) => day.and_time(NaiveTime::MIN),
             Self::Wall(wall) => wall,
+        }
+    }
+
+    /// The same so many days earlier; `None` before the calendar begins.
+    pub fn days_before(self, days: u64) -> Option<Self> {
+        match self {
+            Self::Day(day) => day.checked_sub_days(Days::new(days)).map(Self::Day),
+            Self::Wall(wall) => wall.checked_sub_days(Days::new(days)).map(Self::Wall),
         }
     }
 

@@ -9,9 +9,10 @@ use crate::module_cycle::{ModuleCycle, to_be_read};
 use crate::plan::{Deed, Now};
 use crate::read::Reading;
 use crate::work::Work;
-use riva_core::ids::Version;
+use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Field, Item, RecurrenceId};
 use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairState, Presence, Side};
+use std::collections::BTreeSet;
 
 impl ModuleCycle<'_, '_> {
     /// The side whose item has become a series that the other side cannot hold.
@@ -39,7 +40,7 @@ impl ModuleCycle<'_, '_> {
         let mut pair = work.pair;
         self.more = true;
         let now = self.ctx.clock.now();
-        let Some(of) = self.stands_for(&pair, side, item) else {
+        let Some(of) = self.stands_for(&pair, side, &row, item).await? else {
             // It had no twin: the pair is the series' own.
             pair.state = PairState::Unrolled;
             pair.reason = None;
@@ -67,17 +68,48 @@ impl ModuleCycle<'_, '_> {
         Ok(())
     }
 
-    /// Which occurrence the other side's record stands for: that at the same time, or the first one.
-    fn stands_for(&self, pair: &PairRow, side: Side, item: &Item) -> Option<RecurrenceId> {
-        pair.side(side.other())?;
-        let then = pair.side(side)?.seen.0.get(&Hashes::key(Field::When)).copied();
-        let window = self.ctx.window(self.module)?;
-        let all = occurrences(item, window).unwrap_or_default();
+    /// Which occurrence the other side's record stands for: that at the same time, or the first one; none that another
+    /// pair stands for already.
+    async fn stands_for(
+        &self,
+        pair: &PairRow,
+        side: Side,
+        row: &ItemRow,
+        item: &Item,
+    ) -> Result<Option<RecurrenceId>, CycleFault> {
+        let (Some(at), Some(window)) = (pair.side(side), self.ctx.window(self.module)) else {
+            return Ok(None);
+        };
+        if pair.side(side.other()).is_none() {
+            return Ok(None);
+        }
+        let then = at.seen.0.get(&Hashes::key(Field::When)).copied();
+        let taken = self.taken_by_others(pair, side, &row.id).await?;
+        let mut all = occurrences(item, window).unwrap_or_default();
+        all.retain(|of| !taken.contains(of));
         let at = |of: &RecurrenceId| {
             occurrence(item, *of).get(Field::When).map(|when| self.hasher.value(Field::When, when))
         };
         let same = all.iter().find(|of| then.is_some() && at(of) == then).copied();
-        same.or_else(|| all.first().copied()).or_else(|| starts(item))
+        let start = starts(item);
+        // If all are taken, it stands for a day that the series does not have, and is gone with that.
+        let none = (1..).map_while(|days| start?.days_before(days)).find(|of| !taken.contains(of));
+        let own = start.filter(|of| !taken.contains(of));
+        Ok(same.or_else(|| all.first().copied()).or(own).or(none))
+    }
+
+    /// The occurrences of what is a series now that other pairs stand for: it was one before.
+    async fn taken_by_others(
+        &self,
+        own: &PairRow,
+        side: Side,
+        series: &RemoteId,
+    ) -> Result<BTreeSet<RecurrenceId>, CycleFault> {
+        let known = self.known_occurrences(side, series).await?;
+        let ids: Vec<PairId> = known.values().filter_map(|row| row.pair).filter(|id| *id != own.id).collect();
+        let pairs = self.ctx.store.pairs(own.member, &ids).await?;
+        let alive = pairs.iter().filter(|pair| pair.state != PairState::Tombstoned);
+        Ok(alive.filter_map(|pair| Some(pair.side(side)?.id.as_occurrence()?.1)).collect())
     }
 }
 
