@@ -234,7 +234,7 @@ async fn reload(State(service): State<Arc<Service>>) -> Result<Json<AgentStatus>
 }
 
 async fn accept(State(service): State<Arc<Service>>, Json(what): Json<Accept>) -> Result<Response, Failed> {
-    Ok(match service.accept_database(&what.connection).await? {
+    Ok(match service.accept_database(&what.connection, what.catch_up).await? {
         Some(woken) => Json(Woken { woken }).into_response(),
         None => refuse(
             StatusCode::NOT_FOUND,

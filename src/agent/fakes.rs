@@ -171,6 +171,7 @@ fn capabilities() -> Capabilities {
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision::default(),
+        versions_in_order: true,
         deletions_by_listing: false,
         cool_down_secs: 0,
         batch: 10,

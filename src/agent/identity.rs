@@ -8,7 +8,7 @@ use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::ConnectionName;
 use riva_core::ports::{Endpoint, QueueStore as _, StoreError, SyncStore as _};
 use riva_core::rows::Side;
-use riva_sync::{CycleFault, accepted_fact};
+use riva_sync::{CycleFault, accepted_fact, accepted_then, restored_fact};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -72,16 +72,21 @@ impl Service {
         Ok(())
     }
 
-    /// Takes whatever database the connection leads to next for the right one, and wakes its members. Answers how many;
-    /// `None` if there is no such connection.
-    pub async fn accept_database(&self, connection: &ConnectionName) -> Result<Option<usize>, StoreError> {
+    /// Takes whatever database the connection leads to next for the right one, and wakes its members. `catch_up`: what a backup
+    /// has put back there is brought up to date with what was in step before. Answers how many; `None` if there is no such connection.
+    pub async fn accept_database(
+        &self,
+        connection: &ConnectionName,
+        catch_up: bool,
+    ) -> Result<Option<usize>, StoreError> {
         if !self.documents().connections.contains_key(connection) {
             return Ok(None);
         }
         self.store.set_fact(&fact_of(connection), "").await?;
         // Each member's next cycle takes nothing that looks deleted there for deleted.
-        let now = self.clock.now().to_rfc3339();
-        self.store.set_fact(&accepted_fact(connection), &now).await?;
+        let then = accepted_then(self.clock.now(), catch_up);
+        self.store.set_fact(&accepted_fact(connection), &then).await?;
+        self.store.set_fact(&restored_fact(connection), "").await?;
         locked(&self.identified).remove(connection);
         tracing::warn!("{connection}: whatever database it leads to now was accepted by an administrator");
         let members = self.store.members().await?;

@@ -270,11 +270,45 @@ async fn another_database_under_the_same_address_is_not_synced_before_it_is_acce
     agent.is(ANN, StateKind::Fault).await;
 
     // It is meant.
-    assert!(matches!(agent.client.accept(&"nowhere".into()).await, Err(AgentError::Refused(_))));
+    assert!(matches!(agent.client.accept(&"nowhere".into(), false).await, Err(AgentError::Refused(_))));
     fakes.crm().items = before;
-    assert_eq!(agent.client.accept(&"crm".into()).await, Ok(1));
+    assert_eq!(agent.client.accept(&"crm".into(), false).await, Ok(1));
     agent.is(ANN, StateKind::Waiting).await;
     assert_eq!((fakes.mail().names(ANN).len(), fakes.crm().names(ANN).len()), (1, 1));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_that_is_put_back_undoes_nothing_until_an_administrator_says_what_it_should_be() {
+    let (folder, fakes) = (workspace(&[ANN], 1), Fakes::new());
+    fakes.mail().add(ANN, "Ada Able");
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.initial_done(ANN).await;
+    let backup = fakes.crm().items.clone();
+    fakes.mail().rename(ANN, "Ada Able", "Ada Abel");
+    agent.client.sync_now(&Selection::All).await.unwrap();
+    until("the CRM has the new name", async || fakes.crm().names(ANN) == ["Ada Abel"]).await;
+
+    fakes.crm().items = backup;
+    fakes.mail().rename(ANN, "Ada Abel", "Ada Abels");
+    agent.client.sync_now(&Selection::All).await.unwrap();
+    agent.is(ANN, StateKind::Fault).await;
+    let shown = agent.row(ANN).await.shown;
+    assert!(shown.reason.starts_with("CRM: A backup seems to have been put back: "), "{}", shown.reason);
+    assert!(shown.reason.contains("`riva connection accept crm --catch-up`"), "{}", shown.reason);
+    // Nor after a restart.
+    agent.stop().await;
+    let agent = Running::start(folder.path(), &fakes).await;
+    agent.client.sync_now(&Selection::All).await.unwrap();
+    agent.is(ANN, StateKind::Fault).await;
+    assert_eq!(
+        (fakes.mail().names(ANN), fakes.crm().names(ANN)),
+        (vec!["Ada Abels".into()], vec!["Ada Able".into()])
+    );
+
+    assert_eq!(agent.client.accept(&"crm".into(), true).await, Ok(1));
+    until("the CRM is brought up to date", async || fakes.crm().names(ANN) == ["Ada Abels"]).await;
+    assert_eq!(fakes.mail().names(ANN), ["Ada Abels"]);
     agent.stop().await;
 }
 

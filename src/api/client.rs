@@ -118,8 +118,9 @@ impl AgentClient {
     }
 
     /// Takes whatever database a connection leads to now for the right one. Answers how many members were woken.
-    pub async fn accept(&self, connection: &ConnectionName) -> Result<usize, AgentError> {
-        let what = Accept { connection: connection.clone() };
+    /// `catch_up`: what a backup has put back there is brought up to date with what was in step before.
+    pub async fn accept(&self, connection: &ConnectionName, catch_up: bool) -> Result<usize, AgentError> {
+        let what = Accept { connection: connection.clone(), catch_up };
         let woken: Woken = send(self.ask(Method::POST, "/v1/accept")?.json(&what)).await?;
         Ok(woken.woken)
     }

@@ -75,6 +75,9 @@ pub struct Refusal {
 pub struct Accept {
     /// Its name.
     pub connection: ConnectionName,
+    /// What a backup has put back there is brought up to date with what was in step before.
+    #[serde(default)]
+    pub catch_up: bool,
 }
 
 /// How many members were woken.

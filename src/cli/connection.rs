@@ -65,10 +65,14 @@ pub enum ConnectionVerb {
         kind: Secret,
     },
     /// Sync with the database that a connection leads to now, although it is not the one synced before (the system was
-    /// moved or restored).
+    /// moved), or shows an older state of it (a backup was put back).
     Accept {
         /// Its name.
         name: String,
+        /// Bring what a backup has put back there up to date with what was in step before; otherwise what it shows counts as
+        /// edited.
+        #[arg(long)]
+        catch_up: bool,
     },
     /// Delete a connection that no policy uses and none has ever synced with.
     Delete {
@@ -205,10 +209,10 @@ impl ConnectionVerb {
                 admin.set_secret(&name, kind, &secret)?;
                 Ok(done(desk, &name, &format!("{words} updated successfully")))
             }
-            Self::Accept { name } => {
+            Self::Accept { name, catch_up } => {
                 let name = admin.connection(&name.into())?.name;
                 let agent = AgentClient::new(&desk.workspace);
-                let woken = desk.wait(agent.accept(&name))?;
+                let woken = desk.wait(agent.accept(&name, catch_up))?;
                 let users = if woken == 1 { "user goes" } else { "users go" };
                 Ok(done(
                     desk,

@@ -329,6 +329,10 @@ async fn updates(side: &dyn SilentWriter, module: Module, ids: &[RemoteId], show
     let done = side.update(module, &[patch(0, "changed", &old)]).await.expect("updated");
     let written = done.into_iter().next().expect("one answer").expect("written");
     assert_ne!(written.at.version, old);
+    // A backup that is put back is known by it.
+    let caps = side.capabilities().module(module).expect("it has them");
+    assert!(caps.versions_in_order && old.is_before(&written.at.version), "{old} and {}", written.at.version);
+    assert!(!written.at.version.is_before(&old));
     let now = written.item.expect("read back");
     assert_kept(
         &Item { fields: [(field, Value::Body(Body::plain("changed")))].into(), ..Item::new(module) },

@@ -11,24 +11,16 @@ use riva_core::ids::Version;
 /// How long after its stamp a record is taken for settled. Generous: an answer may have been long on its way.
 const SETTLES_AFTER: Duration = Duration::seconds(5);
 
-/// What marks a provisional version; no stamp ends with it.
-const PROVISIONAL: char = '~';
-
 /// The version of a record with a stamp, in words and (if they can be read) as an instant, read when the server's clock
 /// showed `now`.
 pub fn version(stamp: &str, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Version {
     let settled = at.is_none_or(|at| now - at >= SETTLES_AFTER);
-    if settled { Version::new(stamp) } else { Version::new(format!("{stamp}{PROVISIONAL}")) }
-}
-
-/// The stamp of a version, provisional or not.
-pub fn stamp(version: &Version) -> &str {
-    version.as_str().trim_end_matches(PROVISIONAL)
+    if settled { Version::new(stamp) } else { Version::new(format!("{stamp}{}", Version::PROVISIONAL)) }
 }
 
 /// Whether a record's stamp is still that of a version.
 pub fn is_still(now: &str, version: &Version) -> bool {
-    stamp(version) == now
+    version.stamp() == now
 }
 
 #[cfg(test)]
@@ -48,6 +40,6 @@ mod tests {
         assert_eq!(read_at(5), read_at(60));
         assert!(is_still(STAMP, &read_at(0)) && is_still(STAMP, &read_at(60)));
         assert!(!is_still("2026-11-23 08:00:01", &read_at(0)));
-        assert_eq!(stamp(&read_at(0)), STAMP);
+        assert_eq!(read_at(0).stamp(), STAMP);
     }
 }

@@ -62,6 +62,31 @@ text_id!(
     /// may change although no field did.
     Version
 );
+
+impl Version {
+    /// At the end of a version: another one of the same instant may follow.
+    pub const PROVISIONAL: char = '~';
+
+    /// Without that mark.
+    pub fn stamp(&self) -> &str {
+        self.as_str().trim_end_matches(Self::PROVISIONAL)
+    }
+
+    /// Whether it is earlier than another one, where versions tell when an item was last changed: in the order of their
+    /// texts (instants) or, if both are numbers, of those. Of one that is not known nothing can be said.
+    pub fn is_before(&self, other: &Self) -> bool {
+        let [mine, theirs] = [self.stamp(), other.stamp()];
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if mine.is_empty() || theirs.is_empty() {
+            false
+        } else if is_number(mine) && is_number(theirs) {
+            (mine.len(), mine) < (theirs.len(), theirs)
+        } else {
+            mine < theirs
+        }
+    }
+}
+
 text_id!(
     /// Where a feed of changes was read up to. Opaque, made and understood by the connector alone.
     Cursor
@@ -219,6 +244,31 @@ mod tests {
         let marker = Marker { pair: PairId(Uuid::from_u128(7)), generation: 3 };
         assert_eq!(marker.to_string().parse::<Marker>(), Ok(marker));
         assert_eq!("CRM-123".parse::<Marker>(), Err(NotAMarker));
+    }
+
+    #[test]
+    fn versions_are_in_the_order_of_their_instants() {
+        let in_order = [
+            "2026-11-28 09:59:59",
+            "2026-11-28 10:00:00~",
+            "2026-11-28 10:00:00.5",
+            "2026-11-28 10:00:00.52",
+            "2026-11-28 10:00:01",
+        ]
+        .map(Version::from);
+        let numbers = ["7", "9~", "10", "11"].map(Version::from);
+        for all in [&in_order[..], &numbers[..]] {
+            for (n, earlier) in all.iter().enumerate() {
+                assert!(!earlier.is_before(earlier));
+                for later in &all[n + 1..] {
+                    assert!(earlier.is_before(later) && !later.is_before(earlier), "{earlier} {later}");
+                }
+            }
+        }
+        let [settled, provisional] = ["10:00:00", "10:00:00~"].map(Version::from);
+        assert!(!settled.is_before(&provisional) && !provisional.is_before(&settled));
+        let unknown = Version::default();
+        assert!(!unknown.is_before(&settled) && !settled.is_before(&unknown));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) fn capable(fields: impl IntoIterator<Item = Field>, series: SeriesSup
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision::default(),
+        versions_in_order: false,
         deletions_by_listing: false,
         cool_down_secs: 0,
         batch: 10,

@@ -83,6 +83,14 @@ impl CycleContext<'_> {
         }
     }
 
+    /// The connection of a side.
+    pub(crate) fn connection(&self, side: Side) -> &ConnectionName {
+        match side {
+            Side::Mail => &self.member.mail,
+            Side::Crm => &self.member.crm,
+        }
+    }
+
     /// The events that are of interest now, for the calendar.
     pub(crate) fn window(&self, module: Module) -> Option<Window> {
         let calendar = self.policy.modules.calendar.as_ref().filter(|_| module == Module::Calendar)?;

@@ -1,11 +1,13 @@
 //! A member's cycle: recover → observe → match → plan → effects, one module after the other.
 
+use crate::accepted;
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
 use crate::hash::FieldHasher;
 use crate::module_cycle::ModuleCycle;
 use crate::orders;
 use crate::plan::{BothCaps, ModuleRules};
 use crate::recover::recover;
+use crate::restored;
 use crate::series;
 use riva_core::activity::Level;
 use riva_core::item::Module;
@@ -22,6 +24,8 @@ pub async fn run_cycle(ctx: &CycleContext<'_>) -> CycleOutcome {
 }
 
 async fn cycle(ctx: &CycleContext<'_>, outcome: &mut CycleOutcome) -> Result<(), CycleFault> {
+    restored::refuse(ctx).await?;
+    accepted::begin_anew(ctx).await?;
     let hasher = FieldHasher::new(ctx.store.hash_key().await?);
     let ctx = &series::unrolled(ctx, hasher);
     let recovered = recover(ctx, hasher, |module, side| {

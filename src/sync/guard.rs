@@ -44,6 +44,8 @@ pub(crate) enum Doubt {
     None,
     /// A feed was lost in this cycle: everything was listed anew.
     CursorLost,
+    /// What is gone on this side without a word is what was changed there last: as if a backup had been put back.
+    NewestGone(Side),
     /// A connection leads to another database than before, and an administrator has accepted that.
     OtherDatabase,
 }
@@ -64,15 +66,19 @@ pub(crate) fn check(deletions: Deletions, limit: SafetyLimit, doubt: Doubt) -> O
         (_, Doubt::OtherDatabase) if n > 0 => {
             "; a connection leads to another database than before".to_owned()
         }
+        (_, Doubt::NewestGone(side)) if n > 0 => {
+            format!(
+                "; they are what was changed last in the {}, as if a backup had been put back there",
+                side.title()
+            )
+        }
         (Some(side), _) => format!("; the {} looks emptied", side.title()),
         (None, Doubt::CursorLost) if n > FEW && percent > 10 => {
             "; everything was listed anew, because the system no longer knew where the last poll ended"
                 .to_owned()
         }
-        (None, Doubt::None | Doubt::CursorLost | Doubt::OtherDatabase) if too_many || too_large_a_part => {
-            String::new()
-        }
-        (None, Doubt::None | Doubt::CursorLost | Doubt::OtherDatabase) => return None,
+        (None, _) if too_many || too_large_a_part => String::new(),
+        (None, _) => return None,
     };
     Some(Tripped {
         text: format!(
@@ -122,5 +128,8 @@ mod tests {
         assert_eq!(check(mail(11, 110), wide, Doubt::CursorLost), None, "just a tenth");
         assert!(check(mail(1, 100), wide, Doubt::OtherDatabase).is_some());
         assert_eq!(check(mail(0, 100), wide, Doubt::OtherDatabase), None);
+        let held = check(mail(3, 100), wide, Doubt::NewestGone(Side::Crm)).expect("it is held");
+        assert!(held.text.contains("they are what was changed last in the CRM"), "{}", held.text);
+        assert_eq!(check(mail(0, 100), wide, Doubt::NewestGone(Side::Crm)), None);
     }
 }

@@ -182,7 +182,7 @@ fn shown_otherwise(base: &Hashes, shown: &Hashes) -> BTreeSet<String> {
 }
 
 /// Nothing is known of these fields any more.
-fn forget_fields(base: &mut Hashes, fields: &BTreeSet<String>) {
+pub(crate) fn forget_fields(base: &mut Hashes, fields: &BTreeSet<String>) {
     base.0.retain(|key, _| !fields.contains(Hashes::field_of(key)));
 }
 

@@ -9,6 +9,7 @@
 //! The engine has no clock, no socket and no thread: it runs on ports, so that the simulator can run the very same
 //! code.
 
+mod accepted;
 mod arrived;
 #[cfg(test)]
 mod capable;
@@ -45,6 +46,7 @@ mod read_back;
 mod recover;
 mod rehearsal;
 mod relink;
+mod restored;
 mod retry;
 mod scratch;
 mod series;
@@ -64,13 +66,14 @@ pub mod simulator;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use accepted::{accepted_fact, accepted_then};
 pub use context::{
     CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, RandomIds, Record, StopSignal,
 };
 pub use cycle::run_cycle;
 pub use decided::{Verdict, plan_decided};
 pub use feed::run_feed;
-pub use observe::accepted_fact;
 pub use preview::preview;
+pub use restored::restored_fact;
 pub use sight::shown_items;
 pub use undo::preview_undo;

@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type ItemKey = (MemberId, Module, Side, RemoteId);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Rows {
     cursors: BTreeMap<String, Cursor>,
     items: BTreeMap<ItemKey, ItemRow>,
@@ -54,6 +54,11 @@ impl Rows {
         all.take_while(move |(key, _)| (key.0, key.1, key.2) == (member, module, side)).map(|(_, row)| row)
     }
 }
+
+/// A backup of a store.
+#[cfg(any(test, feature = "simulator"))]
+#[derive(Debug, Clone)]
+pub struct Backup(Rows);
 
 /// Stands before and after each write to the rows: the simulator kills the process there.
 #[async_trait]
@@ -121,6 +126,16 @@ impl<G: Gate> Memory<G> {
     /// What stands before and after each write.
     pub fn gate(&self) -> &G {
         &self.killer
+    }
+
+    /// What it holds now, as a backup keeps it.
+    pub fn back_up(&self) -> Backup {
+        Backup(self.rows().clone())
+    }
+
+    /// A backup is put back.
+    pub fn put_back(&self, backup: Backup) {
+        *self.rows() = backup.0;
     }
 
     /// The database is lost.

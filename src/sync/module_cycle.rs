@@ -1,5 +1,6 @@
 //! One module's part of a cycle: what was observed is read, matched, planned and written, in slices.
 
+use crate::accepted::Accepted;
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
 use crate::effects::Effects;
 use crate::first_sync::{Candidate, FirstSync};
@@ -11,7 +12,7 @@ use crate::journal;
 use crate::loops;
 use crate::merge::{Merged, Won};
 use crate::messages;
-use crate::observe::{Accepted, observe};
+use crate::observe::observe;
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
 use crate::read::Reading;
@@ -45,6 +46,10 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub more: bool,
     /// Holds were opened or there were some: those of which nothing waits are closed in the end.
     pub held: bool,
+    /// Sides on which a backup was put back, and that are to be brought up to date.
+    pub catches_up: Vec<Side>,
+    /// Sides on which it was looked whether a backup was put back, because something is gone there.
+    pub looked_for_backups: BTreeSet<Side>,
     /// Ids that were given to new pairs of occurrences in this cycle.
     pub named: BTreeSet<PairId>,
     /// Which messages are of interest, if this is about messages.
@@ -69,6 +74,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             writes: 0,
             more: false,
             held: false,
+            catches_up: Vec::new(),
+            looked_for_backups: BTreeSet::new(),
             named: BTreeSet::new(),
             messages: None,
         }
@@ -93,6 +100,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             self.line(Level::Info, "Initial sync under way".to_owned());
         }
         let accepted = Accepted::of(self.ctx, self.module).await?;
+        self.catches_up = accepted.catches_up();
         let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
         if self.module.is_log() {
             self.messages = messages::folders(self.ctx).await?;
@@ -182,7 +190,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let mut commit = Commit::default();
             // Series are unrolled before anything is matched.
             let pairs = pairs.into_iter().filter(|p| p.state != PairState::Unrolled).collect();
-            for (pair, reading) in self.read_pairs(pairs).await? {
+            let readings = self.read_pairs(pairs).await?;
+            self.newest_are_no_older(&readings).await?;
+            for (pair, reading) in readings {
                 if gone_unseen(&pair, &reading) {
                     continue;
                 }
@@ -206,7 +216,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     /// The plan for one pair, by the rules that are its own.
     pub fn plan(&self, pair: &PairRow, reading: &Reading) -> PairPlan {
         let rules = self.rules_of(pair, reading);
-        plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules)
+        let plan = plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules);
+        self.made_again(plan, pair, reading)
     }
 
     fn plan_one(
@@ -382,11 +393,16 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     async fn deletions(
         &mut self,
         mut deletions: Vec<(PairRow, Side)>,
-        doubt: Doubt,
+        mut doubt: Doubt,
     ) -> Result<(), CycleFault> {
         self.without_kept(&mut deletions).await?;
         if deletions.is_empty() {
             return Ok(());
+        }
+        for side in [Side::Mail, Side::Crm] {
+            if self.newest_are_gone(side, &deletions).await? && doubt != Doubt::OtherDatabase {
+                doubt = Doubt::NewestGone(side);
+            }
         }
         let count = Deletions {
             mail: series::count(&deletions, Side::Mail),

@@ -4,14 +4,15 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::feed::epoch_fact;
 use crate::messages;
+use crate::restored;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::fault::CallError;
-use riva_core::ids::{ConnectionName, Cursor, RemoteId};
+use riva_core::ids::{Cursor, RemoteId, Version};
 use riva_core::item::Module;
 use riva_core::ports::{Change, ChangePage, ModuleCapabilities};
 use riva_core::rows::{FeedScope, Ingest, ItemRow, Observation, Presence, Side};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What observing found out besides rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(crate) async fn observe(
     }
     roll_window(ctx, module).await?;
     mail_changes(ctx, module, &mut observed).await?;
-    crm_listing(ctx, module, &mut observed).await?;
+    crm_listing(ctx, module, crm, &mut observed).await?;
     for (side, caps) in [(Side::Mail, mail), (Side::Crm, crm)] {
         delete_poll(ctx, module, side, caps).await?;
     }
@@ -129,6 +130,7 @@ async fn mail_changes(
 async fn crm_listing(
     ctx: &CycleContext<'_>,
     module: Module,
+    caps: &ModuleCapabilities,
     observed: &mut Observed,
 ) -> Result<(), CycleFault> {
     let epoch = ctx.store.fact(&epoch_fact(&ctx.member.crm, module)).await?.unwrap_or_else(|| "0".into());
@@ -138,7 +140,7 @@ async fn crm_listing(
         return Ok(());
     }
     observed.cursor_lost |= known.is_some();
-    compare(ctx, module, Side::Crm).await?;
+    compare(ctx, module, Side::Crm, caps).await?;
     Ok(ctx.store.set_fact(&fact, &epoch).await?)
 }
 
@@ -147,6 +149,7 @@ async fn list(
     ctx: &CycleContext<'_>,
     module: Module,
     side: Side,
+    caps: &ModuleCapabilities,
     mut each: impl FnMut(&RemoteId),
 ) -> Result<(), CycleFault> {
     let window = ctx.window(module);
@@ -164,6 +167,14 @@ async fn list(
             if side == Side::Mail { "reading the mailbox" } else { "reading the CRM" },
             seen,
         );
+        if caps.versions_in_order {
+            let ids: Vec<RemoteId> = page.items.iter().map(|listed| listed.id.clone()).collect();
+            let rows = ctx.store.items_by_id(ctx.member.id, module, side, &ids).await?;
+            let now: BTreeMap<&RemoteId, &Version> =
+                page.items.iter().map(|listed| (&listed.id, &listed.version)).collect();
+            let seen = rows.iter().filter_map(|row| Some((row, *now.get(&row.id)?)));
+            restored::none_is_older(ctx, module, side, seen).await?;
+        }
         let observations: Vec<Observation> = page
             .items
             .into_iter()
@@ -189,9 +200,9 @@ async fn list(
 }
 
 /// The time of a delete poll that is due at once.
-const DUE: &str = "due";
+pub(crate) const DUE: &str = "due";
 
-fn delete_poll_fact(ctx: &CycleContext<'_>, module: Module, side: Side) -> String {
+pub(crate) fn delete_poll_fact(ctx: &CycleContext<'_>, module: Module, side: Side) -> String {
     format!("delete-poll/{}/{}/{}", ctx.member.id.0, module.as_str(), side.as_str())
 }
 
@@ -214,7 +225,7 @@ async fn delete_poll(
     let asked_for = caps.deletions_by_listing && ctx.member.urgent;
     let due = asked_for || known.as_deref() == Some(DUE) || last.is_some_and(|at| now - at >= interval);
     if due {
-        compare(ctx, module, side).await?;
+        compare(ctx, module, side, caps).await?;
     }
     if due || last.is_none() {
         ctx.store.set_fact(&fact, &now.to_rfc3339()).await?;
@@ -223,9 +234,14 @@ async fn delete_poll(
 }
 
 /// Lists a side whole. What is missing there is to be probed by id: absence alone deletes nothing.
-async fn compare(ctx: &CycleContext<'_>, module: Module, side: Side) -> Result<(), CycleFault> {
+async fn compare(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    side: Side,
+    caps: &ModuleCapabilities,
+) -> Result<(), CycleFault> {
     let mut listed = BTreeSet::new();
-    list(ctx, module, side, |id| {
+    list(ctx, module, side, caps, |id| {
         listed.insert(id.clone());
     })
     .await?;
@@ -288,43 +304,4 @@ async fn roll_window(ctx: &CycleContext<'_>, module: Module) -> Result<(), Cycle
 
 pub(crate) fn progress(ctx: &CycleContext<'_>, module: Module, phase: &str, done: u64) {
     ctx.events.emit(SyncEvent::Progress(Progress { module, phase: phase.to_owned(), done, total: 0 }));
-}
-
-/// The name of the fact that says when an administrator accepted that a connection leads to another database than before.
-pub fn accepted_fact(connection: &ConnectionName) -> String {
-    format!("accepted/{connection}")
-}
-
-/// Which acceptances of other databases a member's module has not been through yet.
-pub(crate) struct Accepted(Vec<(String, String)>);
-
-impl Accepted {
-    /// Those since the last whole cycle. What was deleted in the meantime is told by no change any more: the listings of
-    /// that side are compared.
-    pub async fn of(ctx: &CycleContext<'_>, module: Module) -> Result<Self, CycleFault> {
-        let mut news = Vec::new();
-        for (side, connection) in [(Side::Mail, &ctx.member.mail), (Side::Crm, &ctx.member.crm)] {
-            let Some(accepted) = ctx.store.fact(&accepted_fact(connection)).await? else { continue };
-            let own = format!("accepted/{}/{}/{}", ctx.member.id.0, module.as_str(), side.as_str());
-            if ctx.store.fact(&own).await?.as_ref() == Some(&accepted) {
-                continue;
-            }
-            ctx.store.set_fact(&delete_poll_fact(ctx, module, side), DUE).await?;
-            news.push((own, accepted));
-        }
-        Ok(Self(news))
-    }
-
-    /// Whether there is one.
-    pub fn is_news(&self) -> bool {
-        !self.0.is_empty()
-    }
-
-    /// The module has been through it.
-    pub async fn known(self, ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
-        for (fact, accepted) in self.0 {
-            ctx.store.set_fact(&fact, &accepted).await?;
-        }
-        Ok(())
-    }
 }

@@ -111,6 +111,7 @@ fn module(fields: &[Field], sync: bool) -> ModuleCapabilities {
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision::default(),
+        versions_in_order: false,
         deletions_by_listing: !sync,
         cool_down_secs: 0,
         batch: BATCH,

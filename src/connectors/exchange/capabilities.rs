@@ -57,6 +57,7 @@ fn base(fields: &[Field], read_only: &[Field]) -> ModuleCapabilities {
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision::default(),
+        versions_in_order: false,
         deletions_by_listing: false,
         cool_down_secs: COOL_DOWN,
         batch: BATCH,

@@ -22,6 +22,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision { minutes_only: false, utc_only: true },
+        versions_in_order: true,
         deletions_by_listing: true,
         cool_down_secs: 0,
         batch: BATCH,

@@ -5,7 +5,6 @@ use super::rows::{condition, read, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::tables::Table;
 use super::xmlrpc::Value as Rpc;
-use crate::one_second;
 use chrono::{Duration, NaiveDateTime};
 use riva_core::fault::CallError;
 use riva_core::ids::{CrmUserId, Cursor, Version};
@@ -99,7 +98,7 @@ async fn newest(session: &Session, known: &SignedIn, model: &str) -> Result<Naiv
         session.call(model, Method::Search, args).await?.items().iter().filter_map(Rpc::int).collect();
     let stamps = versions(session, known, model, &ids).await?;
     // An empty model: everything that comes is new.
-    Ok(stamps.values().find_map(|v| stamp(one_second::stamp(v))).unwrap_or_default())
+    Ok(stamps.values().find_map(|v| stamp(v.stamp())).unwrap_or_default())
 }
 
 async fn one_page(
@@ -133,12 +132,7 @@ async fn one_page(
         }
         other => other?,
     };
-    let newest = versions
-        .values()
-        .filter_map(|v| stamp(one_second::stamp(v)))
-        .max()
-        .unwrap_or(at.newest)
-        .max(at.newest);
+    let newest = versions.values().filter_map(|v| stamp(v.stamp())).max().unwrap_or(at.newest).max(at.newest);
     let changes = ids
         .iter()
         .filter_map(|id| {

@@ -73,7 +73,7 @@ impl User {
         for (removal, row) in removals.iter().zip(rows) {
             let result = match row.and_then(|row| Some((row.1, now.get(&row)?))) {
                 None => Err(ItemError::Gone),
-                Some((_, current)) if !one_second::is_still(one_second::stamp(current), &removal.version) => {
+                Some((_, current)) if !one_second::is_still(current.stamp(), &removal.version) => {
                     Err(ItemError::VersionMoved)
                 }
                 Some((row, _)) => match self.unlink(row).await {

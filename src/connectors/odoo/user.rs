@@ -205,7 +205,7 @@ impl User {
             let result = match (&stopped, row, row.and_then(|row| now.get(&row))) {
                 (Some(why), ..) => Err(ItemError::NotNow(why.clone())),
                 (None, Some((table, number)), Some(current))
-                    if one_second::is_still(one_second::stamp(current), version) =>
+                    if one_second::is_still(current.stamp(), version) =>
                 {
                     let content = match content(at, table) {
                         Ok(content) => content,
@@ -248,7 +248,7 @@ impl User {
         row: &BTreeMap<String, Rpc>,
     ) -> Result<(), Failed> {
         // OpenERP 7 compares in the same transaction; Odoo 8 and later ignore it.
-        let expected = Rpc::map([(format!("{model},{id}"), Rpc::from(one_second::stamp(version)))]);
+        let expected = Rpc::map([(format!("{model},{id}"), Rpc::from(version.stamp()))]);
         let context = [("__last_update".to_owned(), expected)];
         let args = vec![Rpc::list([id]), Rpc::Map(row.clone())];
         self.session.call_with(model, Method::Write, args, &context).await.map(|_| ())

@@ -7,7 +7,6 @@ use super::tables::Table;
 use super::task::Progress;
 use super::xmlrpc::Value as Rpc;
 use super::{contact, event, feed, lead, message, task};
-use crate::one_second;
 use chrono_tz::Tz;
 use riva_core::fault::CallError;
 use riva_core::ids::{Marker, RemoteId, Version};
@@ -159,7 +158,7 @@ impl View<'_> {
             Ok(item) => Fetched::Present {
                 version: version.clone(),
                 marker,
-                modified: feed::stamp(one_second::stamp(version)).map(|at| at.and_utc()),
+                modified: feed::stamp(version.stamp()).map(|at| at.and_utc()),
                 item: Box::new(item),
             },
             Err(reason) => Fetched::Unreadable { reason },

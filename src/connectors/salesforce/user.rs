@@ -338,6 +338,7 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision { minutes_only: true, utc_only: true },
+        versions_in_order: true,
         deletions_by_listing: false,
         cool_down_secs: 0,
         batch: BATCH,

@@ -52,6 +52,9 @@ pub struct ModuleCapabilities {
     pub parts: BTreeMap<Field, BTreeSet<String>>,
     /// Times are kept to the second or the minute; zones or UTC alone.
     pub precision: Precision,
+    /// Whether versions tell when an item was last changed, by the system's own clock (see [`Version::is_before`]): one that
+    /// is earlier than was seen before shows that a backup was put back.
+    pub versions_in_order: bool,
     /// Whether a missing id in a full listing is all we learn of a deletion (no tombstones).
     pub deletions_by_listing: bool,
     /// Whether a probe by marker is trustworthy at once, or only after this many seconds.

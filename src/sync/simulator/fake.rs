@@ -112,6 +112,13 @@ struct State {
     tells_when: bool,
 }
 
+/// A backup of a fake system.
+#[derive(Debug, Clone)]
+pub struct Backup {
+    items: BTreeMap<RemoteId, Stored>,
+    became: BTreeMap<RemoteId, RemoteId>,
+}
+
 /// A fake system.
 pub struct FakeSide {
     name: &'static str,
@@ -220,6 +227,18 @@ impl FakeSide {
         (self.normalise)(&mut item);
         let mut state = self.state();
         state.insert(self.name, item, None)
+    }
+
+    /// What is there now, as a backup keeps it.
+    pub fn back_up(&self) -> Backup {
+        let state = self.state();
+        Backup { items: state.items.clone(), became: state.became.clone() }
+    }
+
+    /// A backup is put back: all is as it was, and no feed tells.
+    pub fn put_back(&self, backup: Backup) {
+        let mut state = self.state();
+        (state.items, state.became) = (backup.items, backup.became);
     }
 
     /// A user merges a record into another one, or converts it to that.

@@ -20,6 +20,8 @@ mod recovered;
 #[cfg(test)]
 mod renamed;
 #[cfg(test)]
+mod restored;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod seeds;

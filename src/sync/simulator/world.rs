@@ -5,7 +5,7 @@ use super::fake::{FakeSide, Faults, Killer};
 use super::random::Random;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 #[cfg(test)]
-use crate::{preview, preview_undo};
+use crate::{accepted_fact, accepted_then, preview, preview_undo, restored_fact};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
@@ -22,6 +22,8 @@ use riva_core::ports::{
     SilentWriter, StepSink,
 };
 use riva_core::queue::{MemberRow, MemberState};
+#[cfg(test)]
+use riva_core::rows::Side;
 #[cfg(test)]
 use riva_core::{hold_details::ShownItem, holds::HoldRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -390,6 +392,23 @@ impl World {
         self.store.decide(hold, Decided { decision, by: "admin@desk".into(), at: self.clock.now() });
     }
 
+    /// An administrator accepts what a backup has put back in the CRM.
+    ///
+    /// # Panics
+    /// If it fails: nothing fails here.
+    #[cfg(test)]
+    pub fn accepts(&self, catch_up: bool) {
+        let cycle = self.next_cycle();
+        self.with(cycle, async |ctx, _, _| {
+            let crm = ctx.connection(Side::Crm);
+            let then = accepted_then(ctx.clock.now(), catch_up);
+            ctx.store.set_fact(&accepted_fact(crm), &then).await?;
+            ctx.store.set_fact(&restored_fact(crm), "").await
+        })
+        .expect("nobody kills it")
+        .expect("nothing fails");
+    }
+
     /// One feed and one cycle. `None`: the process was killed in it.
     pub fn cycle(&self) -> Option<CycleOutcome> {
         let cycle = self.cycles.fetch_add(1, Ordering::SeqCst);
@@ -592,6 +611,7 @@ fn capabilities(
             )]),
             parts: BTreeMap::new(),
             precision: Precision { minutes_only: false, utc_only },
+            versions_in_order: utc_only,
             deletions_by_listing: by_listing,
             cool_down_secs: 0,
             batch: 4,

@@ -168,6 +168,7 @@ pub(super) fn holds(mail: bool) -> BTreeMap<Module, ModuleCapabilities> {
             set_keys: BTreeMap::from([(Field::Emails, slots.iter().map(|s| (*s).to_owned()).collect())]),
             parts: BTreeMap::new(),
             precision: Precision { minutes_only: false, utc_only: !mail },
+            versions_in_order: !mail,
             deletions_by_listing: false,
             cool_down_secs: 0,
             batch: 4,

@@ -96,6 +96,7 @@ impl System {
                 minutes_only: matches!(self, Self::Salesforce | Self::SalesforceNoKey),
                 utc_only: !mail,
             },
+            versions_in_order: !mail,
             deletions_by_listing: !self.tombstones(),
             cool_down_secs: if self == Self::Exchange { 30 } else { 0 },
             batch: match self {

@@ -51,6 +51,7 @@ fn capabilities(fields: &[Field]) -> Capabilities {
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
         precision: Precision::default(),
+        versions_in_order: false,
         deletions_by_listing: false,
         cool_down_secs: 0,
         batch: 4,

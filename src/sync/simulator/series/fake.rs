@@ -88,6 +88,7 @@ impl FakeCalendar {
             set_keys: BTreeMap::new(),
             parts: BTreeMap::new(),
             precision: Precision { minutes_only: false, utc_only: single },
+            versions_in_order: single,
             deletions_by_listing: false,
             cool_down_secs: 0,
             batch: 7,

@@ -1,0 +1,278 @@
+//! A backup that was put back (engine design, section 1.7): a system shows items as they were, and lacks what was made since.
+//!
+//! That would pass for its users' edits and deletions, and undo on the other side what was done meanwhile. Where versions
+//! tell when an item was changed, one that is earlier than was seen before gives it away. Nothing is synced with that
+//! connection from then on, until an administrator has accepted what it shows (see [`crate::accepted`]).
+
+use crate::context::{CycleContext, CycleFault};
+use crate::in_step::{forget_fields, of_field, unlike};
+use crate::module_cycle::ModuleCycle;
+use crate::plan::{Deed, Now, PairPlan};
+use crate::read::Reading;
+use riva_core::documents::Direction;
+use riva_core::fault::{Fault, FaultKind};
+use riva_core::holds::HoldKind;
+use riva_core::ids::{ConnectionName, PairId, RemoteId, Version};
+use riva_core::item::Module;
+use riva_core::ports::{Fetched, ModuleCapabilities};
+use riva_core::rows::{Hashes, ItemRow, PairRow, PairState, Presence, Side};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many of the items that were changed last are looked at before anything is deleted.
+const NEWEST: usize = 10;
+
+/// So many that are gone without a word, and were changed after all others, make it look as if a backup was put back.
+const ENOUGH: usize = 3;
+
+/// Rows read at once.
+const PAGE: usize = 500;
+
+/// The name of the fact that says what was found; empty when it was accepted.
+pub fn restored_fact(connection: &ConnectionName) -> String {
+    format!("restored/{connection}")
+}
+
+fn fault(side: Side, connection: &ConnectionName, found: &str) -> CycleFault {
+    let detail = format!(
+        "A backup seems to have been put back: {found}. Nothing is synced with {connection}, so that nothing that was \
+         done since is undone."
+    );
+    let remedy = format!(
+        "If so, say what it should be: `riva connection accept {connection} --catch-up` brings it up to date with \
+         what was in step before, `riva connection accept {connection}` takes it as it is now. Nothing is deleted before \
+         you approve it."
+    );
+    CycleFault::Side { side, fault: Fault::new(FaultKind::UnexpectedAnswer, detail).remedy(remedy) }
+}
+
+/// Fails while a connection of the member waits for an administrator.
+pub(crate) async fn refuse(ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
+    for side in [Side::Mail, Side::Crm] {
+        let connection = ctx.connection(side);
+        let found = ctx.store.fact(&restored_fact(connection)).await?;
+        if let Some(found) = found.filter(|found| !found.is_empty()) {
+            return Err(fault(side, connection, &found));
+        }
+    }
+    Ok(())
+}
+
+/// Fails if an item is older now than its row says; nobody goes on then.
+pub(crate) async fn none_is_older<'r>(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    side: Side,
+    seen: impl IntoIterator<Item = (&'r ItemRow, &'r Version)>,
+) -> Result<(), CycleFault> {
+    let older = |(row, now): &(&ItemRow, &Version)| {
+        // The version of an occurrence is made of what it shows.
+        row.id.as_occurrence().is_none() && now.is_before(&row.version)
+    };
+    let Some((row, _)) = seen.into_iter().find(older) else { return Ok(()) };
+    // Its row may be newer than what was on its way: it is asked for once more.
+    let fetched = ctx.side(side).fetch(module, std::slice::from_ref(&row.id)).await;
+    let fetched = fetched.map_err(|e| CycleFault::of(side, e))?;
+    let Some(Fetched::Present { version: now, .. }) = fetched.first() else { return Ok(()) };
+    if !older(&(row, now)) {
+        return Ok(());
+    }
+    let found = format!(
+        "in the {}, {} was last changed at {} when it was seen before, and now says {}",
+        side.title(),
+        row.id,
+        row.version.stamp(),
+        now.stamp()
+    );
+    let connection = ctx.connection(side);
+    ctx.store.set_fact(&restored_fact(connection), &found).await?;
+    Err(fault(side, connection, &found))
+}
+
+/// What was fetched, with its rows.
+fn with_rows<'r>(
+    rows: &'r BTreeMap<RemoteId, ItemRow>,
+    fetched: &'r BTreeMap<RemoteId, Fetched>,
+) -> impl Iterator<Item = (&'r ItemRow, &'r Version)> {
+    fetched.iter().filter_map(|(id, fetched)| match fetched {
+        Fetched::Present { version, .. } => Some((rows.get(id)?, version)),
+        _ => None,
+    })
+}
+
+/// What was changed last on a side.
+#[derive(Default)]
+struct Newest {
+    /// Of what was there when it was seen last: the last ones first.
+    there: Vec<ItemRow>,
+    /// In which versions was seen what is missing now.
+    missing: Vec<Version>,
+}
+
+fn later_first(a: &Version, b: &Version) -> Ordering {
+    match (a.is_before(b), b.is_before(a)) {
+        (true, _) => Ordering::Greater,
+        (_, true) => Ordering::Less,
+        (false, false) => Ordering::Equal,
+    }
+}
+
+impl ModuleCycle<'_, '_> {
+    /// Fails if anything that was fetched is older than it was.
+    pub async fn nothing_was_put_back(
+        &self,
+        side: Side,
+        rows: &BTreeMap<RemoteId, ItemRow>,
+        fetched: &BTreeMap<RemoteId, Fetched>,
+    ) -> Result<(), CycleFault> {
+        let caps: &ModuleCapabilities = self.caps.side(side);
+        if !caps.versions_in_order {
+            return Ok(());
+        }
+        none_is_older(self.ctx, self.module, side, with_rows(rows, fetched)).await
+    }
+
+    /// Before anything is made of it that items are gone on a side: if a backup was put back there, what was changed last, of
+    /// whatever kind, is older, and that is a failure.
+    pub async fn newest_are_no_older(&mut self, readings: &[(PairRow, Reading)]) -> Result<(), CycleFault> {
+        for side in [Side::Mail, Side::Crm] {
+            let is_gone = |(pair, reading): &(PairRow, Reading)| {
+                pair.state != PairState::Tombstoned && *reading.now(side) == Now::Gone
+            };
+            if !readings.iter().any(is_gone) || !self.looked_for_backups.insert(side) {
+                continue;
+            }
+            for module in self.ctx.policy.modules.enabled().into_iter().filter(|module| !module.is_log()) {
+                let caps = self.ctx.side(side).capabilities().module(module);
+                let Some(caps) = caps.filter(|caps| caps.versions_in_order) else { continue };
+                let newest = self.newest(module, side, &BTreeSet::new()).await?.there;
+                for rows in newest.chunks(caps.batch.max(1)) {
+                    let ids: Vec<RemoteId> = rows.iter().map(|row| row.id.clone()).collect();
+                    let fetched = self.ctx.side(side).fetch(module, &ids).await;
+                    let fetched = fetched.map_err(|e| CycleFault::of(side, e))?;
+                    let seen = rows.iter().zip(&fetched).filter_map(|(row, fetched)| match fetched {
+                        Fetched::Present { version, .. } => Some((row, version)),
+                        _ => None,
+                    });
+                    none_is_older(self.ctx, module, side, seen).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether several items are gone on a side without a word, and were changed there after all others.
+    pub async fn newest_are_gone(
+        &self,
+        side: Side,
+        deletions: &[(PairRow, Side)],
+    ) -> Result<bool, CycleFault> {
+        let gone: BTreeSet<PairId> =
+            deletions.iter().filter(|(_, on)| on.other() == side).map(|(pair, _)| pair.id).collect();
+        if gone.len() < ENOUGH || !self.caps.side(side).versions_in_order {
+            return Ok(false);
+        }
+        let newest = self.newest(self.module, side, &gone).await?;
+        let last = newest.there.first().map(|row| row.version.clone()).unwrap_or_default();
+        Ok(newest.missing.len() >= ENOUGH && newest.missing.iter().all(|version| last.is_before(version)))
+    }
+
+    async fn newest(
+        &self,
+        module: Module,
+        side: Side,
+        gone: &BTreeSet<PairId>,
+    ) -> Result<Newest, CycleFault> {
+        let mut newest = Newest::default();
+        let mut after = None;
+        loop {
+            let (member, store) = (self.ctx.member.id, self.ctx.store);
+            let rows = store.items(member, module, side, after.as_ref(), PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(newest) };
+            after = Some(last.id.clone());
+            for row in rows.into_iter().filter(|row| row.id.as_occurrence().is_none()) {
+                let is_gone = row.pair.is_some_and(|pair| gone.contains(&pair));
+                match row.presence {
+                    Presence::Missing if is_gone => newest.missing.push(row.version),
+                    Presence::Present if !is_gone && row.pair.is_some() => newest.there.push(row),
+                    _ => {}
+                }
+            }
+            newest.there.sort_by(|a, b| later_first(&a.version, &b.version));
+            newest.there.truncate(NEWEST);
+        }
+    }
+
+    /// What a backup has put back, where it is to be brought up to date, is nobody's edit: that side is in step as it is, and
+    /// the other one is what has changed.
+    pub fn catch_up(&self, pair: &mut PairRow, mail: &Now, crm: &Now) {
+        for (side, mine, theirs) in [(Side::Mail, mail, crm), (Side::Crm, crm, mail)] {
+            if self.catches_up(side)
+                && let Now::Present { version, item, .. } = mine
+                && let Some(other) = theirs.item()
+                && pair.side(side).is_some_and(|at| version.is_before(&at.version))
+            {
+                let shown = [self.hasher.item(item), self.hasher.item(other)];
+                put_back(pair, side, &shown);
+            }
+        }
+    }
+
+    /// What was in step, and is gone with what was done since the backup, is made again where it is to be brought up to date.
+    pub fn made_again(&self, plan: PairPlan, pair: &PairRow, reading: &Reading) -> PairPlan {
+        let gone = [Side::Mail, Side::Crm].into_iter().find(|side| *reading.now(*side) == Now::Gone);
+        match (gone, &plan.deed) {
+            (
+                Some(side),
+                Deed::Delete(_)
+                | Deed::Become(PairState::Detached, _)
+                | Deed::Hold(HoldKind::DeletedButEdited, _),
+            ) if pair.state == PairState::Linked && self.catches_up(side) => {
+                match reading.now(side.other()).item() {
+                    Some(item) if side == Side::Mail || !self.skips(item) => {
+                        PairPlan { deed: Deed::Create(side), ..plan }
+                    }
+                    _ => plan,
+                }
+            }
+            _ => plan,
+        }
+    }
+
+    /// Whether a side is brought up to date with what was in step before a backup was put back.
+    fn catches_up(&self, side: Side) -> bool {
+        let may_write = match self.rules.rules.direction {
+            Direction::TwoWay => true,
+            Direction::MailToCrm => side == Side::Crm,
+            Direction::CrmToMail => side == Side::Mail,
+        };
+        may_write && self.catches_up.contains(&side)
+    }
+}
+
+/// A side shows again what it showed before: its base is what it shows now, and the other side's is what that is not.
+fn put_back(pair: &mut PairRow, side: Side, [mine, theirs]: &[Hashes; 2]) {
+    let Some(at) = pair.side_mut(side) else { return };
+    let fields = unlike(at, mine);
+    forget_fields(&mut at.seen, &fields);
+    // It is sent the same as before, and that is news to it.
+    forget_fields(&mut at.sent, &fields);
+    for field in &fields {
+        at.seen.0.extend(of_field(mine, field));
+    }
+    let Some(at) = pair.side_mut(side.other()) else { return };
+    forget_fields(&mut at.seen, &fields);
+    for field in &fields {
+        let (mine, theirs) = (of_field(mine, field), of_field(theirs, field));
+        for key in mine.keys() {
+            // The set's own entry says that it is known, and nothing of what is in it.
+            let is_set = theirs.keys().chain(mine.keys()).any(|key| key.contains('/'));
+            let then = match theirs.get(key) {
+                Some(now) if is_set && !key.contains('/') => *now,
+                Some(now) => *now ^ 1,
+                None => 1,
+            };
+            at.seen.0.insert(key.clone(), then);
+        }
+    }
+}
