@@ -5,6 +5,7 @@
 
 use crate::context::{CycleContext, CycleFault};
 use crate::deeds;
+use crate::edited::untouched;
 use crate::hash::FieldHasher;
 use crate::holds;
 use crate::in_step::{
@@ -13,7 +14,7 @@ use crate::in_step::{
 use crate::journal;
 use crate::loops;
 use crate::matching::note_uid;
-use crate::plan::{BothCaps, untouched};
+use crate::plan::BothCaps;
 use crate::read_back::{Answer, asks_to_wait};
 use crate::recover::NOT_MADE_YET;
 use crate::retry::{changed, historic, retry_at};

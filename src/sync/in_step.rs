@@ -1,9 +1,9 @@
 //! What both sides are in step in: the base of the next plan.
 
 use crate::arrived::forget_tried;
+use crate::edited::differs;
 use crate::hash::FieldHasher;
 use crate::loops;
-use crate::plan::differs;
 use crate::work::{Fate, Read, Work, Write};
 use riva_core::item::{Field, Item, Value};
 use riva_core::rows::{Commit, Hashes, IntentKind, ItemRow, PairSide, PairState, Side};

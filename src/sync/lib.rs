@@ -17,6 +17,7 @@ mod context;
 mod cycle;
 mod decided;
 mod deeds;
+mod edited;
 mod effects;
 mod feed;
 mod first_sync;

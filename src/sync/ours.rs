@@ -1,11 +1,11 @@
 //! Items that are ours already: made by a write that was not recorded, moved, or made twice.
 
 use crate::context::CycleFault;
+use crate::edited::untouched;
 use crate::first_sync::{Candidate, FirstSync};
 use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent, unlike};
 use crate::journal;
 use crate::place::{Newcomer, Place, let_go};
-use crate::plan::untouched;
 use crate::twin::no_longer_alone;
 use riva_core::activity::Level;
 use riva_core::fault::ItemError;

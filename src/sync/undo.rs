@@ -7,11 +7,12 @@
 //! detached. A user's edit that has not been synced yet stays one.
 
 use crate::context::{CycleContext, CycleFault};
+use crate::edited::differs;
 use crate::hash::FieldHasher;
 use crate::in_step::adopt_fields;
 use crate::journal;
 use crate::module_cycle::{ModuleCycle, SLICE};
-use crate::plan::{BothCaps, ModuleRules, Now, differs};
+use crate::plan::{BothCaps, ModuleRules, Now};
 use crate::read::now_of;
 use crate::series;
 use crate::work::{Fate, Read, Work, Write};
