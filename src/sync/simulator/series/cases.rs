@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// When the CRM's records start and end, in UTC; each time is there once.
-fn spans(world: &World) -> Vec<String> {
+pub(super) fn spans(world: &World) -> Vec<String> {
     let told = |item: &Item| {
         let (start, end) = item.when().expect("a time").utc();
         format!("{} {}", start.format("%Y%m%dT%H%M"), end.format("%H%M"))
@@ -83,7 +83,7 @@ fn two_attendees() -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
     in_both_calendars(meeting)
 }
 
-fn in_both_calendars(meeting: Item) -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
+pub(super) fn in_both_calendars(meeting: Item) -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
     let mut world = World::new(1, SeriesSupport::None);
     let id = made(&mut world, meeting.clone());
     let bobs = Arc::new(FakeCalendar::new("bob", SeriesSupport::Full, 7));
@@ -92,7 +92,7 @@ fn in_both_calendars(meeting: Item) -> (World, RemoteId, Arc<FakeCalendar>, Remo
 }
 
 /// Cycles of both in turn until nothing is written any more.
-fn settle(world: &World, bobs: &Arc<FakeCalendar>) {
+pub(super) fn settle(world: &World, bobs: &Arc<FakeCalendar>) {
     let mut quiet = 0;
     for _ in 0..30 {
         world.pass(Duration::minutes(61));

@@ -3,6 +3,7 @@
 
 mod cases;
 mod check;
+mod colleagues;
 mod fake;
 mod make;
 mod reshaped;
