@@ -46,6 +46,8 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub more: bool,
     /// Holds were opened or there were some: those of which nothing waits are closed in the end.
     pub held: bool,
+    /// The database that a connection leads to was accepted, and this is the first time through it.
+    pub anew: bool,
     /// Sides on which a backup was put back, and that are to be brought up to date.
     pub catches_up: Vec<Side>,
     /// Sides on which it was looked whether a backup was put back, because something is gone there.
@@ -74,6 +76,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             writes: 0,
             more: false,
             held: false,
+            anew: false,
             catches_up: Vec::new(),
             looked_for_backups: BTreeSet::new(),
             named: BTreeSet::new(),
@@ -100,7 +103,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             self.line(Level::Info, "Initial sync under way".to_owned());
         }
         let accepted = Accepted::of(self.ctx, self.module).await?;
-        self.catches_up = accepted.catches_up();
+        (self.anew, self.catches_up) = (accepted.is_news(), accepted.catches_up());
         let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
         if self.module.is_log() {
             self.messages = messages::folders(self.ctx).await?;

@@ -172,7 +172,7 @@ async fn list(
             let rows = ctx.store.items_by_id(ctx.member.id, module, side, &ids).await?;
             let now: BTreeMap<&RemoteId, &Version> =
                 page.items.iter().map(|listed| (&listed.id, &listed.version)).collect();
-            let seen = rows.iter().filter_map(|row| Some((row, *now.get(&row.id)?)));
+            let seen = rows.iter().filter_map(|row| Some((&row.id, &row.version, *now.get(&row.id)?)));
             restored::none_is_older(ctx, module, side, seen).await?;
         }
         let observations: Vec<Observation> = page

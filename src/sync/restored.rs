@@ -4,6 +4,7 @@
 //! tell when an item was changed, one that is earlier than was seen before gives it away. Nothing is synced with that
 //! connection from then on, until an administrator has accepted what it shows (see [`crate::accepted`]).
 
+use crate::accepted::Accepted;
 use crate::context::{CycleContext, CycleFault};
 use crate::in_step::{forget_fields, of_field, unlike};
 use crate::module_cycle::ModuleCycle;
@@ -14,7 +15,7 @@ use riva_core::fault::{Fault, FaultKind};
 use riva_core::holds::HoldKind;
 use riva_core::ids::{ConnectionName, PairId, RemoteId, Version};
 use riva_core::item::Module;
-use riva_core::ports::{Fetched, ModuleCapabilities};
+use riva_core::ports::Fetched;
 use riva_core::rows::{Hashes, ItemRow, PairRow, PairState, Presence, Side};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,30 +59,30 @@ pub(crate) async fn refuse(ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
     Ok(())
 }
 
-/// Fails if an item is older now than its row says; nobody goes on then.
+/// An item, in which version it was seen before, and in which it is now.
+pub(crate) type Seen<'r> = (&'r RemoteId, &'r Version, &'r Version);
+
+/// Fails if an item is older now than it was when it was seen before; nobody goes on then.
 pub(crate) async fn none_is_older<'r>(
     ctx: &CycleContext<'_>,
     module: Module,
     side: Side,
-    seen: impl IntoIterator<Item = (&'r ItemRow, &'r Version)>,
+    seen: impl IntoIterator<Item = Seen<'r>>,
 ) -> Result<(), CycleFault> {
-    let older = |(row, now): &(&ItemRow, &Version)| {
-        // The version of an occurrence is made of what it shows.
-        row.id.as_occurrence().is_none() && now.is_before(&row.version)
-    };
-    let Some((row, _)) = seen.into_iter().find(older) else { return Ok(()) };
-    // Its row may be newer than what was on its way: it is asked for once more.
-    let fetched = ctx.side(side).fetch(module, std::slice::from_ref(&row.id)).await;
+    // The version of an occurrence is made of what it shows.
+    let older = |(id, then, now): &Seen<'_>| id.as_occurrence().is_none() && now.is_before(then);
+    let Some((id, then, _)) = seen.into_iter().find(older) else { return Ok(()) };
+    // It may have been seen in a newer version than what was on its way: it is asked for once more.
+    let fetched = ctx.side(side).fetch(module, std::slice::from_ref(id)).await;
     let fetched = fetched.map_err(|e| CycleFault::of(side, e))?;
     let Some(Fetched::Present { version: now, .. }) = fetched.first() else { return Ok(()) };
-    if !older(&(row, now)) {
+    if !now.is_before(then) {
         return Ok(());
     }
     let found = format!(
-        "in the {}, {} was last changed at {} when it was seen before, and now says {}",
+        "in the {}, {id} was last changed at {} when it was seen before, and now says {}",
         side.title(),
-        row.id,
-        row.version.stamp(),
+        then.stamp(),
         now.stamp()
     );
     let connection = ctx.connection(side);
@@ -89,22 +90,13 @@ pub(crate) async fn none_is_older<'r>(
     Err(fault(side, connection, &found))
 }
 
-/// What was fetched, with its rows.
-fn with_rows<'r>(
-    rows: &'r BTreeMap<RemoteId, ItemRow>,
-    fetched: &'r BTreeMap<RemoteId, Fetched>,
-) -> impl Iterator<Item = (&'r ItemRow, &'r Version)> {
-    fetched.iter().filter_map(|(id, fetched)| match fetched {
-        Fetched::Present { version, .. } => Some((rows.get(id)?, version)),
-        _ => None,
-    })
-}
-
 /// What was changed last on a side.
 #[derive(Default)]
 struct Newest {
     /// Of what was there when it was seen last: the last ones first.
     there: Vec<ItemRow>,
+    /// Some of what was observed since, and is not planned yet: a feed may have told of what is older.
+    news: Vec<ItemRow>,
     /// In which versions was seen what is missing now.
     missing: Vec<Version>,
 }
@@ -117,19 +109,37 @@ fn later_first(a: &Version, b: &Version) -> Ordering {
     }
 }
 
+/// What was fetched, beside the versions in which its pairs were in step, and it was observed.
+fn seen<'r>(
+    side: Side,
+    pairs: &'r [PairRow],
+    rows: impl IntoIterator<Item = &'r ItemRow>,
+    fetched: &'r BTreeMap<RemoteId, Fetched>,
+) -> impl Iterator<Item = Seen<'r>> {
+    let now = |id: &RemoteId| match fetched.get(id) {
+        Some(Fetched::Present { version, .. }) => Some(version),
+        _ => None,
+    };
+    let in_step = pairs.iter().filter_map(move |pair| pair.side(side));
+    let in_step = in_step.filter_map(move |at| Some((&at.id, &at.version, now(&at.id)?)));
+    let observed = rows.into_iter().filter_map(move |row| Some((&row.id, &row.version, now(&row.id)?)));
+    in_step.chain(observed)
+}
+
 impl ModuleCycle<'_, '_> {
-    /// Fails if anything that was fetched is older than it was.
+    /// Fails if anything that was fetched is older than it was when its pair was in step, or when it was observed.
     pub async fn nothing_was_put_back(
         &self,
         side: Side,
+        pairs: &[PairRow],
         rows: &BTreeMap<RemoteId, ItemRow>,
         fetched: &BTreeMap<RemoteId, Fetched>,
     ) -> Result<(), CycleFault> {
-        let caps: &ModuleCapabilities = self.caps.side(side);
-        if !caps.versions_in_order {
+        // What was accepted is older than its pair, and its row says nothing.
+        if self.anew || !self.caps.side(side).versions_in_order {
             return Ok(());
         }
-        none_is_older(self.ctx, self.module, side, with_rows(rows, fetched)).await
+        none_is_older(self.ctx, self.module, side, seen(side, pairs, rows.values(), fetched)).await
     }
 
     /// Before anything is made of it that items are gone on a side: if a backup was put back there, what was changed last, of
@@ -145,20 +155,27 @@ impl ModuleCycle<'_, '_> {
             for module in self.ctx.policy.modules.enabled().into_iter().filter(|module| !module.is_log()) {
                 let caps = self.ctx.side(side).capabilities().module(module);
                 let Some(caps) = caps.filter(|caps| caps.versions_in_order) else { continue };
-                let newest = self.newest(module, side, &BTreeSet::new()).await?.there;
-                for rows in newest.chunks(caps.batch.max(1)) {
-                    let ids: Vec<RemoteId> = rows.iter().map(|row| row.id.clone()).collect();
-                    let fetched = self.ctx.side(side).fetch(module, &ids).await;
-                    let fetched = fetched.map_err(|e| CycleFault::of(side, e))?;
-                    let seen = rows.iter().zip(&fetched).filter_map(|(row, fetched)| match fetched {
-                        Fetched::Present { version, .. } => Some((row, version)),
-                        _ => None,
-                    });
-                    none_is_older(self.ctx, module, side, seen).await?;
+                if Accepted::of(self.ctx, module).await?.is_news() {
+                    continue;
+                }
+                let Newest { mut there, news, .. } = self.newest(module, side, &BTreeSet::new()).await?;
+                there.extend(news);
+                for rows in there.chunks(caps.batch.max(1)) {
+                    self.are_no_older(module, side, rows).await?;
                 }
             }
         }
         Ok(())
+    }
+
+    async fn are_no_older(&self, module: Module, side: Side, rows: &[ItemRow]) -> Result<(), CycleFault> {
+        let ids: Vec<RemoteId> = rows.iter().map(|row| row.id.clone()).collect();
+        let fetched = self.ctx.side(side).fetch(module, &ids).await;
+        let fetched = fetched.map_err(|e| CycleFault::of(side, e))?;
+        let fetched = ids.into_iter().zip(fetched).collect();
+        let pairs: Vec<PairId> = rows.iter().filter_map(|row| row.pair).collect();
+        let pairs = self.ctx.store.pairs(self.ctx.member.id, &pairs).await?;
+        none_is_older(self.ctx, module, side, seen(side, &pairs, rows, &fetched)).await
     }
 
     /// Whether several items are gone on a side without a word, and were changed there after all others.
@@ -194,7 +211,12 @@ impl ModuleCycle<'_, '_> {
                 let is_gone = row.pair.is_some_and(|pair| gone.contains(&pair));
                 match row.presence {
                     Presence::Missing if is_gone => newest.missing.push(row.version),
-                    Presence::Present if !is_gone && row.pair.is_some() => newest.there.push(row),
+                    Presence::Present if !is_gone && row.pair.is_some() => {
+                        if row.dirty && newest.news.len() < NEWEST {
+                            newest.news.push(row.clone());
+                        }
+                        newest.there.push(row);
+                    }
                     _ => {}
                 }
             }

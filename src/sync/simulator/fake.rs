@@ -235,9 +235,12 @@ impl FakeSide {
         Backup { items: state.items.clone(), became: state.became.clone() }
     }
 
-    /// A backup is put back: all is as it was, and no feed tells.
-    pub fn put_back(&self, backup: Backup) {
+    /// A backup is put back: all is as it was. A feed tells of nothing, or of everything once more.
+    pub fn put_back(&self, backup: Backup, tells: bool) {
         let mut state = self.state();
+        if tells {
+            state.log.extend(backup.items.keys().cloned());
+        }
         (state.items, state.became) = (backup.items, backup.became);
     }
 

@@ -91,7 +91,7 @@ fn put_back(world: &mut World, random: &mut Random) -> Option<BTreeMap<RemoteId,
         return None;
     }
     world.settle(8);
-    world.crm.put_back(backup);
+    world.crm.put_back(backup, random.percent(30));
     let ids: Vec<RemoteId> = mailbox(world).into_keys().collect();
     for _ in 0..random.below(3) {
         world.mail.user_edit(&ids[random.below(ids.len())], |item| write(item, "written since"));
@@ -173,7 +173,7 @@ fn what_was_made_since_a_backup_is_not_deleted_with_it() {
         world.settle(8);
         let before = mailbox(&world);
         assert_eq!(before.len(), 9);
-        world.crm.put_back(backup);
+        world.crm.put_back(backup, seed.is_multiple_of(3));
         assert_eq!(some_days(&world), None, "nothing there is older than it was");
         assert_eq!(mailbox(&world), before, "seed {seed}: {:?}", world.log());
         let waiting = world.store.all_holds();
