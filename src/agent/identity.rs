@@ -8,7 +8,7 @@ use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::ConnectionName;
 use riva_core::ports::{Endpoint, QueueStore as _, StoreError, SyncStore as _};
 use riva_core::rows::Side;
-use riva_sync::{CycleFault, accepted_fact, accepted_then, restored_fact};
+use riva_sync::{CycleFault, accept};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -84,9 +84,7 @@ impl Service {
         }
         self.store.set_fact(&fact_of(connection), "").await?;
         // Each member's next cycle takes nothing that looks deleted there for deleted.
-        let then = accepted_then(self.clock.now(), catch_up);
-        self.store.set_fact(&accepted_fact(connection), &then).await?;
-        self.store.set_fact(&restored_fact(connection), "").await?;
+        accept(self.store.as_ref(), connection, self.clock.now(), catch_up).await?;
         locked(&self.identified).remove(connection);
         tracing::warn!("{connection}: whatever database it leads to now was accepted by an administrator");
         let members = self.store.members().await?;

@@ -3,9 +3,11 @@
 
 use crate::context::{CycleContext, CycleFault};
 use crate::observe::{DUE, delete_poll_fact};
+use crate::restored::restored_fact;
 use chrono::{DateTime, Utc};
 use riva_core::ids::{ConnectionName, Version};
 use riva_core::item::Module;
+use riva_core::ports::{StoreError, SyncStore};
 use riva_core::rows::{Commit, ItemRow, Side};
 
 /// Rows read at once.
@@ -14,15 +16,22 @@ const PAGE: usize = 500;
 /// At the end of what is noted: what a backup has put back is brought up to date.
 const CATCH_UP: &str = " catch-up";
 
-/// The name of the fact that says when an administrator accepted it.
-pub fn accepted_fact(connection: &ConnectionName) -> String {
-    format!("accepted/{connection}")
+/// An administrator accepts what a connection leads to now. `catch_up`: what is older there than it was before is brought up
+/// to date from the other side; otherwise it counts as edited.
+pub async fn accept(
+    store: &dyn SyncStore,
+    connection: &ConnectionName,
+    at: DateTime<Utc>,
+    catch_up: bool,
+) -> Result<(), StoreError> {
+    let then = format!("{}{}", at.to_rfc3339(), if catch_up { CATCH_UP } else { "" });
+    store.set_fact(&accepted_fact(connection), &then).await?;
+    store.set_fact(&restored_fact(connection), "").await
 }
 
-/// What that fact says. `catch_up`: what is older there than it was before is brought up to date from the other side;
-/// otherwise it counts as edited.
-pub fn accepted_then(at: DateTime<Utc>, catch_up: bool) -> String {
-    format!("{}{}", at.to_rfc3339(), if catch_up { CATCH_UP } else { "" })
+/// The name of the fact that says when it was accepted, and how.
+fn accepted_fact(connection: &ConnectionName) -> String {
+    format!("accepted/{connection}")
 }
 
 /// Which acceptances a member's module has not been through yet: of which side, the name of the fact, and what it will say.

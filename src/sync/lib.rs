@@ -67,7 +67,7 @@ pub mod simulator;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use accepted::{accepted_fact, accepted_then};
+pub use accepted::accept;
 pub use context::{
     CycleContext, CycleFault, CycleOutcome, FeedContext, FeedOutcome, IdSource, RandomIds, Record, StopSignal,
 };
@@ -75,6 +75,5 @@ pub use cycle::run_cycle;
 pub use decided::{Verdict, plan_decided};
 pub use feed::run_feed;
 pub use preview::preview;
-pub use restored::restored_fact;
 pub use sight::shown_items;
 pub use undo::preview_undo;

@@ -60,6 +60,15 @@ impl Merged {
     }
 }
 
+/// Whether changes go to this side.
+pub(crate) fn leads_to(direction: Direction, side: Side) -> bool {
+    match direction {
+        Direction::TwoWay => true,
+        Direction::MailToCrm => side == Side::Crm,
+        Direction::CrmToMail => side == Side::Mail,
+    }
+}
+
 /// Who won a field that both sides have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Won {
@@ -237,11 +246,7 @@ impl<'a> Merge<'a> {
     }
 
     fn may_write(&self, side: Side) -> bool {
-        match self.direction {
-            Direction::TwoWay => true,
-            Direction::MailToCrm => side == Side::Crm,
-            Direction::CrmToMail => side == Side::Mail,
-        }
+        leads_to(self.direction, side)
     }
 
     /// Who wins where both differ: the side that is written to is the other one. In one direction there is no choice.

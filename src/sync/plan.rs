@@ -3,7 +3,7 @@
 
 use crate::edited::{beside, is_edited, state};
 use crate::hash::FieldHasher;
-use crate::merge::{Conflicts, Merged, Shown, merge, overwrite, undo};
+use crate::merge::{Conflicts, Merged, Shown, leads_to, merge, overwrite, undo};
 use crate::messages;
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::series::{self, Kept};
@@ -338,12 +338,9 @@ fn now<'a>(side: Side, mail: &'a Now, crm: &'a Now) -> &'a Now {
 /// Whether an occurrence that was cancelled takes place again, and is for the other side.
 fn is_back(side: Side, mail: &Now, crm: &Now, rules: ModuleRules) -> bool {
     let private = rules.private == PrivateItems::Skip && mail.item().is_some_and(Item::is_private);
-    let forward = match rules.rules.direction {
-        Direction::TwoWay => true,
-        Direction::MailToCrm => side == Side::Mail,
-        Direction::CrmToMail => side == Side::Crm,
-    };
-    forward && !private && matches!(now(side, mail, crm), Now::Present { .. })
+    leads_to(rules.rules.direction, side.other())
+        && !private
+        && matches!(now(side, mail, crm), Now::Present { .. })
 }
 
 /// What is done otherwise where one side is an occurrence of a series.

@@ -7,10 +7,10 @@
 use crate::accepted::Accepted;
 use crate::context::{CycleContext, CycleFault};
 use crate::in_step::{forget_fields, of_field, unlike};
+use crate::merge::leads_to;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::{Deed, Now, PairPlan};
 use crate::read::Reading;
-use riva_core::documents::Direction;
 use riva_core::fault::{Fault, FaultKind};
 use riva_core::holds::HoldKind;
 use riva_core::ids::{ConnectionName, PairId, RemoteId, Version};
@@ -30,7 +30,7 @@ const ENOUGH: usize = 3;
 const PAGE: usize = 500;
 
 /// The name of the fact that says what was found; empty when it was accepted.
-pub fn restored_fact(connection: &ConnectionName) -> String {
+pub(crate) fn restored_fact(connection: &ConnectionName) -> String {
     format!("restored/{connection}")
 }
 
@@ -263,12 +263,7 @@ impl ModuleCycle<'_, '_> {
 
     /// Whether a side is brought up to date with what was in step before a backup was put back.
     fn catches_up(&self, side: Side) -> bool {
-        let may_write = match self.rules.rules.direction {
-            Direction::TwoWay => true,
-            Direction::MailToCrm => side == Side::Crm,
-            Direction::CrmToMail => side == Side::Mail,
-        };
-        may_write && self.catches_up.contains(&side)
+        leads_to(self.rules.rules.direction, side) && self.catches_up.contains(&side)
     }
 }
 

@@ -31,7 +31,7 @@ fn mailbox(world: &World) -> BTreeMap<RemoteId, Item> {
     world.mail.live().into_iter().collect()
 }
 
-/// A record that is kept in step, and a text to tell its states by.
+/// A record that is kept in step.
 fn a_linked_record(world: &World, random: &mut Random) -> RemoteId {
     let pairs = world.store.all_pairs();
     let linked = pairs.iter().filter(|pair| pair.state == PairState::Linked);

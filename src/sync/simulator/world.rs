@@ -5,7 +5,7 @@ use super::fake::{FakeSide, Faults, Killer};
 use super::random::Random;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 #[cfg(test)]
-use crate::{accepted_fact, accepted_then, preview, preview_undo, restored_fact};
+use crate::{accept, preview, preview_undo};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
@@ -400,10 +400,7 @@ impl World {
     pub fn accepts(&self, catch_up: bool) {
         let cycle = self.next_cycle();
         self.with(cycle, async |ctx, _, _| {
-            let crm = ctx.connection(Side::Crm);
-            let then = accepted_then(ctx.clock.now(), catch_up);
-            ctx.store.set_fact(&accepted_fact(crm), &then).await?;
-            ctx.store.set_fact(&restored_fact(crm), "").await
+            accept(ctx.store, ctx.connection(Side::Crm), ctx.clock.now(), catch_up).await
         })
         .expect("nobody kills it")
         .expect("nothing fails");
