@@ -6,8 +6,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageFolders, MessageLog, MessageSource, Patch,
-    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageFile, MessageFolders, MessageLog,
+    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,6 +119,13 @@ impl MessageSource for Rehearsal {
         match self.real.message_source() {
             Some(source) => source.messages(folders, cursor).await,
             None => self.real.changes(Module::Email, cursor).await,
+        }
+    }
+
+    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
+        match self.real.message_source() {
+            Some(source) => source.file(message, key).await,
+            None => Ok(Err(ItemError::Gone)),
         }
     }
 }

@@ -287,6 +287,7 @@ fn email_policy(email: &EmailPolicy, notes: &mut Notes<'_>) {
     use Step::{At, Key};
     let at = |key| [Key("modules"), Key("email"), Key(key)];
     notes.range(&at("days_back"), email.days_back, 0, 3650);
+    notes.range(&at("attachment_mib"), email.attachment_mib, 1, 25);
     if !(email.inbox || email.sent || email.drop_folders) {
         notes.add(
             &[Key("modules"), Key("email")],

@@ -276,7 +276,7 @@ impl Default for TasksPolicy {
     }
 }
 
-/// How e-mail is logged in the CRM: one way, each message once, by its Message-ID. Attachments are not.
+/// How e-mail is logged in the CRM: one way, each message once, by its Message-ID.
 ///
 /// Messages marked private are skipped. A message that is deleted in the mailbox stays in the CRM, and one that is deleted
 /// in the CRM does not come back.
@@ -299,6 +299,10 @@ pub struct EmailPolicy {
     /// How old messages in Inbox and Sent Items may be when e-mail is first synced for a user. 0: those that come from then
     /// on.
     pub days_back: u32,
+    /// Whether the files that hang on a message are logged with it (pictures inside its text are not).
+    pub attachments: bool,
+    /// The largest file that is logged, in MiB.
+    pub attachment_mib: u32,
 }
 
 impl Default for EmailPolicy {
@@ -311,6 +315,8 @@ impl Default for EmailPolicy {
             leads: true,
             ignore: Vec::new(),
             days_back: 0,
+            attachments: false,
+            attachment_mib: 10,
         }
     }
 }

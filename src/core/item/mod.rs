@@ -9,7 +9,7 @@ mod recurrence;
 mod value;
 
 pub use field::{Field, FieldClass};
-pub use message::{MailFolder, Related, Role};
+pub use message::{FileListed, MailFolder, Related, Role};
 pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
     Address, Attendee, Body, Completion, Element, Name, Organization, Participation, Sensitivity, ShowAs,

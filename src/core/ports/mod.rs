@@ -9,7 +9,10 @@ mod store;
 mod systems;
 
 pub use clock::{Clock, SystemClock};
-pub use messages::{CREATE_NEW_EMAIL, MessageFolders, MessageLog, MessageSource, Person, PersonKind};
+pub use messages::{
+    CREATE_NEW_EMAIL, FileKept, LoggedMessage, MessageFile, MessageFiles, MessageFolders, MessageLog,
+    MessageSource, Person, PersonKind,
+};
 pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
 pub use side::{
     Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,

@@ -1,6 +1,6 @@
 //! One user's items in one system: what can be read, and what can be written without mailing anybody.
 
-use super::messages::{MessageLog, MessageSource};
+use super::messages::{MessageFiles, MessageLog, MessageSource};
 use crate::fault::{CallError, ItemError};
 use crate::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
 use crate::item::{Field, Item, Module, Value};
@@ -323,4 +323,9 @@ pub trait SilentWriter: Reader {
         module: Module,
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError>;
+
+    /// The files beside its log of messages, if it is a CRM that can keep some.
+    fn message_files(&self) -> Option<&dyn MessageFiles> {
+        None
+    }
 }
