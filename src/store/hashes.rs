@@ -76,6 +76,7 @@ const WORDS: &[&str] = &[
     "sentAt",
     "people",
     "bcc",
+    "attachments",
 ];
 
 /// Four maps as one block.

@@ -448,12 +448,7 @@ impl Effects<'_, '_> {
                 let attempts = if changed(work) { 1 } else { work.pair.attempts + 1 };
                 let next = retry_at(now, attempts, historic(work, now));
                 let reason = format!("Could not be {}d in the {}: {error}.", kind.as_str(), side.title());
-                let given_up = match next {
-                    Some(_) => String::new(),
-                    None => format!(
-                        " It failed {attempts} times and is not tried again until it changes; `riva retry` tries at once."
-                    ),
-                };
+                let given_up = given_up(next, attempts);
                 work.pair.state = PairState::Quarantined;
                 work.pair.reason = Some(format!("{reason}{given_up}"));
                 work.pair.attempts = attempts;
@@ -549,6 +544,16 @@ impl Effects<'_, '_> {
             (IntentKind::Delete, Side::Crm) => &mut self.counts.deleted_crm,
         };
         *counter += 1;
+    }
+}
+
+/// What is told of an item that failed so often, after the reason.
+pub(crate) fn given_up(next: Option<DateTime<Utc>>, attempts: u32) -> String {
+    match next {
+        Some(_) => String::new(),
+        None => format!(
+            " It failed {attempts} times and is not tried again until it changes; `riva retry` tries at once."
+        ),
     }
 }
 

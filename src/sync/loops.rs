@@ -9,6 +9,7 @@
 //! writes to each side, the field is left alone. After that day it is looked at once more: a user may have meant it.
 
 use crate::arrived;
+use crate::messages::files;
 use crate::work::LeftAlone;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::item::Field;
@@ -34,7 +35,10 @@ pub(crate) fn is_frozen(sent: &Hashes, key: &str, value: Option<u64>) -> bool {
 
 /// Whether a key of the hashes is a note and no field's.
 pub(crate) fn is_note(key: &str) -> bool {
-    [AGAIN, WAS].iter().any(|prefix| key.starts_with(prefix)) || key == MADE_AGAIN || arrived::is_note(key)
+    [AGAIN, WAS].iter().any(|prefix| key.starts_with(prefix))
+        || key == MADE_AGAIN
+        || arrived::is_note(key)
+        || files::is_note(key)
 }
 
 /// Notes that an earlier request to make the item was given up: it may arrive yet, with what its origin showed then.

@@ -11,7 +11,7 @@ use crate::in_step::{clean, finish};
 use crate::journal;
 use crate::loops;
 use crate::merge::{Merged, Won};
-use crate::messages;
+use crate::messages::{self, files};
 use crate::observe::observe;
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
@@ -202,6 +202,10 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 if let Some(side) = self.is_series_now(&pair, &reading) {
                     let work = reading.work(pair, "series".to_owned(), &self.hasher);
                     self.becomes_series(work, &reading, side, &mut commit).await?;
+                    continue;
+                }
+                if files::are_due(&pair) && reading.crm.item().is_some() {
+                    self.bring_files(pair, &reading).await?;
                     continue;
                 }
                 self.plan_one(pair, &reading, &mut works, &mut alone, &mut deletions, &mut commit);

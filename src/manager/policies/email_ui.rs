@@ -23,8 +23,8 @@ pub fn page_ui(ui: &mut Ui, editor: &mut PolicyEditor, offers: &Offers) {
     ui.add_space(6.0);
     let Some(email) = &mut policy.modules.email else { return };
     let text = "Each message is logged once, with the people whom the CRM knows by its addresses. It is not changed \
-                afterwards, and the mailbox is only read. Attachments, drafts, private messages, and messages among users \
-                of the CRM alone are not logged.";
+                afterwards, and the mailbox is only read. Drafts, private messages, and messages among users of the CRM \
+                alone are not logged.";
     ui.add(egui::Label::new(RichText::new(text).color(tokens(ui).weak)).wrap());
     ui.add_space(8.0);
     form::tick(ui, "Inbox", &mut email.inbox);
@@ -36,6 +36,20 @@ pub fn page_ui(ui: &mut Ui, editor: &mut PolicyEditor, offers: &Offers) {
     if email.drop_folders {
         form::text(ui, "Master folder", &mut email.master_folder, "CRM", None);
         let hint = "With \"- Create New Email\" in it: what is dropped there is logged, however old.";
+        form::below(ui, hint, false);
+    }
+    ui.add_space(6.0);
+    form::tick(ui, "Attachments", &mut email.attachments);
+    if email.attachments {
+        form::number(
+            ui,
+            "Largest",
+            &mut email.attachment_mib,
+            1..=25,
+            "MiB; larger files are left out",
+            None,
+        );
+        let hint = "Each comes after its message. Pictures inside a text and attached messages are left out.";
         form::below(ui, hint, false);
     }
     ui.add_space(6.0);

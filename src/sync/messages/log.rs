@@ -1,5 +1,6 @@
 //! Logging: messages that may be logged are matched to people, claimed, looked up, and made in the CRM.
 
+use super::files;
 use super::people::{Known, addresses};
 use crate::context::CycleFault;
 use crate::first_sync::{Candidate, FirstSync};
@@ -8,7 +9,7 @@ use crate::journal;
 use crate::matching;
 use crate::project::map_item;
 use crate::retry::retry_at;
-use crate::work::{Fate, Read, Work, Write};
+use crate::work::{Fate, LeftAlone, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::EmailPolicy;
 use riva_core::ids::{MemberId, PairId};
@@ -161,8 +162,8 @@ impl FirstSync<'_, '_, '_> {
             commit.journal.push(journal::line(&pair, now, "waits", "matching", format!("{title}: {why}")));
         }
         let seen = self.cycle.hasher.item(&candidate.item);
-        pair.mail =
-            Some(PairSide { id: candidate.id, version: candidate.version, seen, sent: Hashes::default() });
+        let sent = sent_before(&mut pair);
+        pair.mail = Some(PairSide { id: candidate.id, version: candidate.version, seen, sent });
         commit.items.extend(candidate.row.map(|row| ItemRow {
             dirty: false,
             pair: Some(pair.id),
@@ -226,7 +227,8 @@ impl FirstSync<'_, '_, '_> {
         let Wanted { candidate, pair, .. } = wanted;
         let seen = self.cycle.hasher.item(&candidate.item);
         let (id, version) = (candidate.id.clone(), candidate.version.clone());
-        pair.mail = Some(PairSide { id, version, seen, sent: Hashes::default() });
+        let sent = sent_before(pair);
+        pair.mail = Some(PairSide { id, version, seen, sent });
         pair.state = PairState::Quarantined;
         pair.reason = Some("About to be logged.".to_owned());
         pair.next_try = Some(self.cycle.ctx.clock.now());
@@ -244,9 +246,10 @@ impl FirstSync<'_, '_, '_> {
         pair.crm = Some(PairSide { id: at.id.clone(), version: at.version.clone(), seen, sent });
         pair.state = PairState::Linked;
         pair.reason = None;
-        pair.next_try = None;
         pair.attempts = 0;
         let now = self.cycle.ctx.clock.now();
+        // It was ours, and its answer was lost.
+        pair.next_try = files::are_due(&pair).then_some(now);
         commit.journal.push(journal::line(&pair, now, "link", BY_MESSAGE_ID, candidate.item.title()));
         commit.items.push(ItemRow {
             member: pair.member,
@@ -271,6 +274,14 @@ impl FirstSync<'_, '_, '_> {
         pair.state = PairState::Linked;
         pair.reason = None;
         pair.next_try = None;
+        let policy = self.cycle.ctx.policy.modules.email.as_ref();
+        let with_files = policy.is_some_and(|policy| policy.attachments);
+        if with_files
+            && self.cycle.ctx.crm.message_files().is_some()
+            && let Some(at) = &mut pair.mail
+        {
+            files::note_all(at, &candidate.item);
+        }
         let hashes = self.cycle.hasher.item(&candidate.item);
         let Candidate { version, marker, row, .. } = candidate;
         let read = Read { version, marker, hashes, row, more_changed: false };
@@ -283,7 +294,9 @@ impl FirstSync<'_, '_, '_> {
             title: candidate.item.title(),
             seen,
             image: None,
-            left_alone: None,
+            // Its files come after it.
+            left_alone: Some(LeftAlone { fields: BTreeSet::new(), until: self.cycle.ctx.clock.now() })
+                .filter(|_| files::any_noted(&pair)),
             fate: Fate::Open,
             pair,
         }
@@ -302,6 +315,11 @@ fn rule(item: &Item) -> &'static str {
 /// A message that is nobody's business.
 fn left_alone(row: Option<ItemRow>, commit: &mut Commit) {
     commit.items.extend(row.map(|row| ItemRow { dirty: false, match_keys: Some(Vec::new()), ..row }));
+}
+
+/// What is noted of a message that was tried before.
+fn sent_before(pair: &mut PairRow) -> Hashes {
+    pair.mail.take().map(|at| at.sent).unwrap_or_default()
 }
 
 /// The pair that stands for a message of a member.

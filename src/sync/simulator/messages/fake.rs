@@ -6,11 +6,11 @@ use crate::memory::Gate as _;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
-use riva_core::item::{Field, Item, MailFolder, Module, Value};
+use riva_core::item::{Field, FileListed, Item, MailFolder, Module, Value};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, MessageFolders, MessageLog, MessageSource,
-    ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence,
-    SilentWriter, Window, Written,
+    Capabilities, Change, ChangePage, Draft, Fetched, FileKept, ListPage, LoggedMessage, MessageFile,
+    MessageFiles, MessageFolders, MessageLog, MessageSource, ModuleCapabilities, Patch, Person, Precision,
+    Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,10 @@ pub struct Faults {
     pub lost_answer: u32,
     /// A single message is refused for now.
     pub not_now: u32,
+    /// A file is sent, nobody hears of it, and it arrives a little later.
+    pub late: u32,
+    /// A file is refused.
+    pub refused: u32,
     /// The cursor is forgotten.
     pub cursor_lost: u32,
 }
@@ -94,6 +98,7 @@ impl FakeMailbox {
             Field::Summary,
             Field::Body,
             Field::Sensitivity,
+            Field::Attachments,
         ];
         let state = Mutex::new((Box_::default(), Random::new(seed), Faults::default()));
         Self { name, caps: capabilities(&fields), state, killer }
@@ -144,6 +149,15 @@ impl FakeMailbox {
         state.gone.insert(id.clone());
         state.log.push(id.clone());
         Some(item)
+    }
+
+    /// A message changes under its id.
+    pub fn put_back(&self, id: &RemoteId, item: Item) {
+        let state = &mut self.state().0;
+        state.next += 1;
+        let next = state.next;
+        state.messages.insert(id.clone(), (next, item));
+        state.log.push(id.clone());
     }
 
     /// A user moves a message to a folder: it has another id there.
@@ -210,6 +224,19 @@ impl MessageSource for FakeMailbox {
             more: to < all.len(),
         })
     }
+
+    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
+        self.enter().await?;
+        let state = self.state();
+        let files = state.0.messages.get(message).map(|(_, item)| item.files()).unwrap_or_default();
+        Ok(files.into_iter().find(|file| file.key == key).map(|file| content(&file)).ok_or(ItemError::Gone))
+    }
+}
+
+/// What a file of a message holds: as many bytes as it is listed with.
+fn content(file: &FileListed) -> MessageFile {
+    let content = vec![u8::try_from(file.nth).unwrap_or(0); usize::try_from(file.size).unwrap_or(0)];
+    MessageFile { name: file.name.clone(), media_type: "text/plain".into(), content }
 }
 
 #[async_trait]
@@ -286,11 +313,23 @@ pub struct Logged {
     pub deleted: bool,
 }
 
+/// The files beside the log.
+#[derive(Default)]
+struct Files {
+    /// Record, name, and what it holds.
+    kept: Vec<(RemoteId, MessageFile)>,
+    /// On their way.
+    late: Vec<(RemoteId, MessageFile)>,
+    /// Where other faults befall them than messages.
+    faults: Option<Faults>,
+}
+
 /// A CRM that logs messages.
 pub struct FakeLog {
     caps: Capabilities,
     people: Mutex<Vec<Person>>,
     records: Mutex<Vec<Logged>>,
+    files: Mutex<Files>,
     chance: Mutex<(Random, Faults)>,
     killer: Killer,
 }
@@ -307,10 +346,15 @@ impl FakeLog {
             Field::Summary,
             Field::People,
         ];
+        let mut caps = capabilities(&fields);
+        if let Some(email) = caps.modules.get_mut(&Module::Email) {
+            email.cool_down_secs = 60;
+        }
         Self {
-            caps: capabilities(&fields),
+            caps,
             people: Mutex::default(),
             records: Mutex::default(),
+            files: Mutex::default(),
             chance: Mutex::new((Random::new(seed), Faults::default())),
             killer,
         }
@@ -318,6 +362,11 @@ impl FakeLog {
 
     pub fn set_faults(&self, faults: Faults) {
         self.chance.lock().unwrap_or_else(PoisonError::into_inner).1 = faults;
+    }
+
+    /// What befalls files alone.
+    pub fn set_file_faults(&self, faults: Faults) {
+        self.files().faults = Some(faults);
     }
 
     /// The CRM gets to know somebody.
@@ -328,6 +377,22 @@ impl FakeLog {
     /// Everything that was ever logged.
     pub fn records(&self) -> Vec<Logged> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files of a record.
+    pub fn files_of(&self, id: &RemoteId) -> Vec<MessageFile> {
+        let files = self.files();
+        files.kept.iter().filter(|(of, _)| of == id).map(|(_, file)| file.clone()).collect()
+    }
+
+    /// A minute has passed: what was on its way is there.
+    pub fn arrive(&self) {
+        let files = &mut *self.files();
+        files.kept.append(&mut files.late);
     }
 
     /// A user deletes a logged message.
@@ -347,6 +412,11 @@ impl FakeLog {
     fn falls(&self, chance: impl Fn(Faults) -> u32) -> bool {
         let state = &mut *self.chance.lock().unwrap_or_else(PoisonError::into_inner);
         state.0.percent(chance(state.1))
+    }
+
+    fn befalls_file(&self, chance: impl Fn(Faults) -> u32) -> bool {
+        let faults = self.files().faults;
+        self.falls(|general| chance(faults.unwrap_or(general)))
     }
 
     async fn enter(&self) -> Result<(), CallError> {
@@ -413,6 +483,47 @@ impl Reader for FakeLog {
 }
 
 #[async_trait]
+impl MessageFiles for FakeLog {
+    async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError> {
+        self.enter().await?;
+        let kept = |file: MessageFile| FileKept { name: file.name, size: file.content.len() as u64 };
+        Ok(self.files_of(&message.id).into_iter().map(kept).collect())
+    }
+
+    async fn attach(
+        &self,
+        message: &LoggedMessage,
+        file: &MessageFile,
+    ) -> Result<Result<(), ItemError>, CallError> {
+        self.enter().await?;
+        let is_there = |r: &Logged| r.id == message.id && r.message_id == message.message_id && !r.deleted;
+        if !self.records().iter().any(is_there) {
+            return Ok(Err(ItemError::Gone));
+        }
+        for (chance, refusal) in [
+            (self.befalls_file(|f| f.not_now), ItemError::NotNow("busy".into())),
+            (self.befalls_file(|f| f.refused), ItemError::Forbidden { reason: "storage is full".into() }),
+        ] {
+            if chance {
+                return Ok(Err(refusal));
+            }
+        }
+        let in_doubt = || Err(CallError::InDoubt("the connection was reset".into()));
+        if self.befalls_file(|f| f.lost_request) {
+            return in_doubt();
+        }
+        let file = (message.id.clone(), file.clone());
+        if self.befalls_file(|f| f.late) {
+            self.files().late.push(file);
+            return in_doubt();
+        }
+        self.files().kept.push(file);
+        self.killer.step().await;
+        if self.befalls_file(|f| f.lost_answer) { in_doubt() } else { Ok(Ok(())) }
+    }
+}
+
+#[async_trait]
 impl SilentWriter for FakeLog {
     fn silence(&self) -> Silence {
         Silence::ByNature
@@ -457,6 +568,10 @@ impl SilentWriter for FakeLog {
         _: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
         never()
+    }
+
+    fn message_files(&self) -> Option<&dyn MessageFiles> {
+        Some(self)
     }
 }
 

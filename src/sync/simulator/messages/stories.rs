@@ -235,6 +235,7 @@ impl Chaos {
         if self.random.percent(10) {
             item.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Private));
         }
+        item.set_files((0..self.random.below(4)).map(|n| (format!("file {}.txt", n / 2), 10)));
         self.made.insert(self.serial, item.clone());
         self.world.mail[member].put(item);
     }
@@ -254,6 +255,8 @@ fn run(seed: u64) -> Result<(), String> {
         lost_answer: 12,
         not_now: 5,
         cursor_lost: 4,
+        late: 8,
+        refused: 3,
     });
     for round in 0..14 {
         for _ in 0..chaos.random.below(5) {
@@ -286,6 +289,21 @@ fn run(seed: u64) -> Result<(), String> {
     }
     if let Some((id, n)) = times.iter().find(|(_, n)| **n > 1) {
         return fail(format!("{id} was logged {n} times"));
+    }
+    for record in world.crm.records() {
+        let files = world.crm.files_of(&record.id);
+        let kinds: BTreeSet<(&str, &[u8])> =
+            files.iter().map(|file| (file.name.as_str(), file.content.as_slice())).collect();
+        if kinds.len() < files.len() {
+            return fail(format!("files of {} are there twice: {files:?}", record.message_id));
+        }
+    }
+    for pair in world.store.all_pairs() {
+        if pair.mail.is_some_and(|at| at.sent.0.keys().any(|key| crate::messages::files::is_note(key)))
+            && pair.state == PairState::Linked
+        {
+            return fail("files are still to be brought".to_owned());
+        }
     }
     let never = customer(4);
     for (serial, item) in &made {

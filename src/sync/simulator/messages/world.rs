@@ -39,13 +39,14 @@ impl World {
         for (member, id) in MEMBERS.iter().zip(["u1", "u2"]) {
             crm.knows(Person { address: (*member).into(), kind: PersonKind::User, id: id.into() });
         }
+        let email = EmailPolicy { attachments: true, attachment_mib: 1, ..EmailPolicy::default() };
         let policy = Policy {
             name: "sim".into(),
             enabled: true,
             mail: "mail".into(),
             crm: "crm".into(),
             schedule: Schedule::default(),
-            modules: PolicyModules { email: Some(EmailPolicy::default()), ..PolicyModules::default() },
+            modules: PolicyModules { email: Some(email), ..PolicyModules::default() },
             safety: Safety::default(),
             created: None,
             modified: None,
@@ -71,6 +72,9 @@ impl World {
 
     pub fn pass(&self, minutes: i64) {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += Duration::minutes(minutes);
+        if minutes > 0 {
+            self.crm.arrive();
+        }
     }
 
     pub fn log(&self) -> Vec<String> {
