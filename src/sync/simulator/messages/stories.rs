@@ -190,6 +190,8 @@ struct Chaos {
     serial: u64,
     /// The message of each serial number, as it was first seen.
     made: BTreeMap<u64, Item>,
+    /// Messages of which a copy was moved or deleted by a user.
+    moved: BTreeSet<String>,
 }
 
 impl Chaos {
@@ -198,10 +200,12 @@ impl Chaos {
         let live = self.world.mail[member].live();
         let at = self.random.below(live.len());
         match (self.random.below(8), live.get(at)) {
-            (0, Some((id, _))) => {
+            (0, Some((id, item))) => {
+                self.moved.extend(item.uid.clone());
                 self.world.mail[member].take_away(id);
             }
-            (1, Some((id, _))) => {
+            (1, Some((id, item))) => {
+                self.moved.extend(item.uid.clone());
                 let folder = MailFolder::ALL[self.random.below(3)];
                 self.world.mail[member].move_to(id, folder);
             }
@@ -248,7 +252,7 @@ fn run(seed: u64) -> Result<(), String> {
     world.settle();
     let start = world.now();
     let random = Random::new(seed ^ 0xE_A117);
-    let mut chaos = Chaos { world, random, serial: 0, made: BTreeMap::new() };
+    let mut chaos = Chaos { world, random, serial: 0, made: BTreeMap::new(), moved: BTreeSet::new() };
     chaos.world.set_faults(Faults {
         unavailable: 6,
         lost_request: 6,
@@ -273,7 +277,7 @@ fn run(seed: u64) -> Result<(), String> {
         }
         chaos.world.pass(15);
     }
-    let Chaos { world, made, .. } = chaos;
+    let Chaos { world, made, moved, .. } = chaos;
     world.set_faults(Faults::default());
     let writes = world.settle();
     let fail = |what: String| Err(format!("seed {seed}: {what}\n{}", world.log().join("\n")));
@@ -296,6 +300,13 @@ fn run(seed: u64) -> Result<(), String> {
             files.iter().map(|file| (file.name.as_str(), file.content.as_slice())).collect();
         if kinds.len() < files.len() {
             return fail(format!("files of {} are there twice: {files:?}", record.message_id));
+        }
+        let item = made.values().find(|item| item.uid.as_ref() == Some(&record.message_id));
+        let wanted = item.map_or(0, |item| item.files().len());
+        let title = item.map(Item::title).unwrap_or_default();
+        let stayed = !record.deleted && !moved.contains(&record.message_id);
+        if stayed && files.len() < wanted {
+            return fail(format!("of {title}, {wanted} files, only these are there: {files:?}"));
         }
     }
     for pair in world.store.all_pairs() {
