@@ -2,9 +2,11 @@
 //!
 //! Both speak JSON with the element names of the EWS schema: texts as strings, dictionaries (`EmailAddresses`,
 //! `PhoneNumbers`, `PhysicalAddresses`) as objects by key, `Categories` and attendees as arrays, `StartTimeZone` as the
-//! Windows id, `Body` as text or as `{"html": …}`. An edit mails nobody and is counted nowhere.
+//! Windows id, `Body` as text or as `{"html": …}`, `Attachments` as an array of objects with the parts of a
+//! `FileAttachment` (`Content` in base64): all that the item has afterwards. An edit mails nobody and is counted nowhere.
 
 use super::Exchange;
+use super::attachments;
 use super::calendar;
 use super::fault::{Fault, Refusal};
 use super::ids::{self, Target};
@@ -357,6 +359,9 @@ fn set(
             .ok_or_else(|| EditError(format!("a {} has no property {name}", item.class.element())))?;
         if value.is_null() {
             item.properties.remove(property.uri);
+            if property.kind == Kind::Attachments {
+                item.attachments.replace(&[])?;
+            }
             if let Some(prefix) = index_uri(property) {
                 item.properties.retain(|key, _| !key.starts_with(prefix));
             }
@@ -410,6 +415,8 @@ fn from_json(name: &'static str, kind: Kind, value: &Value) -> Option<Element> {
                 .collect::<Option<Vec<_>>>()?,
         ),
         Kind::TimeZone => element.attr("Id", value.as_str()?),
+        Kind::Attachments => element
+            .with_all(value.as_array()?.iter().map(attachments::from_json).collect::<Option<Vec<_>>>()?),
         Kind::Structure => element.with_all(
             value
                 .as_array()?
@@ -463,6 +470,9 @@ fn to_json(element: &Element) -> Value {
             .iter()
             .map(|e| e.children.iter().map(|c| (c.name.to_string(), to_json(c))).collect::<Value>())
             .collect();
+    }
+    if all("FileAttachment") {
+        return element.children.iter().map(attachments::to_json).collect();
     }
     if all("String") {
         return element.children.iter().map(to_json).collect();

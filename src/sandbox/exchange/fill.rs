@@ -1,5 +1,6 @@
 //! From a company to an organisation.
 
+use super::attachments::Attachments;
 use super::mailbox::{Item, Mailbox};
 use super::organisation::{Account, Caller, Faults, Organisation, now};
 use super::properties::Class;
@@ -134,6 +135,7 @@ pub(super) fn blank(class: Class, folder: u32, by: &str) -> Item {
         folder,
         properties: BTreeMap::new(),
         extended: Vec::new(),
+        attachments: Attachments::default(),
         entered: 0,
         changed: 0,
         created: now(),

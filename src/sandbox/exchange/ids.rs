@@ -11,6 +11,8 @@ pub(super) enum Target {
     Item(u64),
     /// The n-th occurrence (from 1) of a series.
     Occurrence(u64, u32),
+    /// One of the files that hang on an item, by its number.
+    Attachment(u64, u32),
 }
 
 const PREFIX: [u8; 4] = [0x00, 0x03, 0x24, 0x00];
@@ -40,6 +42,11 @@ pub(super) fn encode(mailbox: Uuid, target: Target) -> String {
             bytes.extend(n.to_be_bytes());
             bytes.extend(index.to_be_bytes());
         }
+        Target::Attachment(n, number) => {
+            bytes.extend([0x02, 0x46]);
+            bytes.extend(n.to_be_bytes());
+            bytes.extend(number.to_be_bytes());
+        }
     }
     STANDARD.encode(bytes)
 }
@@ -54,12 +61,11 @@ pub(super) fn decode(id: &str) -> Option<(Uuid, Target)> {
     let target = match kind {
         [0x00, 0x2E] => Target::Folder(u32::from_be_bytes(rest.try_into().ok()?)),
         [0x00, 0x46] => Target::Item(u64::from_be_bytes(rest.try_into().ok()?)),
-        [0x01, 0x46] => {
+        [kind @ (0x01 | 0x02), 0x46] => {
             let (number, index) = rest.split_at_checked(8)?;
-            Target::Occurrence(
-                u64::from_be_bytes(number.try_into().ok()?),
-                u32::from_be_bytes(index.try_into().ok()?),
-            )
+            let number = u64::from_be_bytes(number.try_into().ok()?);
+            let index = u32::from_be_bytes(index.try_into().ok()?);
+            if *kind == 0x01 { Target::Occurrence(number, index) } else { Target::Attachment(number, index) }
         }
         _ => return None,
     };
@@ -88,12 +94,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_read_back(number: u64, index: u32, which in 0..3) {
+        fn ids_read_back(number: u64, index: u32, which in 0..4) {
             let mailbox = mailbox_guid("a@b");
             let target = match which {
                 0 => Target::Folder(index),
                 1 => Target::Item(number),
-                _ => Target::Occurrence(number, index),
+                2 => Target::Occurrence(number, index),
+                _ => Target::Attachment(number, index),
             };
             prop_assert_eq!(decode(&encode(mailbox, target)), Some((mailbox, target)));
             prop_assert_eq!(change_of(&change_key(0x10, mailbox, number), mailbox), Some(number));

@@ -1,5 +1,6 @@
 //! One mailbox: folders, items, and the order in which they changed.
 
+use super::attachments::Attachments;
 use super::extended::Extended;
 use super::ids::{self, Target};
 use super::properties::Class;
@@ -32,6 +33,8 @@ pub(super) struct Item {
     /// Schema elements by FieldURI; dictionary entries by `FieldURI/Key`.
     pub(super) properties: BTreeMap<String, Element>,
     pub(super) extended: Vec<Extended>,
+    /// The files that hang on it: they go with it when it is moved.
+    pub(super) attachments: Attachments,
     /// Change of the mailbox at which it came into its folder.
     pub(super) entered: u64,
     /// Change of the mailbox at which it was last written.

@@ -3,6 +3,7 @@
 //! Written from the schema and service description of Exchange Web Services and Microsoft's documentation. Everything
 //! lives in memory behind one lock. No mail ever leaves; each that would have is noted.
 
+mod attachments;
 mod autodiscover;
 mod back_door;
 mod body;

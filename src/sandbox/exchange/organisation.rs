@@ -241,7 +241,7 @@ impl Organisation {
         self.mailboxes[mailbox].folders.get(&number)
     }
 
-    fn mailbox_by_guid(&self, guid: uuid::Uuid) -> Option<usize> {
+    pub(super) fn mailbox_by_guid(&self, guid: uuid::Uuid) -> Option<usize> {
         self.mailboxes.iter().position(|m| m.guid == guid)
     }
 
@@ -264,6 +264,12 @@ impl Organisation {
         let (number, occurrence) = match target {
             Target::Item(number) => (number, None),
             Target::Occurrence(number, index) => (number, Some(index)),
+            Target::Attachment(..) => {
+                return Err(Refusal::new(
+                    "ErrorInvalidIdNotAnItemAttachmentId",
+                    "The Id is not that of an item attachment.",
+                ));
+            }
             Target::Folder(_) => {
                 return Err(Refusal::new(
                     "ErrorCannotUseFolderIdForItemId",

@@ -91,6 +91,8 @@ pub(super) enum Kind {
     Structure,
     Recurrence,
     TimeZone,
+    /// `FileAttachment`s; kept apart.
+    Attachments,
     /// Several `ExtendedProperty` elements; kept apart.
     Extended,
 }
@@ -125,7 +127,8 @@ pub(super) struct Property {
     pub(super) kind: Kind,
     pub(super) access: Access,
     pub(super) shape: Shape,
-    /// Whether FindItem and SyncFolderItems can show it: they return no bodies and no lists of recipients.
+    /// Whether FindItem and SyncFolderItems can show it: they return no bodies, attachments and lists of
+    /// recipients.
     pub(super) in_find: bool,
 }
 
@@ -146,8 +149,8 @@ const fn get(uri: &'static str, element: &'static str, kind: Kind, access: Acces
 
 use Access::{Create, Read, Write};
 use Kind::{
-    Addresses, Body, Bool, DateTime, Dictionary, Double, Extended, Int, Recurrence, Strings, Structure, Text,
-    TimeZone, Word,
+    Addresses, Attachments, Body, Bool, DateTime, Dictionary, Double, Extended, Int, Recurrence, Strings,
+    Structure, Text, TimeZone, Word,
 };
 use Shape::{All, Default, Named};
 
@@ -215,6 +218,8 @@ const ITEM: &[Property] = &[
     p("item:Subject", "Subject", Text, Write, Default),
     p("item:Sensitivity", "Sensitivity", Word(SENSITIVITY), Write, All),
     get("item:Body", "Body", Body, Write, Default),
+    // Set with a new item; later by the operations for attachments alone.
+    get("item:Attachments", "Attachments", Attachments, Create, All),
     p("item:DateTimeReceived", "DateTimeReceived", DateTime, Read, All),
     p("item:Size", "Size", Int, Read, All),
     p("item:Categories", "Categories", Strings, Write, All),

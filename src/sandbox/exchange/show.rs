@@ -165,6 +165,8 @@ impl<'a> View<'a> {
             "LastModifiedTime" | "DateTimeStamp" => text(time::format(item.modified)),
             "LastModifiedName" => text(item.modified_by.clone()),
             "Size" => text(self.size().to_string()),
+            "Attachments" => item.attachments.listed(mailbox.guid, item.number, self.version),
+            "HasAttachments" => text(item.attachments.any_to_see().to_string()),
             "EffectiveRights" => Some(rights()),
             "DisplayTo" if item.class == Class::CalendarItem => {
                 text(calendar::addresses(item, &["calendar:RequiredAttendees"]).join("; "))
@@ -276,7 +278,7 @@ impl<'a> View<'a> {
 
     fn size(&self) -> usize {
         let own: usize = self.item.properties.values().map(|e| e.text.len() + 16).sum();
-        512 + own
+        512 + own + self.item.attachments.size()
     }
 }
 
@@ -295,7 +297,6 @@ fn default(class: Class, element: &str) -> Option<&'static str> {
             | "IsFromMe"
             | "IsResend"
             | "IsUnmodified"
-            | "HasAttachments"
             | "IsAssociated"
             | "HasPicture"
             | "IsTeamTask"

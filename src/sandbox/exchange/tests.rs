@@ -2,6 +2,7 @@
 
 mod a_series;
 mod any_request;
+mod attachments;
 mod messages;
 
 use super::*;

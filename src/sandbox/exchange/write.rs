@@ -109,6 +109,7 @@ pub(super) fn set(
         Kind::Dictionary(keys) => return set_entries(item, property, keys, element),
         Kind::Addresses => return set_addresses(item, element),
         Kind::Structure => calendar::people(property, element)?,
+        Kind::Attachments => return item.attachments.replace(&element.children),
         Kind::Recurrence => {
             super::recurrence::Recurrence::parse(element)?;
             let mut kept = element.clone();

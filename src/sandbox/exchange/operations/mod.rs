@@ -1,5 +1,6 @@
 //! The operations of the EWS service description (services.wsdl), one file for each family.
 
+mod attachments;
 mod convert;
 mod create;
 mod delete;
@@ -25,6 +26,9 @@ pub(super) fn run(
     match &*operation.name {
         "GetItem" => get::get_item(organisation, caller, operation),
         "CreateItem" => create::create_item(organisation, caller, operation),
+        "GetAttachment" => attachments::get_attachment(organisation, caller, operation),
+        "CreateAttachment" => attachments::create_attachment(organisation, caller, operation),
+        "DeleteAttachment" => attachments::delete_attachment(organisation, caller, operation),
         "UpdateItem" => update::update_item(organisation, caller, operation),
         "DeleteItem" => delete::delete_item(organisation, caller, operation),
         "MoveItem" => delete::move_item(organisation, caller, operation),

@@ -42,6 +42,12 @@ fn element() -> impl Strategy<Value = String> {
         "Entry",
         "Body",
         "IsAllDayEvent",
+        "Attachments",
+        "FileAttachment",
+        "Content",
+        "AttachmentIds",
+        "AttachmentId",
+        "ParentItemId",
     ];
     let attributes = [
         "",
@@ -76,6 +82,7 @@ proptest! {
     fn is_answered(
         operation in proptest::sample::select(vec![
             "GetItem", "CreateItem", "UpdateItem", "DeleteItem", "FindItem", "SyncFolderItems", "GetFolder", "FindFolder",
+            "GetAttachment", "CreateAttachment", "DeleteAttachment",
         ]),
         children in proptest::collection::vec(element(), 0..5),
     ) {
