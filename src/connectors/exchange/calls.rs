@@ -42,6 +42,18 @@ impl Mailbox {
         Ok(id.as_deref())
     }
 
+    /// Why one thing could not be read. What concerns the whole call ends the call.
+    pub(super) fn not_read(&self, refusal: &Refusal) -> Result<ItemError, CallError> {
+        if refusal.concerns_call() {
+            return Err(self.refused(refusal));
+        }
+        Ok(match refusal.item_error() {
+            // Nothing was written, so nothing can be in doubt.
+            ItemError::InDoubt(why) => ItemError::NotNow(why),
+            other => other,
+        })
+    }
+
     /// If every message concerns the whole call, there is nothing to be said of items.
     pub(super) fn call_wide(&self, answers: &[Message<'_>]) -> Result<(), CallError> {
         if let Some(Err(busy)) = answers.iter().find(|m| matches!(m, Err(r) if r.is_busy())) {

@@ -1,12 +1,13 @@
 //! Messages: `MessageType` to the canonical item. They are read, and never written.
 
+use super::attachments;
 use super::shape::{Path, child_text, read_common, read_text};
 use super::xml::{Node, Read};
 use chrono::{DateTime, Utc};
 use riva_core::item::{Field, Item, Module, Role, Value};
 
 /// Fields that are read; the folder is told by the mailbox.
-pub(super) const FIELDS: [Field; 9] = [
+pub(super) const FIELDS: [Field; 10] = [
     Field::Summary,
     Field::Body,
     Field::MailFolder,
@@ -16,6 +17,7 @@ pub(super) const FIELDS: [Field; 9] = [
     Field::Bcc,
     Field::SentAt,
     Field::Sensitivity,
+    Field::Attachments,
 ];
 
 /// The headers with people.
@@ -33,6 +35,7 @@ pub(super) fn properties() -> Vec<Node> {
         "item:Subject",
         "item:Sensitivity",
         "item:Body",
+        "item:Attachments",
         "item:DateTimeReceived",
         "message:ToRecipients",
         "message:CcRecipients",
@@ -62,5 +65,6 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Item {
             .collect();
         item.set_addresses(role, people.iter().map(|(address, name)| (address.as_str(), name.as_str())));
     }
+    item.set_files(attachments::listed(node).map(|file| (file.name, file.size)));
     item
 }

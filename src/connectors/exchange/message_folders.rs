@@ -225,11 +225,7 @@ impl MessageSource for Mailbox {
         Ok(ChangePage { changes, cursor: Cursor::new(cursor), more })
     }
 
-    async fn file(
-        &self,
-        _message: &RemoteId,
-        _key: &str,
-    ) -> Result<Result<MessageFile, ItemError>, CallError> {
-        Ok(Err(ItemError::Gone))
+    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
+        self.attached(message, key).await
     }
 }

@@ -4,6 +4,7 @@
 //! anybody, and nothing is ever deleted for good. Items that we make carry a marker in an extended property, so that a
 //! create whose answer was lost is found again. An item's version is its change key.
 
+mod attachments;
 mod calls;
 mod capabilities;
 mod client;

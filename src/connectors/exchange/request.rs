@@ -177,6 +177,12 @@ fn get(ids: impl Iterator<Item = Node>, properties: Vec<Node>) -> Node {
     Node::new("m:GetItem").child(shape).child(Node::new("m:ItemIds").children(ids))
 }
 
+/// What one attachment holds.
+pub(super) fn get_attachment(id: &str) -> Node {
+    Node::new("m:GetAttachment")
+        .child(Node::new("m:AttachmentIds").child(Node::new("t:AttachmentId").with("Id", id)))
+}
+
 /// One page of a folder's items; events: those that touch the window, and all series.
 pub(super) fn list(folder: &Folder, offset: usize, window: Option<Window>) -> Node {
     let compare = |operator: &'static str, uri: &str, value: String| {

@@ -5,7 +5,7 @@ use crate::http::{Auth, HttpOptions};
 use riva_core::documents::{AccessMethod, AuthMethod, Connection, SystemKind};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{EmailAddress, Marker, PairId};
-use riva_core::item::{Field, Item, Module};
+use riva_core::item::{Field, FileListed, Item, Module};
 use riva_core::ports::{Directory as _, Draft, Fetched, MailSystem as _, SilentWriter};
 use std::sync::Arc;
 use std::time::Duration;
@@ -222,4 +222,70 @@ async fn a_busy_mailbox_makes_no_item_look_gone() {
     assert!(matches!(found[2], Fetched::Unreadable { .. }));
     let error = side.fetch(Module::Contacts, &["one".into()]).await.unwrap_err();
     assert!(matches!(error, CallError::Fault(f) if f.kind == FaultKind::SystemNotAvailable));
+}
+
+#[tokio::test]
+async fn each_end_of_a_file_says_what_to_do_with_it() {
+    let answer = |operation: &str, inside: &str| {
+        let body = format!(
+            "<m:{operation}Response><m:ResponseMessages>{inside}</m:ResponseMessages></m:{operation}Response>"
+        );
+        xml(200, &body)
+    };
+    let message = |class: &str, code: &str, more: &str| {
+        format!(
+            "<m:ResponseMessage ResponseClass=\"{class}\"><m:MessageText>Why.</m:MessageText>\
+             <m:ResponseCode>{code}</m:ResponseCode>{more}</m:ResponseMessage>"
+        )
+    };
+    let listed = "<m:Items><t:Message><t:ItemId Id=\"M\" ChangeKey=\"1\"/><t:ParentFolderId Id=\"IN\"/><t:Attachments>\
+                  <t:FileAttachment><t:AttachmentId Id=\"A\"/><t:Name>a.txt</t:Name><t:Size>9</t:Size></t:FileAttachment>\
+                  </t:Attachments></t:Message></m:Items>";
+    let bin = "<m:Folders><t:Folder><t:FolderId Id=\"BIN\"/></t:Folder></m:Folders>";
+    let key = FileListed::all([("a.txt".to_owned(), 9)]).remove(0).key;
+    let asked = async |found: &str, file: &str| {
+        let (server, exchange) = house().await;
+        for (operation, inside) in [
+            ("GetFolder", message("Success", "NoError", bin)),
+            ("GetItem", found.to_owned()),
+            ("GetAttachment", file.to_owned()),
+        ] {
+            let template = answer(operation, &inside);
+            Mock::given(body_string_contains(format!("m:{operation}")))
+                .respond_with(template)
+                .mount(&server)
+                .await;
+        }
+        let side = mailbox(&exchange).await;
+        side.message_source().unwrap().file(&"M".into(), &key).await
+    };
+    let there = message("Success", "NoError", listed);
+    let error = |code: &str| message("Error", code, "<m:Attachments/>");
+    let content = "<m:Attachments><t:FileAttachment><t:Name>a.txt</t:Name><t:Content>aGVsbG8=</t:Content>\
+                   </t:FileAttachment></m:Attachments>";
+    let file = asked(&there, &message("Success", "NoError", content)).await.unwrap().unwrap();
+    assert_eq!(file.content, b"hello");
+
+    for code in ["ErrorInvalidAttachmentId", "ErrorItemNotFound"] {
+        let ended = asked(&there, &error(code)).await.unwrap();
+        assert_eq!(ended, Err(ItemError::Gone), "it went while we looked: {code}");
+    }
+    for code in ["ErrorCannotOpenFileAttachment", "ErrorVirusDetected"] {
+        let ended = asked(&there, &error(code)).await.unwrap();
+        assert_eq!(ended, Err(ItemError::Invalid { reason: format!("[{code}] Why.") }));
+    }
+    let ended = asked(&there, &error("ErrorAccessDenied")).await.unwrap();
+    assert!(matches!(ended, Err(ItemError::Forbidden { .. })), "{ended:?}");
+    // Nothing was written: there is nothing to be in doubt of.
+    let ended = asked(&there, &error("ErrorTimeoutExpired")).await.unwrap();
+    assert!(matches!(ended, Err(ItemError::NotNow(_))), "{ended:?}");
+    for (found, file) in [
+        (error("ErrorMailboxStoreUnavailable"), error("NoError")),
+        (there.clone(), error("ErrorMailboxStoreUnavailable")),
+        (String::new(), String::new()),
+        (there, String::new()),
+    ] {
+        let failed = asked(&found, &file).await;
+        assert!(matches!(failed, Err(CallError::Fault(_))), "no file is to blame: {failed:?}");
+    }
 }

@@ -7,8 +7,8 @@ use super::xml::Read as _;
 use riva_core::fault::{Fault, FaultKind};
 
 /// Operations that change nothing.
-const READS: [&str; 6] =
-    ["ResolveNames", "GetFolder", "FindFolder", "SyncFolderItems", "GetItem", "FindItem"];
+const READS: [&str; 7] =
+    ["ResolveNames", "GetFolder", "FindFolder", "SyncFolderItems", "GetItem", "GetAttachment", "FindItem"];
 /// Elements by which a message would be sent, or answered, or by which invitees would be put into an item.
 const NEVER: [&str; 12] = [
     "Message",
@@ -86,6 +86,7 @@ mod tests {
     fn what_the_builders_make_may_leave() {
         let event = || Node::new("t:CalendarItem").child(Node::text("t:Subject", "x"));
         assert_eq!(check(&sent(request::get_folder(&[calendar()]))), Ok(true));
+        assert_eq!(check(&sent(request::get_attachment("a"))), Ok(true));
         assert_eq!(check(&sent(request::create_items(&calendar(), vec![event()]))), Ok(false));
         assert_eq!(check(&sent(request::delete_items(&[("a".into(), "b".into())]))), Ok(false));
         assert_eq!(check(&sent(request::update_items(Vec::new()))), Ok(false));
@@ -112,6 +113,8 @@ mod tests {
             for_good,
             Node::new("m:SendItem"),
             Node::new("m:EmptyFolder"),
+            Node::new("m:CreateAttachment"),
+            Node::new("m:DeleteAttachment"),
         ] {
             let name = operation.name;
             assert!(check(&sent(operation)).is_err(), "{name}");

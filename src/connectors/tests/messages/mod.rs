@@ -1,5 +1,7 @@
 //! Messages of the sandbox's Exchange: what a mailbox tells of them, and the folders that it gets.
 
+mod files;
+
 use super::House;
 use chrono::{DateTime, Utc};
 use riva_core::documents::AccessMethod;
