@@ -1,5 +1,6 @@
 //! What Exchange answers, for the fuzz target.
 
+use super::attachments;
 use super::client::messages;
 use super::event::EventStyle;
 use super::kind::Kind;
@@ -8,22 +9,26 @@ use super::shape::read_marker;
 use super::soap::ServerVersion;
 use super::xml::{Node, Read, readable};
 use riva_core::ids::{Marker, PairId};
-use riva_core::item::Module;
+use riva_core::item::{FileListed, Item, Module};
+use std::collections::BTreeSet;
 
 /// Reads a reply and its items.
 ///
 /// # Panics
-/// If an item that was read and can be written is not readable then.
+/// If an item that was read and can be written is not readable then, or a file of a message could not be asked for.
 pub fn reply(body: &[u8]) {
     let text = readable(body);
     let Ok(doc) = roxmltree::Document::parse(&text) else { return };
     let marker = Marker { pair: PairId(uuid::Uuid::nil()), generation: 1 };
     let style = EventStyle { version: ServerVersion::Exchange2013, all_day_zone: chrono_tz::Europe::Berlin };
     for message in messages(&doc).into_iter().flatten() {
+        let _ = attachments::read(message);
         for node in message.one("Items").iter().flat_map(Read::elements) {
             let _ = (read_marker(node), Occurrence::read(node));
-            // Messages are never written.
-            let _ = Kind::Message.read(node);
+            // Messages are never written; but their files must be found again.
+            if let Ok(item) = Kind::Message.read(node) {
+                found(&item, node);
+            }
             for module in [Module::Contacts, Module::Calendar, Module::Tasks] {
                 let kind = Kind::of(module);
                 let Ok(mut item) = kind.read(node) else { continue };
@@ -37,6 +42,13 @@ pub fn reply(body: &[u8]) {
             }
         }
     }
+}
+
+/// The files of a message have the same keys in its item and in its mailbox.
+fn found<'a>(item: &Item, node: roxmltree::Node<'a, 'a>) {
+    let keys = |files: Vec<FileListed>| files.into_iter().map(|f| f.key).collect::<BTreeSet<_>>();
+    let listed = FileListed::all(attachments::listed(node).map(|file| (file.name, file.size)));
+    assert_eq!(keys(item.files()), keys(listed));
 }
 
 /// As a server would show it: what is written, in its namespaces.
