@@ -18,6 +18,7 @@ use crate::project::{complete, map_item};
 use crate::read::Reading;
 use crate::series::{self, Lost};
 use crate::work::{Fate, Work, Write};
+use chrono::{DateTime, Utc};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::documents::PrivateItems;
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
@@ -44,6 +45,8 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub counts: ModuleCounts,
     pub writes: u32,
     pub more: bool,
+    /// When what is in doubt now can be judged.
+    pub again_at: Option<DateTime<Utc>>,
     /// Holds were opened or there were some: those of which nothing waits are closed in the end.
     pub held: bool,
     /// The database that a connection leads to was accepted, and this is the first time through it.
@@ -75,6 +78,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             counts: ModuleCounts::default(),
             writes: 0,
             more: false,
+            again_at: None,
             held: false,
             anew: false,
             catches_up: Vec::new(),
@@ -93,6 +97,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         *counts = self.counts;
         outcome.writes += self.writes;
         outcome.more_work |= self.more;
+        outcome.again_at = [outcome.again_at, self.again_at].into_iter().flatten().min();
         result
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, dead_code)] // A test that panics is a failed test; the tenant is shared.
 
+mod attachments;
 #[path = "../servers/desk/desk.rs"]
 mod desk;
 mod openerp;
@@ -238,8 +239,9 @@ async fn each_mail_with_somebody_whom_the_crm_knows_is_logged_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_is_killed_logs_no_mail_twice_and_forgets_none() {
-    let mut house = House::new(EmailPolicy { drop_folders: false, ..EmailPolicy::default() }).await;
+async fn an_agent_that_is_killed_logs_no_mail_and_no_file_twice_and_forgets_none() {
+    let policy = EmailPolicy { drop_folders: false, attachments: true, ..EmailPolicy::default() };
+    let mut house = House::new(policy).await;
     house.tenant.sandbox.salesforce().set_latency(std::time::Duration::from_millis(3));
     let mut wanted = BTreeMap::new();
     for round in 0..12_u64 {
@@ -247,7 +249,9 @@ async fn an_agent_that_is_killed_logs_no_mail_twice_and_forgets_none() {
             let id = format!("mail-{round}-{n}");
             let users: &[&str] = if n % 3 == 0 { &[AMELIE, KENJI] } else { &[USERS[n % 2]] };
             for user in users {
-                house.mail(user, "inbox", &id, Utc::now(), json!({"ToRecipients": [AMELIE, KENJI]}));
+                let files = attachments::attached(&[("a.txt", b"a"), ("b.txt", id.as_bytes())]);
+                let more = json!({"ToRecipients": [AMELIE, KENJI], "Attachments": files});
+                house.mail(user, "inbox", &id, Utc::now(), more);
             }
             wanted.insert(id, 1);
         }
@@ -265,6 +269,10 @@ async fn an_agent_that_is_killed_logs_no_mail_twice_and_forgets_none() {
     }
     house.tenant.settle().await;
     assert_eq!(house.log(), wanted);
+    for (id, files) in house.files() {
+        let all = [("a.txt", b"a".to_vec()), ("b.txt", id.as_bytes().to_vec())];
+        assert_eq!(files, all.map(|(name, content)| (name.to_owned(), content)), "{id}");
+    }
     assert_eq!(house.tenant.sandbox.mails(), 0);
     house.tenant.stop_agent().await;
 }

@@ -184,6 +184,8 @@ fn email_is_switched_on_in_the_policy_editor() {
     click(&mut h, Role::Tab, "E-mail");
     click(&mut h, Role::CheckBox, "Log e-mail in the CRM");
     click(&mut h, Role::CheckBox, "Sent Items");
+    click(&mut h, Role::CheckBox, "Attachments");
+    wait(&mut h, "MiB; larger files are left out");
     type_into(&mut h, "Master folder", "Sales/force");
     type_into(&mut h, "Never match", "northwind.example, boss@elsewhere.example,");
     click(&mut h, Role::Button, "Save");
@@ -193,6 +195,7 @@ fn email_is_switched_on_in_the_policy_editor() {
     wait(&mut h, "Restart the Riva CRM Agent service?");
     let ignore = ["northwind.example", "boss@elsewhere.example"].map(str::to_owned).to_vec();
     let master_folder = "Salesforce".to_owned();
-    let wanted = EmailPolicy { sent: false, ignore, master_folder, ..EmailPolicy::default() };
+    let wanted =
+        EmailPolicy { sent: false, ignore, master_folder, attachments: true, ..EmailPolicy::default() };
     assert_eq!(company.admin.policy(&"Sales".into()).unwrap().modules.email, Some(wanted));
 }

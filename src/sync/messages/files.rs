@@ -29,6 +29,9 @@ const FILE: &str = "file:";
 
 const RULE: &str = "attachments";
 
+/// For so many seconds at least a request may be on its way: no file has a marker by which a second one would be known.
+const ON_ITS_WAY: u32 = 60;
+
 /// Whether a key of the hashes is such a note.
 pub(crate) fn is_note(key: &str) -> bool {
     key.starts_with(FILE)
@@ -239,7 +242,7 @@ impl ModuleCycle<'_, '_> {
     /// Until when a request that was sent then may arrive without anybody seeing it; `None`: none was sent.
     fn arrives_until(&self, tried: u64) -> Option<DateTime<Utc>> {
         let sent = DateTime::from_timestamp(i64::try_from(tried).ok()?, 0).filter(|_| tried > 0)?;
-        Some(sent + Duration::seconds(i64::from(self.caps.crm.cool_down_secs)))
+        Some(sent + Duration::seconds(i64::from(self.caps.crm.cool_down_secs.max(ON_ITS_WAY))))
     }
 
     fn arrived(
@@ -278,6 +281,8 @@ impl ModuleCycle<'_, '_> {
         pair.reason = None;
         if refused.is_empty() {
             pair.next_try = due;
+            let again = due.filter(|due| *due > now);
+            self.again_at = [self.again_at, again].into_iter().flatten().min();
             if due.is_none() {
                 pair.attempts = 0;
             }

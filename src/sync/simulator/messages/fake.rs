@@ -346,12 +346,8 @@ impl FakeLog {
             Field::Summary,
             Field::People,
         ];
-        let mut caps = capabilities(&fields);
-        if let Some(email) = caps.modules.get_mut(&Module::Email) {
-            email.cool_down_secs = 60;
-        }
         Self {
-            caps,
+            caps: capabilities(&fields),
             people: Mutex::default(),
             records: Mutex::default(),
             files: Mutex::default(),
