@@ -37,6 +37,7 @@ pub struct ServiceAccount {
 /// A Salesforce org and how the integration user signs in to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // Each is an answer that the file gives in so many words.
 pub struct SalesforceOrg {
     /// User name of the integration user.
     pub account: String,
@@ -64,6 +65,9 @@ pub struct SalesforceOrg {
     /// Whether Enhanced Email is on: the org keeps e-mail as records (`EmailMessage`).
     #[serde(default = "yes")]
     pub enhanced_email: bool,
+    /// Whether the org keeps files (`ContentVersion` and what belongs to it).
+    #[serde(default = "yes")]
+    pub files: bool,
 }
 
 /// Somebody who works here.

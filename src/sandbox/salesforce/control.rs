@@ -145,6 +145,11 @@ impl Salesforce {
         faults.limit = limit.unwrap_or(faults.limit);
     }
 
+    /// Bytes that all files together may have; `None`: as many as they like.
+    pub fn set_file_storage(&self, most: Option<u64>) {
+        self.org().file_storage = most;
+    }
+
     /// Ends all sessions; returns how many there were.
     pub fn expire_tokens(&self) -> usize {
         self.close_all_sessions()
@@ -196,7 +201,7 @@ impl Salesforce {
         out
     }
 
-    /// All messages in use, each with its relations as `people`.
+    /// All messages in use, each with its relations as `people`, and the versions of its files as `files`.
     pub fn messages(&self) -> Vec<Value> {
         let org = self.org();
         let (messages, relations) =
@@ -208,10 +213,24 @@ impl Salesforce {
                 record.values.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<Map<_, _>>()
             })
         };
+        let of_files = ["ContentDocumentLink", "ContentVersion"].map(|name| org.schema.object(name));
+        let [links, versions]: [Vec<_>; 2] =
+            of_files.each_ref().map(|object| object.iter().flat_map(live).collect());
+        let files = |message: &Map<String, Value>| -> Vec<Value> {
+            let of = |version: &&Map<String, Value>| {
+                let document = version.get("ContentDocumentId");
+                links.iter().any(|link| {
+                    link.get("LinkedEntityId") == message.get("Id")
+                        && link.get("ContentDocumentId") == document
+                })
+            };
+            versions.iter().filter(of).cloned().map(Value::Object).collect()
+        };
         live(&messages)
             .map(|mut message| {
                 let people = live(&relations).filter(|r| r.get("EmailMessageId") == message.get("Id"));
                 let people: Vec<Value> = people.map(Value::Object).collect();
+                message.insert("files".to_owned(), files(&message).into());
                 message.insert("people".to_owned(), people.into());
                 message.into()
             })

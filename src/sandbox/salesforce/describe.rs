@@ -39,7 +39,7 @@ pub fn summary(object: &Object, data: &str) -> Value {
         "customSetting": false,
         "queryable": true,
         "retrieveable": true,
-        "createable": object.writable,
+        "createable": object.createable,
         "updateable": object.writable && object.own_fields.iter().any(|field| field.update),
         "deletable": object.writable,
         "undeletable": object.writable,
@@ -89,6 +89,7 @@ fn field(field: &Field) -> Value {
         Kind::Int => ("int", "xsd:int"),
         Kind::Date => ("date", "xsd:date"),
         Kind::DateTime => ("datetime", "xsd:dateTime"),
+        Kind::Base64 => ("base64", "xsd:base64Binary"),
     };
     let (relation, references) = match field.kind {
         Kind::Reference(relation) => (json!(relation.name), json!(relation.to)),

@@ -10,7 +10,7 @@ use super::schema::Object;
 use serde_json::Value;
 
 /// `Status` of a message that its writer still works at.
-const DRAFT: &str = "5";
+pub(super) const DRAFT: &str = "5";
 
 /// What is no draft any more stays as it is, but for whom it is shown to; and a new one may be read.
 pub(super) fn may_change(record: &Record, given: &Values) -> Result<(), ApiError> {
@@ -67,13 +67,14 @@ impl Org {
         }
     }
 
-    /// With a message go its relations and its task.
+    /// With a message go its relations, its task, and its files' links.
     pub(super) fn message_gone(&mut self, message: &str, by: &str) -> Result<(), ApiError> {
         let mut gone: Vec<(Object, String)> = Vec::new();
         if let Some(relations) = self.schema.object("EmailMessageRelation") {
             let of = |r: &Record| r.deleted_at.is_none() && r.text("EmailMessageId") == Some(message);
             gone.extend(self.rows(&relations).filter(|(_, r)| of(r)).map(|(id, _)| (relations, id.clone())));
         }
+        gone.extend(self.links("LinkedEntityId", message));
         let messages = self.schema.object("EmailMessage");
         let task = messages.and_then(|m| self.any(&m, message)).and_then(|m| m.text("ActivityId"));
         if let (Some(tasks), Some(task)) = (self.schema.object("Task"), task)

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 /// The org of a company whose sandbox's today is `today`.
 pub fn org(company: &Company, today: NaiveDate) -> Org {
-    let schema = Schema::new(company.salesforce.sync_key_field, company.salesforce.enhanced_email);
+    let has = &company.salesforce;
+    let schema = Schema::new(has.sync_key_field, has.enhanced_email, has.files);
     let mut org = Org::new(schema.clone(), company.salesforce.multi_day_events);
     // The schema has these objects by construction; an org without them stays empty.
     let objects =

@@ -11,6 +11,7 @@ pub mod control;
 mod describe;
 mod email;
 mod event_time;
+mod files;
 mod fill;
 mod gate;
 mod ids;

@@ -21,6 +21,12 @@ const ACTIVITY: Relation = Relation { name: "Activity", to: &["Task"] };
 const ABOUT: Relation = Relation { name: "RelatedTo", to: &["Account"] };
 const MESSAGE_OF: Relation = Relation { name: "EmailMessage", to: &["EmailMessage"] };
 const REPLIED_TO: Relation = Relation { name: "ReplyToEmailMessage", to: &["EmailMessage"] };
+const DOCUMENT_OF: Relation = Relation { name: "ContentDocument", to: &["ContentDocument"] };
+const LATEST: Relation = Relation { name: "LatestPublishedVersion", to: &["ContentVersion"] };
+/// Where a file may hang.
+const PLACES: &[&str] = &["EmailMessage", "Account", "Contact", "Event", "Lead", "Task", "User"];
+const LINKED: Relation = Relation { name: "LinkedEntity", to: PLACES };
+const FIRST_PLACE: Relation = Relation { name: "FirstPublishLocation", to: PLACES };
 const CONVERTED: Relation = Relation { name: "ConvertedContact", to: &["Contact"] };
 
 const fn text(name: &'static str, length: usize) -> Field {
@@ -256,7 +262,7 @@ const EMAIL_MESSAGE: &[Field] = &[
     text("MessageIdentifier", 765),
     text("ThreadIdentifier", 765),
     yes_no("IsExternallyVisible"),
-    yes_no("IsClientManaged"),
+    yes_no("IsClientManaged").create_only(),
 ];
 
 const EMAIL_MESSAGE_RELATION: &[Field] = &[
@@ -271,6 +277,39 @@ const EMAIL_MESSAGE_RELATION: &[Field] = &[
 
 /// What there is with Enhanced Email alone.
 pub const OF_ENHANCED_EMAIL: [&str; 2] = ["EmailMessage", "EmailMessageRelation"];
+
+const CONTENT_VERSION: &[Field] = &[
+    to("ContentDocumentId", &DOCUMENT_OF).read_only(),
+    yes_no("IsLatest").read_only(),
+    text("VersionNumber", 20).read_only(),
+    text("Title", 255).defaulted(),
+    area("Description", 1000),
+    text("PathOnClient", 500).required().create_only(),
+    text("FileExtension", 40).read_only(),
+    Field::new("ContentSize", Kind::Int).read_only(),
+    Field::new("VersionData", Kind::Base64).required().create_only(),
+    to("FirstPublishLocationId", &FIRST_PLACE).create_only(),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
+const CONTENT_DOCUMENT: &[Field] = &[
+    text("Title", 255).required(),
+    text("FileExtension", 40).read_only(),
+    Field::new("ContentSize", Kind::Int).read_only(),
+    to("LatestPublishedVersionId", &LATEST).read_only(),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
+const CONTENT_DOCUMENT_LINK: &[Field] = &[
+    to("LinkedEntityId", &LINKED).required().create_only(),
+    to("ContentDocumentId", &DOCUMENT_OF).required().create_only(),
+    // Viewer, collaborator, inferred from what it hangs on.
+    strict("ShareType", &["V", "C", "I"]).defaulted(),
+    strict("Visibility", &["AllUsers", "InternalUsers", "SharedUsers"]).defaulted(),
+];
+
+/// What there is in an org with files alone.
+pub const OF_FILES: [&str; 3] = ["ContentVersion", "ContentDocument", "ContentDocumentLink"];
 
 const ORGANIZATION: &[Field] = &[
     text("Name", 80).required(),
@@ -289,7 +328,7 @@ const fn rows(
     prefix: &'static str,
     own_fields: &'static [Field],
 ) -> Object {
-    Object { name, plural, prefix, own_fields, writable: true, replicateable: true }
+    Object { name, plural, prefix, own_fields, writable: true, createable: true, replicateable: true }
 }
 const fn fixed(
     name: &'static str,
@@ -297,7 +336,7 @@ const fn fixed(
     prefix: &'static str,
     own_fields: &'static [Field],
 ) -> Object {
-    Object { name, plural, prefix, own_fields, writable: false, replicateable: false }
+    Object { name, plural, prefix, own_fields, writable: false, createable: false, replicateable: false }
 }
 
 /// Every object.
@@ -311,6 +350,9 @@ pub const ALL: &[Object] = &[
     rows("EventRelation", "Event Relations", "0RE", EVENT_RELATION),
     rows("EmailMessage", "Email Messages", "02s", EMAIL_MESSAGE),
     rows("EmailMessageRelation", "Email Message Relations", "0CC", EMAIL_MESSAGE_RELATION),
+    rows("ContentVersion", "Content Versions", "068", CONTENT_VERSION),
+    Object { createable: false, ..rows("ContentDocument", "Content Documents", "069", CONTENT_DOCUMENT) },
+    rows("ContentDocumentLink", "Content Document Links", "06A", CONTENT_DOCUMENT_LINK),
     fixed("Organization", "Organizations", "00D", ORGANIZATION),
     fixed("Profile", "Profiles", "00e", PROFILE_FIELDS),
 ];

@@ -58,6 +58,8 @@ pub struct Org {
     pub multi_day_events: bool,
     /// Mails that the org would have sent, one line each.
     pub mails: Vec<String>,
+    /// Bytes that all files together may have; `None`: as many as they like.
+    pub file_storage: Option<u64>,
     tables: BTreeMap<&'static str, BTreeMap<String, Record>>,
     serial: u64,
     started: DateTime<Utc>,
@@ -74,6 +76,7 @@ impl Org {
             integration_user: String::new(),
             multi_day_events,
             mails: Vec::new(),
+            file_storage: None,
             tables: BTreeMap::new(),
             serial: 1000,
             started: now,
@@ -137,6 +140,10 @@ impl Org {
         given: &Map<String, Value>,
         by: &str,
     ) -> Result<String, ApiError> {
+        if !object.createable {
+            let message = format!("entity type {} does not support create", object.name);
+            return Err(ApiError::bad("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message));
+        }
         let mut values = accept_all(object, given, true)?;
         if object.field("OwnerId").is_some() && values.get("OwnerId").is_none_or(Value::is_null) {
             values.insert("OwnerId", by.into());
@@ -156,6 +163,11 @@ impl Org {
             .collect();
         if !missing.is_empty() {
             return Err(required(&missing));
+        }
+        match object.name {
+            "ContentVersion" => return self.file_uploaded(object, values, by),
+            "ContentDocumentLink" => self.may_link(&values, "LinkedEntityId")?,
+            _ => {}
         }
         let id = self.insert(object, values.clone(), by);
         match object.name {
@@ -184,6 +196,8 @@ impl Org {
                 ("Status", _) if object.name == "Task" => "Not Started".into(),
                 ("Priority", _) => "Normal".into(),
                 ("TaskSubtype", _) => "Task".into(),
+                ("ShareType", _) => "V".into(),
+                ("Visibility", _) => "AllUsers".into(),
                 (_, Kind::Boolean) => false.into(),
                 _ => continue,
             };
@@ -265,8 +279,10 @@ impl Org {
         if object.name == "Event" {
             self.tell_invitees(&id, "cancelled");
         }
-        if object.name == "EmailMessage" {
-            self.message_gone(&id, by)?;
+        match object.name {
+            "EmailMessage" => self.message_gone(&id, by)?,
+            "ContentDocument" => self.file_gone(&id, by)?,
+            _ => {}
         }
         self.overwrite(
             object,

@@ -3,8 +3,9 @@
 use super::api::ApiError;
 use super::gate::Caller;
 use super::org::{Found, Org, Record};
-use super::schema::{Field, Object};
-use super::{NEWEST, OLDEST, Salesforce, describe};
+use super::schema::{Field, Kind, Object};
+use super::values::shown;
+use super::{NEWEST, OLDEST, Salesforce, describe, files};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, Query, State};
@@ -153,7 +154,7 @@ pub fn row(object: &Object, record: &Record, data: &str, wanted: Option<&[&'stat
         &all
     };
     for field in fields {
-        out.insert(field.name.to_owned(), record.get(field.name).clone());
+        out.insert(field.name.to_owned(), shown(object, record, field, data));
     }
     if wanted.is_some() && !out.contains_key("Id") {
         out.insert("Id".to_owned(), id.into());
@@ -280,6 +281,11 @@ pub async fn read_by(
 ) -> Answer {
     let org = salesforce.org();
     let object = org.schema.known(&object)?;
+    // `…/sobjects/X/ID/FIELD`: what a file holds.
+    if let Some(content) = object.field(&value).filter(|f| f.kind == Kind::Base64) {
+        let (_, record) = org.live(&object, &field)?;
+        return Ok(files::content(record, content).into_response());
+    }
     match org.find(&object, key_field(&object, &field)?, &value) {
         Found::None => Err(ApiError::not_found()),
         Found::Many(ids) => Ok(several(&object, &ids, &caller.data)),

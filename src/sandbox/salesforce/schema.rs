@@ -35,6 +35,8 @@ pub enum Kind {
     Date,
     /// Instant, shown in UTC.
     DateTime,
+    /// What a file holds: given in base 64, shown as the address where it is read.
+    Base64,
 }
 
 /// What a reference points at.
@@ -142,13 +144,16 @@ impl Field {
             Kind::Email => 80,
             Kind::Phone => 40,
             Kind::Url | Kind::Picklist { .. } => 255,
-            Kind::Boolean | Kind::Int | Kind::Date | Kind::DateTime => 0,
+            Kind::Boolean | Kind::Int | Kind::Date | Kind::DateTime | Kind::Base64 => 0,
         }
     }
 
-    /// Whether SOQL may filter and sort by it: not by long text.
+    /// Whether SOQL may filter and sort by it: not by long text, nor by what a file holds.
     pub fn filterable(&self) -> bool {
-        !matches!(self.kind, Kind::TextArea(n) if n > 255)
+        match self.kind {
+            Kind::TextArea(n) => n <= 255,
+            kind => kind != Kind::Base64,
+        }
     }
 }
 
@@ -165,6 +170,8 @@ pub struct Object {
     pub own_fields: &'static [Field],
     /// Records may be written through the API.
     pub writable: bool,
+    /// Records may be made through the API; others come about with those of another object.
+    pub createable: bool,
     /// Deletions can be asked for.
     pub replicateable: bool,
 }
@@ -198,10 +205,11 @@ pub struct Schema {
 
 impl Schema {
     /// All objects; `sync_key` says whether Contact, Event and Task carry the external id of the sync, `enhanced_email`
-    /// whether the org keeps e-mail as records.
-    pub fn new(sync_key: bool, enhanced_email: bool) -> Self {
+    /// whether the org keeps e-mail as records, `files` whether it keeps files.
+    pub fn new(sync_key: bool, enhanced_email: bool, files: bool) -> Self {
         let mut objects = objects::ALL.to_vec();
         objects.retain(|object| enhanced_email || !objects::OF_ENHANCED_EMAIL.contains(&object.name));
+        objects.retain(|object| files || !objects::OF_FILES.contains(&object.name));
         if !sync_key {
             for object in &mut objects {
                 if let Some((last, others)) = object.own_fields.split_last()

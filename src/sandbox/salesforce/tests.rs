@@ -1,5 +1,6 @@
 //! The org over HTTP, as a client meets it. Outside clients judge the rest (`tests/judges/salesforce.sh`).
 
+mod files;
 mod messages;
 
 use crate::{Company, RunningSandbox, Sandbox, SandboxOptions};
@@ -24,7 +25,10 @@ impl Visitor {
     }
 
     async fn dumping(wire_dump: Option<PathBuf>) -> Self {
-        let company = Company::parse(DEMO).unwrap();
+        Self::of(Company::parse(DEMO).unwrap(), wire_dump).await
+    }
+
+    async fn of(company: Company, wire_dump: Option<PathBuf>) -> Self {
         let today = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
         let options = SandboxOptions { tls: false, today, wire_dump, ..SandboxOptions::new(company) };
         let sandbox = Sandbox::start(options).await.unwrap();

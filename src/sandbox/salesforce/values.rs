@@ -6,7 +6,10 @@
 use super::api::ApiError;
 use super::describe::label;
 use super::ids;
-use super::schema::{Field, Kind};
+use super::org::Record;
+use super::schema::{Field, Kind, Object};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use serde_json::Value;
 
@@ -36,6 +39,17 @@ pub fn instant(text: &str) -> Option<DateTime<Utc>> {
 /// Reads a day; a time behind it is dropped, as the server does.
 pub fn date(text: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()
+}
+
+/// A record's value as it is shown: what a file holds is read at an address of its own.
+pub fn shown(object: &Object, record: &Record, field: &Field, data: &str) -> Value {
+    let value = record.get(field.name);
+    match (field.kind, record.text("Id")) {
+        (Kind::Base64, Some(id)) if !value.is_null() => {
+            format!("{data}/sobjects/{}/{id}/{}", object.name, field.name).into()
+        }
+        _ => value.clone(),
+    }
 }
 
 /// Checks a value for a field and brings it into the kept form. Empty text is null; text is trimmed.
@@ -75,6 +89,14 @@ pub fn accept(field: &Field, value: &Value) -> Result<Value, ApiError> {
                 return Ok(Value::Null);
             }
             stamp(instant(text).ok_or_else(|| wrong_type("datetime"))?).into()
+        }
+        Kind::Base64 => {
+            let text = text().ok_or_else(|| wrong_type("base64Binary"))?;
+            if text.is_empty() {
+                return Ok(Value::Null);
+            }
+            STANDARD.decode(text).map_err(|_| wrong_type("base64Binary"))?;
+            text.into()
         }
         Kind::Id | Kind::Reference(_) => {
             let text = text().ok_or_else(|| wrong_type("reference"))?;

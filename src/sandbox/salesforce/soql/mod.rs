@@ -6,6 +6,7 @@ mod lexer;
 mod literal;
 mod parser;
 mod path;
+mod restriction;
 mod run;
 
 pub use ast::{Query, Select};

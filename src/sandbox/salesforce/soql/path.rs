@@ -3,6 +3,7 @@
 use super::super::api::ApiError;
 use super::super::org::{Org, Record};
 use super::super::schema::{Field, Kind, Object};
+use super::super::values::shown;
 use super::ast::Name;
 use serde_json::{Map, Value, json};
 
@@ -129,7 +130,7 @@ pub fn show(org: &Org, object: &Object, record: &Record, paths: &[Path], data: &
     let mut out = Map::new();
     out.insert("attributes".to_owned(), attributes(object.name, record, data));
     for path in paths {
-        place(org, &mut out, record, &path.steps, path, data);
+        place(org, &mut out, (object, record), &path.steps, path, data);
     }
     Value::Object(out)
 }
@@ -138,14 +139,14 @@ pub fn show(org: &Org, object: &Object, record: &Record, paths: &[Path], data: &
 fn place(
     org: &Org,
     out: &mut Map<String, Value>,
-    record: &Record,
+    (object, record): (&Object, &Record),
     steps: &[(&'static Field, &'static str)],
     path: &Path,
     data: &str,
 ) {
     let Some(((field, relation), rest)) = steps.split_first() else {
         if let End::Field(field) = path.end {
-            out.insert(field.name.to_owned(), record.get(field.name).clone());
+            out.insert(field.name.to_owned(), shown(object, record, field, data));
         }
         return;
     };
@@ -163,7 +164,7 @@ fn place(
         if rest.is_empty() && matches!(path.end, End::Type) {
             inner.insert("Type".to_owned(), object.name.into());
         } else {
-            place(org, inner, target, rest, path, data);
+            place(org, inner, (&object, target), rest, path, data);
         }
     }
 }

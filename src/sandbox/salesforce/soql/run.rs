@@ -5,6 +5,7 @@ use super::super::org::{Org, Record};
 use super::ast::{Query, Select};
 use super::filter::Context;
 use super::path::{Path, position, show};
+use super::restriction;
 use axum::http::StatusCode;
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ pub fn run(org: &Org, query: &Query, soql: &str, data: &str, deleted: bool) -> R
         let message = "Maximum SOQL offset allowed is 2000";
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "NUMBER_OUTSIDE_VALID_RANGE", message));
     }
+    restriction::check(&object, query.filter.as_ref())?;
     let context = Context { org, from: &object, soql, now: Utc::now() };
     let test = query.filter.as_ref().map(|f| context.compile(f)).transpose()?;
     let order = query
