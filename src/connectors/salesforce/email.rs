@@ -10,7 +10,8 @@
 //! | mailFolder | `Incoming` and `Status` |
 //!
 //! A message and its relations are made in one transaction, as one that was read or sent: Salesforce then lets nobody change
-//! what it says, and never sends it. Orgs without Enhanced Email have no such objects: nothing is logged there.
+//! what it says, and never sends it. It is made as one that its client manages, or no [file](super::files) could be hung on
+//! it. Orgs without Enhanced Email have no such objects: nothing is logged there.
 
 use super::layout::Layout;
 use super::soql::{instant, read_instant};
@@ -40,6 +41,10 @@ const MOST_PEOPLE: usize = 24;
 /// What must be there for messages to be logged.
 const NEEDED: [&str; 7] =
     ["MessageIdentifier", "Status", "Subject", "TextBody", "FromAddress", "MessageDate", "Incoming"];
+
+/// Whether files may be hung on a message that is no draft. It is said when the message is made, or never; older orgs do not
+/// have it.
+pub const CLIENT_MANAGED: &str = "IsClientManaged";
 
 /// Whether messages can be logged in an org whose objects look like this.
 pub fn can_log(message: &Layout, relation: &Layout) -> bool {
@@ -106,6 +111,9 @@ fn record(item: &Item, own: &EmailAddress, layout: &Layout) -> Result<Map<String
     let mut record = Map::new();
     record.insert("MessageIdentifier".into(), id.into());
     record.insert("Incoming".into(), incoming.into());
+    if layout.creates(CLIENT_MANAGED) {
+        record.insert(CLIENT_MANAGED.into(), true.into());
+    }
     // Read, or sent.
     record.insert("Status".into(), if incoming { "1" } else { "3" }.into());
     let mut put = |column: &str, text: &str| {
@@ -230,6 +238,18 @@ mod tests {
         assert_eq!(relation["body"]["RelationType"], "ToAddress");
         assert_eq!(relation["body"]["RelationAddress"], "ann@far.example");
         assert_eq!(all["allOrNone"], true);
+    }
+
+    #[test]
+    fn a_message_takes_files_where_the_org_knows_of_it() {
+        let own = EmailAddress::new("me@own.example");
+        let item = message(MailFolder::Inbox, "ann@far.example");
+        let old = record(&item, &own, &layout()).expect("fits");
+        assert_eq!(old.get(CLIENT_MANAGED), None);
+        let mut layout = layout();
+        layout.fields.extend(Layout::for_tests(&[(CLIENT_MANAGED, 0)]).fields);
+        let new = record(&item, &own, &layout).expect("fits");
+        assert_eq!(new.get(CLIENT_MANAGED), Some(&json!(true)));
     }
 
     #[test]

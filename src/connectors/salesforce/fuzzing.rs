@@ -2,7 +2,7 @@
 
 use super::api::Refusal;
 use super::layout::Layout;
-use super::{contact, email, event, soql, task};
+use super::{contact, email, event, files, soql, task};
 use riva_core::item::Item;
 use serde_json::{Map, Value as Json};
 
@@ -30,7 +30,7 @@ pub fn answer(body: &[u8]) {
         check(&json, |record| event::project(record, &layout), |item| event::map(&item.fields, &layout));
         check(&json, |record| task::project(record, &layout), |item| task::map(&item.fields, &layout));
         // What is logged is never written again.
-        let _ = (email::project(&json), email::made(&json));
+        let _ = (email::project(&json), email::made(&json), files::kept(&json));
         let _ = (task::is_task(&json), task::wanted(&layout), contact::parts(&layout));
     }
     if let Some(text) = json.as_str() {

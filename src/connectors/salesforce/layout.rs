@@ -18,9 +18,12 @@ pub struct FieldInfo {
 
 /// An object. Fields that the account may not see are missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // As the describe call has them.
 pub struct Layout {
     /// Fields by name.
     pub fields: BTreeMap<String, FieldInfo>,
+    /// Records may be asked for.
+    pub queryable: bool,
     /// Records may be made.
     pub createable: bool,
     /// Records may be changed.
@@ -50,6 +53,7 @@ impl Layout {
                     Some((f.get("name")?.as_str()?.to_owned(), info))
                 })
                 .collect(),
+            queryable: is(describe, "queryable"),
             createable: is(describe, "createable"),
             updateable: is(describe, "updateable"),
             deletable: is(describe, "deletable"),
@@ -98,6 +102,7 @@ impl Layout {
         let info = |length| FieldInfo { length, createable: true, updateable: true, picks: Vec::new() };
         Self {
             fields: fields.iter().map(|(name, length)| ((*name).to_owned(), info(*length))).collect(),
+            queryable: true,
             createable: true,
             updateable: true,
             deletable: true,
@@ -113,12 +118,12 @@ mod tests {
     #[test]
     fn a_describe_answer_is_read() {
         let layout = Layout::read(
-            &json!({"createable": true, "updateable": true, "deletable": false, "fields": [
+            &json!({"queryable": true, "createable": true, "updateable": true, "deletable": false, "fields": [
             {"name": "LastName", "length": 80, "createable": true, "updateable": true},
             {"name": "Status", "picklistValues": [{"active": true, "value": "Open"}, {"active": false, "value": "Old"}]},
             {"name": "Name", "length": 121, "createable": false, "updateable": false}]}),
         );
-        assert!(layout.createable && !layout.deletable);
+        assert!(layout.queryable && layout.createable && !layout.deletable);
         assert!(layout.writes("LastName") && layout.has("Name") && !layout.writes("Name"));
         assert_eq!(layout.picks("Status"), Some(["Open".to_owned()].as_slice()));
         assert_eq!(layout.picks("LastName"), None);

@@ -14,6 +14,7 @@ mod contact;
 mod email;
 mod event;
 mod feed;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod layout;
@@ -146,6 +147,10 @@ impl Salesforce {
         let message = self.layout_if_seen("EmailMessage").await?;
         let relation = self.layout_if_seen("EmailMessageRelation").await?;
         let email = message.filter(|message| relation.is_some_and(|r| email::can_log(message, &r)));
+        let files = match &email {
+            Some(message) => self.files_beside(message).await?,
+            None => None,
+        };
         if let Some(key) = &self.sync_key {
             let tasks = task.as_ref().map(|task| ("Task", task));
             for (object, layout) in [("Contact", &contact), ("Event", &event)].into_iter().chain(tasks) {
@@ -162,9 +167,16 @@ impl Salesforce {
             }
         }
         let layouts =
-            Arc::new(Layouts { contact, event, task, lead, email, sync_key: self.sync_key.clone() });
+            Arc::new(Layouts { contact, event, task, lead, email, files, sync_key: self.sync_key.clone() });
         *known = Some((Arc::clone(&layouts), Instant::now()));
         Ok(layouts)
+    }
+
+    /// How files look that can be kept beside messages, if they can.
+    async fn files_beside(&self, message: &Layout) -> Result<Option<Layout>, CallError> {
+        let version = self.layout_if_seen("ContentVersion").await?;
+        let link = self.layout_if_seen("ContentDocumentLink").await?;
+        Ok(version.filter(|version| link.is_some_and(|link| files::can_keep(message, version, &link))))
     }
 
     /// An object that the account may do without: `None` if it is hidden from it.
@@ -291,10 +303,15 @@ impl Endpoint for Salesforce {
             }
             let usage = self.api.usage().map(|(used, limit)| format!("; {used} of {limit} API requests used today"));
             let key = if layouts.sync_key.is_some() { "" } else { "; no external id field for markers (option sync_key_field)" };
-            let email = if layouts.email.is_some() {
-                "; e-mail can be logged"
-            } else {
-                "; e-mail cannot be logged: Enhanced Email is off, or the account may not create EmailMessage and EmailMessageRelation"
+            let email = match (&layouts.email, &layouts.files) {
+                (Some(_), Some(_)) => "; e-mail can be logged, with its attachments",
+                (Some(_), None) => {
+                    "; e-mail can be logged, but without its attachments: the account may not create ContentVersion, see \
+                     ContentDocumentLink, or set IsClientManaged of EmailMessage"
+                }
+                (None, _) => {
+                    "; e-mail cannot be logged: Enhanced Email is off, or the account may not create EmailMessage and EmailMessageRelation"
+                }
             };
             let usage = usage.unwrap_or_default();
             Ok(((), format!("contacts, events and tasks may be created, changed and deleted{email}{usage}{key}")))

@@ -1,5 +1,6 @@
 //! Against the sandbox's organisation, which was written from the vendor's documents and not from our client.
 
+mod files;
 mod messages;
 
 use super::*;

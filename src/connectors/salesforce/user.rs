@@ -11,9 +11,9 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, CrmUser, Draft, Fetched, ListPage, Listed, MessageLog, ModuleCapabilities,
-    Patch, Person, PersonKind, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter,
-    Window, Written,
+    Capabilities, ChangePage, CrmUser, Draft, Fetched, ListPage, Listed, MessageFiles, MessageLog,
+    ModuleCapabilities, Patch, Person, PersonKind, Precision, Reader, RemoteRef, Removal, SeriesSupport,
+    Silence, SilentWriter, Window, Written,
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,8 @@ pub struct Layouts {
     pub lead: Option<Layout>,
     /// `EmailMessage`; `None` where messages cannot be logged.
     pub email: Option<Layout>,
+    /// `ContentVersion`; `None` where no files can be kept beside messages.
+    pub files: Option<Layout>,
     /// The external id field for markers, if the org has one.
     pub sync_key: Option<String>,
 }
@@ -92,10 +94,10 @@ fn columns(object: &str, layout: &Layout) -> Vec<&'static str> {
 
 /// One user's records.
 pub struct User {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     owner: String,
     address: EmailAddress,
-    layouts: Arc<Layouts>,
+    pub(super) layouts: Arc<Layouts>,
     capabilities: Capabilities,
 }
 
@@ -242,7 +244,7 @@ impl User {
     }
 
     /// Sends records to a collection and sorts its answers; one for each record.
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         resource: &str,
@@ -750,6 +752,10 @@ impl SilentWriter for User {
                 done.remove(&place).map_or_else(|| Ok(at.clone()), |d| d.map(|_| at.clone()))
             })
             .collect())
+    }
+
+    fn message_files(&self) -> Option<&dyn MessageFiles> {
+        self.layouts.files.as_ref().map(|_| self as &dyn MessageFiles)
     }
 }
 

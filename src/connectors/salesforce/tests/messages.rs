@@ -7,16 +7,16 @@ use riva_core::ports::{MessageLog, Person, PersonKind, SilentWriter};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-const ANN: &str = "ann@far.example";
+pub(super) const ANN: &str = "ann@far.example";
 
 impl House {
     /// Something that a user makes in the CRM; its id.
-    fn made(&self, object: &str, fields: serde_json::Value) -> RemoteId {
+    pub(super) fn made(&self, object: &str, fields: serde_json::Value) -> RemoteId {
         let serde_json::Value::Object(fields) = fields else { panic!("fields") };
         RemoteId::new(self.org().edit(PRIYA, &Edit::Create { object: object.into(), fields }).unwrap())
     }
 
-    fn deleted(&self, object: &str, id: &RemoteId) {
+    pub(super) fn deleted(&self, object: &str, id: &RemoteId) {
         self.org().edit(PRIYA, &Edit::Delete { object: object.into(), id: id.to_string() }).unwrap();
     }
 
@@ -25,7 +25,7 @@ impl House {
     }
 }
 
-fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
+pub(super) fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
     let mut item = Item::new(Module::Email);
     item.uid = Some(id.to_owned());
     item.set_text(Field::Summary, "Offer");
