@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::places::{Country, Places, State};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
-use super::{contact, lead, message, task};
+use super::{contact, files, lead, message, task};
 
 impl Session {
     /// Finds out what the server's models look like.
@@ -31,9 +31,25 @@ impl Session {
         if known.messages.is_some() && !self.may(known, "mail.message", "create").await? {
             known.messages = None;
         }
+        known.files = self.files(known).await?;
         known.may_tag = self.may(known, "ir.model.data", "create").await?;
         known.places = self.places(known).await?;
         Ok(())
+    }
+
+    /// The columns of files; `None` where none can be hung on logged messages.
+    async fn files(&self, known: &SignedIn) -> Result<Option<Layout>, Failed> {
+        if !known.messages.as_ref().is_some_and(files::can_hang) {
+            return Ok(None);
+        }
+        let layout = self.layout_if_seen(known, files::MODEL, &files::WANTED).await?;
+        let Some(layout) = layout.filter(files::can_keep) else { return Ok(None) };
+        for (model, right) in [(files::MODEL, "create"), (files::MODEL, "write"), ("mail.message", "write")] {
+            if !self.may(known, model, right).await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(layout))
     }
 
     /// The columns of a model; `None` where its application is not installed.

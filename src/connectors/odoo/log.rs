@@ -105,21 +105,25 @@ impl User {
             shown.get(&row).and_then(|row| row.get("message_id")).map(Rpc::str).unwrap_or_default();
         let of_message = vec![condition("message_id", "=", message_id)];
         let all = search(&self.session, model, of_message, None).await?;
-        let made_by_us = vec![
-            condition("module", "=", MODULE),
-            condition("model", "=", model),
-            condition("res_id", "in", Rpc::list(all)),
-        ];
-        let marks = search(&self.session, "ir.model.data", made_by_us, None).await?;
-        let marks = read(&self.session, "ir.model.data", &marks, &["name", "res_id"]).await?;
-        let family = message::names(message_id);
-        let in_family = |mark: &&Rpc| mark.get("name").is_some_and(|name| name.str().starts_with(&family));
-        let ours: BTreeSet<i64> = marks.values().filter(in_family).filter_map(rows::target).collect();
+        let ours = self.ours(model, &all, &message::names(message_id)).await?;
         if !ours.contains(&row) {
             return Ok(false);
         }
         self.session.call(model, Method::Unlink, vec![Rpc::list(ours)]).await?;
         Ok(true)
+    }
+
+    /// Of some rows, those that we have made: whose external ids begin with this.
+    pub(super) async fn ours(&self, model: &str, all: &[i64], family: &str) -> Result<BTreeSet<i64>, Failed> {
+        let made_by_us = vec![
+            condition("module", "=", MODULE),
+            condition("model", "=", model),
+            condition("res_id", "in", Rpc::list(all.iter().copied())),
+        ];
+        let marks = search(&self.session, "ir.model.data", made_by_us, None).await?;
+        let marks = read(&self.session, "ir.model.data", &marks, &["name", "res_id"]).await?;
+        let in_family = |mark: &&Rpc| mark.get("name").is_some_and(|name| name.str().starts_with(family));
+        Ok(marks.values().filter(in_family).filter_map(rows::target).collect())
     }
 
     /// Rows of a model in whose column one of some addresses stands: row, address, and the row's other columns.

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The columns that matter, where the server has them.
-pub const WANTED: [&str; 10] = [
+pub const WANTED: [&str; 11] = [
     "message_id",
     "message_type",
     "type",
@@ -39,6 +39,7 @@ pub const WANTED: [&str; 10] = [
     "author_id",
     "model",
     "res_id",
+    "attachment_ids",
 ];
 
 /// What must be there for messages to be logged.
@@ -148,8 +149,13 @@ fn name(message_id: &str, record: &RemoteId) -> String {
 
 /// What the external ids of all rows of a message begin with.
 pub fn names(message_id: &str) -> String {
+    format!("message_{}_", word(message_id))
+}
+
+/// A word for a message, of which external ids can be made.
+pub fn word(message_id: &str) -> String {
     let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("mid:{}", bare(message_id)).as_bytes());
-    format!("message_{}_", id.simple())
+    id.simple().to_string()
 }
 
 /// A Message-ID without the angle brackets: not everybody who logs messages keeps them.

@@ -7,13 +7,14 @@
 //! - Markers are external ids, so that a create may be repeated ([`external_id`]).
 //! - Changes are polled by `write_date` ([`feed`]); deletions leave no trace and show as missing in a full listing.
 //! - Deleting archives; a message that we logged is taken out of the log ([`log`]). Writing mails nobody ([`session::Method`]).
-//! - Messages are logged as notes, which nobody is told of ([`message`]).
+//! - Messages are logged as notes, which nobody is told of ([`message`]); their files hang beside them ([`files`]).
 
 mod abilities;
 mod contact;
 mod event;
 mod external_id;
 mod feed;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod layout;

@@ -143,6 +143,8 @@ pub struct SignedIn {
     pub tasks: Option<task::Shape>,
     /// The columns of messages; `None` where none can be logged.
     pub messages: Option<Layout>,
+    /// The columns of files; `None` where none can be hung on logged messages.
+    pub files: Option<Layout>,
     /// The columns of users.
     pub users: Layout,
     /// Whether external ids may be made.
@@ -265,6 +267,7 @@ impl Session {
             events: None,
             tasks: None,
             messages: None,
+            files: None,
             users: Layout::default(),
             may_tag: false,
             places: Places::default(),

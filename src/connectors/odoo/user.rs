@@ -17,8 +17,8 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, MessageLog, Patch, Reader, RemoteRef,
-    Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, MessageFiles, MessageLog, Patch, Reader,
+    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -516,6 +516,10 @@ impl SilentWriter for User {
             });
         }
         Ok(results)
+    }
+
+    fn message_files(&self) -> Option<&dyn MessageFiles> {
+        self.known.files.as_ref().map(|_| self as &dyn MessageFiles)
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use riva_core::item::{Body, Field, Item, MailFolder, Related, Role, Value};
 use riva_core::ports::{Person, PersonKind, Removal, SilentWriter, StepOutcome};
 
-fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
+pub(super) fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
     let mut item = Item::new(Module::Email);
     item.uid = Some(id.to_owned());
     item.set_text(Field::Summary, "Offer");
@@ -23,7 +23,7 @@ fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
 }
 
 /// A Message-ID that no other run has used.
-fn message_id() -> String {
+pub(super) fn message_id() -> String {
     format!("<{}@far.test>", uuid::Uuid::new_v4())
 }
 

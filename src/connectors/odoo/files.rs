@@ -1,0 +1,217 @@
+//! The files beside the log of e-mail: `ir.attachment` rows, which the messages show by their `attachment_ids`.
+//!
+//! | file | ir.attachment |
+//! |---|---|
+//! | name | `name`, and `datas_fname` up to Odoo 12 |
+//! | content | `datas` |
+//! | the first contact or lead on which the message is | `res_model`, `res_id`: who may see it, may see the file |
+//!
+//! **Nobody is told**: a file is made by itself and then linked to the message, which is not posted anew.
+//!
+//! The external id of a file follows from its message, its name and what it holds. So a request may be repeated, and nothing
+//! is made twice; two files of one message that are the same in both are one here. The server guesses the media type.
+
+use super::external_id::MODULE;
+use super::layout::Layout;
+use super::message::{self, bare};
+use super::rows::{condition, read, search};
+use super::session::{Failed, Method};
+use super::tables::Table;
+use super::user::User;
+use super::xmlrpc::Value as Rpc;
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use riva_core::fault::{CallError, ItemError};
+use riva_core::ports::{FileKept, LoggedMessage, MessageFile, MessageFiles};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// The model of files.
+pub const MODEL: &str = "ir.attachment";
+
+/// The columns that matter, where the server has them.
+pub const WANTED: [&str; 6] = ["name", "datas", "datas_fname", "res_model", "res_id", "file_size"];
+
+/// What must be there for files to be kept.
+const NEEDED: [&str; 5] = ["name", "datas", "res_model", "res_id", "file_size"];
+
+/// The column by which a message shows its files.
+const LINKS: &str = "attachment_ids";
+
+/// Whether files can be kept on a server with these columns of files.
+pub fn can_keep(layout: &Layout) -> bool {
+    NEEDED.iter().all(|column| layout.has(column))
+}
+
+/// Whether messages with these columns can show files.
+pub fn can_hang(messages: &Layout) -> bool {
+    messages.has(LINKS)
+}
+
+/// What the external ids of all files of a message begin with.
+pub fn names(message_id: &str) -> String {
+    format!("file_{}_", message::word(message_id))
+}
+
+/// The external id of a file of a message.
+fn name(message_id: &str, file: &MessageFile) -> String {
+    let content = Uuid::new_v5(&Uuid::NAMESPACE_OID, &file.content);
+    let both = Uuid::new_v5(&content, file.name.as_bytes());
+    format!("{}{}", names(message_id), both.simple())
+}
+
+/// The row of a file, as `load` wants it: a text for each column. `beside` is a row of its message.
+fn row(message_id: &str, beside: &Rpc, file: &MessageFile, layout: &Layout) -> BTreeMap<String, String> {
+    let mut row: BTreeMap<String, String> = BTreeMap::new();
+    row.insert("id".into(), format!("{MODULE}.{}", name(message_id, file)));
+    row.insert("name".into(), file.name.clone());
+    if layout.has("datas_fname") {
+        row.insert("datas_fname".into(), file.name.clone());
+    }
+    row.insert("datas".into(), STANDARD.encode(&file.content));
+    row.insert("res_model".into(), beside.get("model").map(Rpc::str).unwrap_or_default().to_owned());
+    let record = beside.get("res_id").and_then(Rpc::int);
+    row.insert("res_id".into(), record.map(|id| id.to_string()).unwrap_or_default());
+    row
+}
+
+/// What is written to a message for it to show one more file.
+fn link(file: i64) -> Rpc {
+    Rpc::map([(LINKS, Rpc::List(vec![Rpc::list([4, file])]))])
+}
+
+/// The files that a row of a message shows.
+fn linked(row: &Rpc) -> impl Iterator<Item = i64> {
+    row.get(LINKS).map(Rpc::items).unwrap_or_default().iter().filter_map(Rpc::int)
+}
+
+impl User {
+    /// The rows of a logged message, with these columns: ours; or, where somebody else has logged it, theirs.
+    async fn rows_of(&self, message_id: &str, columns: &[&str]) -> Result<BTreeMap<i64, Rpc>, Failed> {
+        let model = Table::Messages.model(&self.known);
+        let bare = bare(message_id);
+        let spellings = Rpc::list([message_id.to_owned(), bare.to_owned(), format!("<{bare}>")]);
+        let all = search(&self.session, model, vec![condition("message_id", "in", spellings)], None).await?;
+        let ours = self.ours(model, &all, &message::names(message_id)).await?;
+        let rows = if ours.is_empty() { all } else { ours.into_iter().collect() };
+        read(&self.session, model, &rows, columns).await
+    }
+
+    /// Makes a file and links it to all rows of its message; answers whether there are any.
+    async fn hang(
+        &self,
+        layout: &Layout,
+        message: &LoggedMessage,
+        file: &MessageFile,
+    ) -> Result<bool, Failed> {
+        let rows = self.rows_of(&message.message_id, &["model", "res_id"]).await?;
+        let Some(beside) = rows.values().next() else { return Ok(false) };
+        let made = self.load(MODEL, &[&row(&message.message_id, beside, file, layout)]).await?;
+        for file in made {
+            let args = vec![Rpc::list(rows.keys().copied()), link(file)];
+            self.session.call(Table::Messages.model(&self.known), Method::Write, args).await?;
+        }
+        Ok(true)
+    }
+
+    /// The files that rows of messages show, of those that the account may see.
+    async fn kept(&self, rows: &BTreeMap<i64, Rpc>) -> Result<Vec<FileKept>, Failed> {
+        let files: BTreeSet<i64> = rows.values().flat_map(linked).collect();
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let seen = search(&self.session, MODEL, vec![condition("id", "in", Rpc::list(files))], None).await?;
+        let seen = read(&self.session, MODEL, &seen, &["name", "file_size"]).await?;
+        let kept = |row: &Rpc| FileKept {
+            name: row.get("name").map(Rpc::str).unwrap_or_default().to_owned(),
+            size: row.get("file_size").and_then(Rpc::int).and_then(|n| n.try_into().ok()).unwrap_or(0),
+        };
+        Ok(seen.values().map(kept).collect())
+    }
+}
+
+#[async_trait]
+impl MessageFiles for User {
+    /// Each file once, however many rows the message has.
+    async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError> {
+        let kept = async { self.kept(&self.rows_of(&message.message_id, &[LINKS]).await?).await };
+        kept.await.map_err(|failed| self.call(failed))
+    }
+
+    /// Two files of one message with the same name and the same content are one.
+    async fn attach(
+        &self,
+        message: &LoggedMessage,
+        file: &MessageFile,
+    ) -> Result<Result<(), ItemError>, CallError> {
+        let Some(layout) = &self.known.files else {
+            let reason = "the connection account may not attach files to messages".into();
+            return Ok(Err(ItemError::Forbidden { reason }));
+        };
+        match self.hang(layout, message, file).await {
+            Ok(true) => Ok(Ok(())),
+            Ok(false) => Ok(Err(ItemError::Gone)),
+            Err(Failed::Refused(refusal)) => Ok(Err(refusal.item())),
+            Err(Failed::Call(error)) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "<1@far.example>";
+
+    fn file(name: &str, content: &[u8]) -> MessageFile {
+        MessageFile { name: name.into(), media_type: "text/plain".into(), content: content.to_vec() }
+    }
+
+    fn beside() -> Rpc {
+        Rpc::map([("model", Rpc::from("res.partner")), ("res_id", Rpc::Int(7))])
+    }
+
+    #[test]
+    fn nothing_is_written_by_which_anybody_is_told() {
+        let made = row(ID, &beside(), &file("a.txt", b"a"), &Layout::for_tests(&WANTED, &[]));
+        let columns: Vec<&str> = made.keys().map(String::as_str).collect();
+        assert_eq!(columns, ["datas", "datas_fname", "id", "name", "res_id", "res_model"]);
+        let Rpc::Map(written) = link(5) else { panic!("no columns") };
+        assert_eq!(written.keys().collect::<Vec<_>>(), [LINKS]);
+    }
+
+    #[test]
+    fn a_file_belongs_to_the_record_of_its_message_and_keeps_every_byte() {
+        let all: Vec<u8> = (0..=255).collect();
+        // Without the column that Odoo 13 has no more.
+        let made = row(ID, &beside(), &file("a.bin", &all), &Layout::for_tests(&NEEDED, &[]));
+        assert!(!made.contains_key("datas_fname"));
+        assert_eq!((made["res_model"].as_str(), made["res_id"].as_str()), ("res.partner", "7"));
+        assert_eq!(STANDARD.decode(&made["datas"]), Ok(all));
+    }
+
+    #[test]
+    fn the_same_file_has_one_name_and_another_one_has_another() {
+        let this = name(ID, &file("a.txt", b"a"));
+        // With and without brackets it is the same message; what a mailbox calls its type does not matter.
+        let again = MessageFile { media_type: String::new(), ..file("a.txt", b"a") };
+        assert_eq!(this, name("1@far.example", &again));
+        assert!(this.starts_with(&names(ID)) && !this.contains('.'));
+        let others = [
+            name(ID, &file("b.txt", b"a")),
+            name(ID, &file("a.txt", b"b")),
+            name(ID, &file("a", b".txta")),
+            name("<2@far.example>", &file("a.txt", b"a")),
+        ];
+        assert!(!others.contains(&this));
+    }
+
+    #[test]
+    fn without_its_columns_nothing_is_kept() {
+        let without = |column: &str| NEEDED.iter().copied().filter(|c| *c != column).collect::<Vec<_>>();
+        assert!(can_keep(&Layout::for_tests(&NEEDED, &[])));
+        assert!(NEEDED.iter().all(|column| !can_keep(&Layout::for_tests(&without(column), &[]))));
+        assert!(!can_hang(&Layout::for_tests(&["message_id"], &[])));
+    }
+}

@@ -1,0 +1,160 @@
+//! The files beside the log of e-mail, on a real OpenERP and on servers where none can be kept.
+
+use super::messages::{message, message_id};
+use super::*;
+use crate::odoo::files::WANTED;
+use base64::Engine as _;
+use riva_core::item::Role;
+use riva_core::ports::{FileKept, LoggedMessage, MessageFile};
+use wiremock::Request;
+
+fn file(name: &str, content: Vec<u8>) -> MessageFile {
+    MessageFile { name: name.into(), media_type: "application/octet-stream".into(), content }
+}
+
+/// Each byte there is, up to 1 MiB.
+fn every_byte() -> Vec<u8> {
+    (0..1 << 20).map(|at: u32| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect()
+}
+
+fn kept(file: &MessageFile) -> FileKept {
+    FileKept { name: file.name.clone(), size: file.content.len() as u64 }
+}
+
+/// The files of each row of a message, as the administrator reads them: record, name, and what it holds.
+async fn shown(admin: &Session, message_id: &str) -> Vec<Vec<(i64, String, Vec<u8>)>> {
+    let domain = vec![condition("message_id", "=", message_id)];
+    let found = search(admin, "mail.message", domain, None).await.expect("messages");
+    let messages = rows::read(admin, "mail.message", &found, &["attachment_ids"]).await.expect("read");
+    let mut all = Vec::new();
+    for message in messages.values() {
+        let linked = message.get("attachment_ids").map(Rpc::items).unwrap_or_default();
+        let linked: Vec<i64> = linked.iter().filter_map(Rpc::int).collect();
+        let columns = ["name", "datas_fname", "datas", "res_model", "res_id"];
+        let files = rows::read(admin, "ir.attachment", &linked, &columns).await.expect("read");
+        let of = |row: &Rpc| {
+            let text = |column: &str| row.get(column).map(Rpc::str).unwrap_or_default();
+            assert_eq!((text("res_model"), text("datas_fname")), ("res.partner", text("name")));
+            let content = text("datas").replace(['\r', '\n'], "");
+            let content = base64::engine::general_purpose::STANDARD.decode(content).expect("base64");
+            (row.get("res_id").and_then(Rpc::int).expect("a record"), text("name").to_owned(), content)
+        };
+        all.push(files.values().map(of).collect());
+    }
+    all
+}
+
+#[tokio::test]
+async fn openerp_keeps_each_file_once_on_all_rows_of_its_message_and_tells_nobody() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let side = crm.open(&crm.user(ALICE).await.expect("alice")).await.expect("alice's records");
+    let files = side.message_files().expect("files can be kept");
+    let contact = async |name: &str| made(&admin, "res.partner", [("name", Rpc::from(name))]).await;
+    let (ann, ben) = (contact("Ann Lee").await, contact("Ben Lee").await);
+    let fan =
+        made(&admin, "res.partner", [("name", Rpc::from("Fan")), ("email", Rpc::from("fan@far.test"))]).await;
+    for row in [ann, ben] {
+        follow(&admin, "res.partner", row, fan).await;
+    }
+    let _quiet = QUIET.read().await;
+    let before = sent(&admin).await;
+    let id = message_id();
+    let [of_ann, of_ben] = [ann, ben].map(|row| RemoteId::new(row.to_string()));
+    let draft = message(&id, &[(Role::From, &of_ann), (Role::Cc, &of_ben)]);
+    let logged = side.create(Module::Email, &[draft]).await.expect("created").remove(0).expect("made");
+    let to = LoggedMessage { id: logged.at.id.clone(), message_id: id.clone() };
+    assert_eq!(files.files(&to).await, Ok(vec![]));
+
+    let picture = file("Größe & <Maß>.bin", every_byte());
+    let text = file("notes.txt", b"Dear Alice\r\n1 < 2\n".to_vec());
+    let empty = file("empty.txt", Vec::new());
+    for one in [&picture, &text, &empty] {
+        assert_eq!(files.attach(&to, one).await, Ok(Ok(())), "{one:?}");
+    }
+    // The answers were lost, and they are brought again.
+    for one in [&picture, &empty] {
+        assert_eq!(files.attach(&to, one).await, Ok(Ok(())), "{one:?}");
+    }
+    assert_eq!(files.files(&to).await, Ok(vec![kept(&picture), kept(&text), kept(&empty)]));
+    let wanted = [&picture, &text, &empty].map(|f| (ann, f.name.clone(), f.content.clone()));
+    let rows = shown(&admin, &id).await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| *row == wanted), "a row shows other files");
+    assert_eq!(sent(&admin).await, before, "somebody was told");
+}
+
+#[tokio::test]
+async fn openerp_has_no_place_for_the_files_of_a_message_that_was_deleted() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let side = crm.open(&crm.user(BOB).await.expect("bob")).await.expect("bob's records");
+    let files = side.message_files().expect("files can be kept");
+    let ann = made(&admin, "res.partner", [("name", Rpc::from("Ann Lee"))]).await;
+    let on_ann = async || {
+        let domain = vec![condition("res_model", "=", "res.partner"), condition("res_id", "=", ann)];
+        search(&admin, "ir.attachment", domain, None).await.expect("files").len()
+    };
+    let id = message_id();
+    let draft = message(&id, &[(Role::From, &RemoteId::new(ann.to_string()))]);
+    let logged = side.create(Module::Email, &[draft]).await.expect("created").remove(0).expect("made");
+    let to = LoggedMessage { id: logged.at.id.clone(), message_id: id };
+    let row: i64 = logged.at.id.as_str().parse().expect("a number");
+    admin.call("mail.message", Method::Unlink, vec![Rpc::list([row])]).await.expect("deleted");
+    assert_eq!(files.attach(&to, &file("late.txt", b"late".to_vec())).await, Ok(Err(ItemError::Gone)));
+    assert_eq!(files.files(&to).await, Ok(vec![]));
+    assert_eq!(on_ann().await, 0);
+}
+
+/// A server that has all columns, but does not let the account do this with files.
+async fn without(operation: &'static str) -> MockServer {
+    let server = MockServer::start().await;
+    let answer = |value: &str| {
+        ResponseTemplate::new(200).set_body_string(format!(
+            "<methodResponse><params><param><value>{value}</value></param></params></methodResponse>"
+        ))
+    };
+    let member =
+        |name: &str, value: &str| format!("<member><name>{name}</name><value>{value}</value></member>");
+    let columns: String =
+        message::WANTED.iter().chain(&WANTED).map(|name| member(name, "<struct></struct>")).collect();
+    let respond = move |request: &Request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let asks = |what: &str| body.contains(what);
+        if asks("<methodName>version<") {
+            return answer(&format!("<struct>{}</struct>", member("server_version", "18.0")));
+        }
+        if asks("<methodName>authenticate<") {
+            return answer("<int>2</int>");
+        }
+        if asks("ir.attachment") && asks(operation) {
+            return refusal("<int>4</int>", "You are not allowed to access 'Attachment'");
+        }
+        if asks("check_access_rights") {
+            return answer("<boolean>1</boolean>");
+        }
+        if asks("fields_get") {
+            return answer(&format!("<struct>{columns}</struct>"));
+        }
+        answer("<array><data></data></array>")
+    };
+    Mock::given(method("POST")).respond_with(respond).mount(&server).await;
+    server
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_keep_files_logs_messages_all_the_same() {
+    for (operation, kept) in [
+        ("fields_get", false),
+        ("<string>read<", false),
+        ("<string>create<", false),
+        ("<string>write<", false),
+        ("<string>unlink<", true),
+    ] {
+        let server = without(operation).await;
+        let http = HttpClient::new(HttpOptions::new(server.uri().parse().expect("a URL"))).expect("a client");
+        let session = Session::new(http, "db".into(), "svc".into(), PASSWORD.to_owned().into());
+        let known = session.signed_in().await.expect("signed in");
+        assert_eq!((known.messages.is_some(), known.files.is_some()), (true, kept), "{operation}");
+    }
+}
