@@ -115,6 +115,21 @@ impl User {
         Ok(true)
     }
 
+    /// Deletes the files that we have hung on rows of a message. It goes before they do: nobody would find them afterwards.
+    pub(super) async fn take_off(&self, message_id: &str, rows: &BTreeSet<i64>) -> Result<(), Failed> {
+        if self.known.files.is_none() {
+            return Ok(());
+        }
+        let rows: Vec<i64> = rows.iter().copied().collect();
+        let shown = read(&self.session, Table::Messages.model(&self.known), &rows, &[LINKS]).await?;
+        let all: Vec<i64> = shown.values().flat_map(linked).collect();
+        let ours = self.ours(MODEL, &all, &names(message_id)).await?;
+        if !ours.is_empty() {
+            self.session.call(MODEL, Method::Unlink, vec![Rpc::list(ours)]).await?;
+        }
+        Ok(())
+    }
+
     /// The files that rows of messages show, of those that the account may see.
     async fn kept(&self, rows: &BTreeMap<i64, Rpc>) -> Result<Vec<FileKept>, Failed> {
         let files: BTreeSet<i64> = rows.values().flat_map(linked).collect();

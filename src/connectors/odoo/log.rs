@@ -97,7 +97,7 @@ impl User {
         Ok(done)
     }
 
-    /// Deletes our rows of the message that a row is of; answers whether that row was one of them.
+    /// Deletes our rows of the message that a row is of, and the files that we have hung there; answers whether that row was one of them.
     async fn unlink(&self, row: i64) -> Result<bool, Failed> {
         let model = Table::Messages.model(&self.known);
         let shown = read(&self.session, model, &[row], &["message_id"]).await?;
@@ -109,6 +109,7 @@ impl User {
         if !ours.contains(&row) {
             return Ok(false);
         }
+        self.take_off(message_id, &ours).await?;
         self.session.call(model, Method::Unlink, vec![Rpc::list(ours)]).await?;
         Ok(true)
     }

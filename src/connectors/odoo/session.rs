@@ -38,7 +38,7 @@ pub enum Method {
     Create,
     /// Update.
     Write,
-    /// Delete: messages that we have logged, and nothing else.
+    /// Delete: messages that we have logged, with the files that we have hung on them, and nothing else.
     Unlink,
 }
 

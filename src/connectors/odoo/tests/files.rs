@@ -5,7 +5,7 @@ use super::*;
 use crate::odoo::files::WANTED;
 use base64::Engine as _;
 use riva_core::item::Role;
-use riva_core::ports::{FileKept, LoggedMessage, MessageFile};
+use riva_core::ports::{FileKept, LoggedMessage, MessageFile, Removal};
 use wiremock::Request;
 
 fn file(name: &str, content: Vec<u8>) -> MessageFile {
@@ -104,6 +104,35 @@ async fn openerp_has_no_place_for_the_files_of_a_message_that_was_deleted() {
     assert_eq!(files.attach(&to, &file("late.txt", b"late".to_vec())).await, Ok(Err(ItemError::Gone)));
     assert_eq!(files.files(&to).await, Ok(vec![]));
     assert_eq!(on_ann().await, 0);
+}
+
+#[tokio::test]
+async fn openerp_loses_our_files_with_the_message_that_is_taken_out_and_no_others() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let side = crm.open(&crm.user(BOB).await.expect("bob")).await.expect("bob's records");
+    let files = side.message_files().expect("files can be kept");
+    let ann = made(&admin, "res.partner", [("name", Rpc::from("Ann Lee"))]).await;
+    let id = message_id();
+    let draft = message(&id, &[(Role::From, &RemoteId::new(ann.to_string()))]);
+    let logged = side.create(Module::Email, &[draft]).await.expect("created").remove(0).expect("made");
+    let to = LoggedMessage { id: logged.at.id.clone(), message_id: id.clone() };
+    let ours = file("ours.txt", b"ours".to_vec());
+    assert_eq!(files.attach(&to, &ours).await, Ok(Ok(())));
+    // A person hangs one there, too.
+    let theirs = [("name", "theirs.txt"), ("datas", "dGhlaXJz"), ("res_model", "res.partner")];
+    let theirs = theirs.map(|(column, value)| (column, Rpc::from(value)));
+    let theirs = made(&admin, "ir.attachment", theirs.into_iter().chain([("res_id", Rpc::Int(ann))])).await;
+    let row: i64 = logged.at.id.as_str().parse().expect("a number");
+    let link = Rpc::map([("attachment_ids", Rpc::List(vec![Rpc::list([4, theirs])]))]);
+    admin.call("mail.message", Method::Write, vec![Rpc::list([row]), link]).await.expect("linked");
+    assert_eq!(files.files(&to).await.expect("read").len(), 2);
+    let at = side.message_log().expect("a log").logged(std::slice::from_ref(&id)).await.expect("found");
+    let removal = Removal { id: at[&id].id.clone(), version: at[&id].version.clone() };
+    assert_eq!(side.delete(Module::Email, &[removal]).await.expect("answered"), [Ok(())]);
+    let domain = vec![condition("res_model", "=", "res.partner"), condition("res_id", "=", ann)];
+    assert_eq!(search(&admin, "ir.attachment", domain, None).await.expect("files"), [theirs]);
+    assert_eq!(files.attach(&to, &ours).await, Ok(Err(ItemError::Gone)));
 }
 
 /// A server that has all columns, but does not let the account do this with files.
