@@ -394,6 +394,11 @@ impl Session {
                 Failed::Call(Fault::new(FaultKind::SystemNotAvailable, what).into())
             });
         }
+        if status == 413 {
+            // Nothing was read of it. The server, or what stands before it, has a limit for the size of a request.
+            let what = "the server takes no request of this size (status 413)";
+            return Err(Failed::Refused(Refusal::Invalid(what.to_owned())));
+        }
         if status != 200 {
             return Err(unforeseen(format!(
                 "no XML-RPC service answers (status {status}), at {}",

@@ -135,7 +135,7 @@ async fn openerp_loses_our_files_with_the_message_that_is_taken_out_and_no_other
     assert_eq!(files.attach(&to, &ours).await, Ok(Err(ItemError::Gone)));
 }
 
-/// A server that has all columns, but does not let the account do this with files.
+/// A server that has all columns, but does not let the account do this with files, and takes nothing.
 async fn without(operation: &'static str) -> MockServer {
     let server = MockServer::start().await;
     let answer = |value: &str| {
@@ -155,6 +155,9 @@ async fn without(operation: &'static str) -> MockServer {
         }
         if asks("<methodName>authenticate<") {
             return answer("<int>2</int>");
+        }
+        if asks("<string>load<") {
+            return ResponseTemplate::new(413);
         }
         if asks("ir.attachment") && asks(operation) {
             return refusal("<int>4</int>", "You are not allowed to access 'Attachment'");
@@ -186,4 +189,14 @@ async fn an_account_that_may_not_keep_files_logs_messages_all_the_same() {
         let known = session.signed_in().await.expect("signed in");
         assert_eq!((known.messages.is_some(), known.files.is_some()), (true, kept), "{operation}");
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_for_the_server_is_refused_and_not_in_doubt() {
+    let server = without("nothing").await;
+    let http = HttpClient::new(HttpOptions::new(server.uri().parse().expect("a URL"))).expect("a client");
+    let session = Session::new(http, "db".into(), "svc".into(), PASSWORD.to_owned().into());
+    let failed = session.call("ir.attachment", Method::Load, vec![]).await.expect_err("refused");
+    let Failed::Refused(refusal) = failed else { panic!("{failed:?}") };
+    assert!(matches!(refusal.item(), ItemError::Invalid { reason } if reason.contains("size")));
 }
