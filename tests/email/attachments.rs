@@ -4,6 +4,7 @@ use super::{AMELIE, DROP, House, KENJI};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{Duration, Utc};
+use riva_api::Agent as _;
 use riva_core::documents::EmailPolicy;
 use riva_core::history::Order;
 use serde_json::{Value, json};

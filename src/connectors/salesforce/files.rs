@@ -65,6 +65,11 @@ fn cut(name: &str, most: usize) -> String {
     format!("{}{end}", start.trim_end())
 }
 
+/// A name as a title has room for it.
+fn fitting(name: &str, layout: &Layout) -> String {
+    cut(name.trim(), layout.length("Title").unwrap_or(TITLE))
+}
+
 /// The title that a name gets, and the name on the client's machine.
 fn named(name: &str) -> (&str, String) {
     let Some((start, end)) = split(name) else {
@@ -85,7 +90,7 @@ fn record(message: &LoggedMessage, file: &MessageFile, layout: &Layout) -> Resul
     if file.content.is_empty() {
         return Err(invalid("the file is empty: Salesforce keeps no empty files"));
     }
-    let name = cut(file.name.trim(), layout.length("Title").unwrap_or(TITLE));
+    let name = fitting(&file.name, layout);
     if name.is_empty() {
         return Err(invalid("the file has no name"));
     }
@@ -101,6 +106,10 @@ fn record(message: &LoggedMessage, file: &MessageFile, layout: &Layout) -> Resul
 
 #[async_trait]
 impl MessageFiles for User {
+    fn name_of(&self, name: &str) -> String {
+        self.layouts.files.as_ref().map_or_else(|| name.to_owned(), |layout| fitting(name, layout))
+    }
+
     async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError> {
         let query = format!(
             "SELECT ContentDocument.Title,ContentDocument.FileExtension,ContentDocument.ContentSize \

@@ -85,6 +85,11 @@ pub struct FileKept {
 /// The files beside a CRM's log of messages. They are added, and never changed nor taken away.
 #[async_trait]
 pub trait MessageFiles: Send + Sync {
+    /// What a file of this name is called in the CRM: it may have to cut it.
+    fn name_of(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// The files that hang on a logged message.
     async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError>;
 

@@ -19,7 +19,7 @@ use riva_core::documents::EmailPolicy;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::RemoteId;
 use riva_core::item::{FileListed, Item};
-use riva_core::ports::{LoggedMessage, MessageFile, MessageFiles, MessageSource};
+use riva_core::ports::{FileKept, LoggedMessage, MessageFile, MessageFiles, MessageSource};
 use riva_core::rows::{Commit, Hashes, PairRow, PairSide, PairState, Side};
 use std::collections::BTreeMap;
 
@@ -154,6 +154,7 @@ impl ModuleCycle<'_, '_> {
         // What a user has taken off the message is not there any more.
         let is_listed = |key: &str| listed.iter().any(|file| note(&file.key) == *key);
         noted.keys().filter(|key| !is_listed(key)).for_each(|key| bringing.done(key));
+        let too_large = format!("it is larger than {} MiB", bringing.policy.attachment_mib);
         for file in &listed {
             let note = note(&file.key);
             let Some(tried) = noted.get(&note).copied() else { continue };
@@ -173,14 +174,16 @@ impl ModuleCycle<'_, '_> {
                 continue;
             }
             if file.size > bringing.largest() {
-                self.left_out(bringing, &note, file);
+                self.left_out(bringing, &note, file, &too_large);
                 continue;
             }
             let read = bringing.source.file(&bringing.at, &file.key).await;
             match read.map_err(|e| CycleFault::of(Side::Mail, e))? {
                 Ok(read) if read.content.len() as u64 > bringing.largest() => {
-                    self.left_out(bringing, &note, file);
+                    self.left_out(bringing, &note, file, &too_large);
                 }
+                // Not every CRM keeps such a file, and none misses it.
+                Ok(read) if read.content.is_empty() => self.left_out(bringing, &note, file, "it is empty"),
                 Ok(read) => self.bring_one(bringing, &note, file, &read, tried > 0).await?,
                 Err(ItemError::Gone) => bringing.done(&note),
                 Err(ItemError::NotNow(_) | ItemError::InDoubt(_) | ItemError::VersionMoved) => {}
@@ -201,9 +204,8 @@ impl ModuleCycle<'_, '_> {
         let fault = |error| CycleFault::of(Side::Crm, error);
         if in_doubt {
             let kept = bringing.log.files(&bringing.to).await.map_err(fault)?;
-            let same = |kept: &&riva_core::ports::FileKept| {
-                kept.name == read.name && kept.size == read.content.len() as u64
-            };
+            let name = bringing.log.name_of(&read.name);
+            let same = |kept: &&FileKept| kept.name == name && kept.size == read.content.len() as u64;
             if kept.iter().filter(same).count() >= file.nth {
                 return self.arrived(bringing, note, &file.name, "found again");
             }
@@ -260,11 +262,8 @@ impl ModuleCycle<'_, '_> {
         Ok(())
     }
 
-    fn left_out(&self, bringing: &mut Bringing<'_>, note: &str, file: &FileListed) {
-        let text = format!(
-            "{}: {} is not logged: it is larger than {} MiB",
-            bringing.title, file.name, bringing.policy.attachment_mib
-        );
+    fn left_out(&self, bringing: &mut Bringing<'_>, note: &str, file: &FileListed, why: &str) {
+        let text = format!("{}: {} is not logged: {why}", bringing.title, file.name);
         let line = journal::line(&bringing.pair, self.ctx.clock.now(), "left out", RULE, text.clone());
         bringing.commit.journal.push(line);
         self.line(Level::Warning, text);
