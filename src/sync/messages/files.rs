@@ -207,7 +207,8 @@ impl ModuleCycle<'_, '_> {
             let name = bringing.log.name_of(&read.name);
             let same = |kept: &&FileKept| kept.name == name && kept.size == read.content.len() as u64;
             if kept.iter().filter(same).count() >= file.nth {
-                return self.arrived(bringing, note, &file.name, "found again");
+                self.arrived(bringing, note, &file.name, "found again");
+                return Ok(());
             }
         }
         // T1.
@@ -220,7 +221,8 @@ impl ModuleCycle<'_, '_> {
         match bringing.log.attach(&bringing.to, read).await {
             Ok(Ok(()) | Err(ItemError::Exists)) => {
                 self.writes += 1;
-                self.arrived(bringing, note, &file.name, "attached in the CRM")
+                self.arrived(bringing, note, &file.name, "attached in the CRM");
+                Ok(())
             }
             Ok(Err(ItemError::InDoubt(_))) => Ok(()),
             // Its record is gone: the next reading tells.
@@ -247,19 +249,12 @@ impl ModuleCycle<'_, '_> {
         Some(sent + Duration::seconds(i64::from(self.caps.crm.cool_down_secs.max(ON_ITS_WAY))))
     }
 
-    fn arrived(
-        &self,
-        bringing: &mut Bringing<'_>,
-        note: &str,
-        name: &str,
-        how: &str,
-    ) -> Result<(), CycleFault> {
+    fn arrived(&self, bringing: &mut Bringing<'_>, note: &str, name: &str, how: &str) {
         let text = format!("{how}: {name}, of {}", bringing.title);
         let line = journal::line(&bringing.pair, self.ctx.clock.now(), "attach crm", RULE, text);
         bringing.commit.journal.push(line);
         bringing.done(note);
         bringing.brought += 1;
-        Ok(())
     }
 
     fn left_out(&self, bringing: &mut Bringing<'_>, note: &str, file: &FileListed, why: &str) {
