@@ -1,8 +1,11 @@
 //! The same into a real OpenERP 7, which `tests/servers/email_test.sh` starts; people work there by `tests/servers/desk`.
 
+use super::attachments::attached;
 use super::{AMELIE, DROP, House, KENJI};
 use crate::desk::Desk;
 use crate::tenant::Tenant;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{Duration, Utc};
 use riva_api::Agent as _;
 use riva_core::admin::ChangeEntry;
@@ -238,5 +241,55 @@ async fn openerp_has_each_mail_once_however_often_the_agent_is_killed() {
     assert!(in_its_work > 2, "hardly a kill fell into its work: {in_its_work}");
     println!("{in_its_work} of 8 kills fell into its work");
     assert_eq!(firm.told().await, told);
+    firm.house.tenant.stop_agent().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openerp_has_each_file_once_however_often_the_agent_is_killed() {
+    let policy = EmailPolicy { drop_folders: false, attachments: true, ..EmailPolicy::default() };
+    let Some(mut firm) = Firm::new("files", policy).await else { return };
+    make(&mut firm.desk, "lead", "Lena", &address("files", "lena")).await;
+    let told = firm.told().await;
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let mut wanted: BTreeMap<String, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    for round in 0..5_usize {
+        for n in 0..4 {
+            let id = format!("{round}-{n}");
+            let own = format!("Größe {id}");
+            let files: [(&str, &[u8]); 2] = [("every byte.bin", &every_byte), ("Größe.txt", own.as_bytes())];
+            let to = [AMELIE, KENJI, &address("files", "lena")];
+            for user in &[AMELIE, KENJI][..=n % 2] {
+                let more = json!({ "ToRecipients": to, "Attachments": attached(&files) });
+                firm.mail(user, "inbox", &id, "ann", more);
+            }
+            let mut files = files.map(|(name, content)| (name.to_owned(), content.to_vec())).to_vec();
+            files.sort();
+            wanted.insert(id, files);
+        }
+        let before = firm.log().await.len();
+        firm.house.tenant.sync_now().await;
+        let deadline = Instant::now() + Wait::from_secs(20);
+        while firm.log().await.len() < before + 1 + round % 3 && Instant::now() < deadline {}
+        firm.house.tenant.kill_agent();
+        firm.house.tenant.start_agent().await;
+    }
+    firm.house.tenant.settle().await;
+    let rows = firm.desk.tell(&json!({ "do": "log", "side": "crm" })).await;
+    let mut records: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows.as_array().unwrap() {
+        let id = row["message_id"].as_str().unwrap().trim_start_matches('<').split('@').next().unwrap();
+        let Some(id) = id.strip_prefix("files-") else { continue };
+        let file = |file: &Value| {
+            (file[0].as_str().unwrap().to_owned(), STANDARD.decode(file[1].as_str().unwrap()).unwrap())
+        };
+        let mut files: Vec<_> = row["files"].as_array().unwrap().iter().map(file).collect();
+        files.sort();
+        assert_eq!(Some(&files), wanted.get(id), "{id}, on {}", row["record_name"]);
+        *records.entry(id.to_owned()).or_default() += 1;
+    }
+    let each_on_both: BTreeMap<String, usize> = wanted.keys().map(|id| (id.clone(), 2)).collect();
+    assert_eq!(records, each_on_both, "on Ann and on Lena");
+    assert_eq!(firm.told().await, told, "nobody is told of a file");
+    firm.house.nobody_was_mailed_and_nothing_written();
     firm.house.tenant.stop_agent().await;
 }

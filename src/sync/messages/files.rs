@@ -185,8 +185,8 @@ impl ModuleCycle<'_, '_> {
                 // Not every CRM keeps such a file, and none misses it.
                 Ok(read) if read.content.is_empty() => self.left_out(bringing, &note, file, "it is empty"),
                 Ok(read) => self.bring_one(bringing, &note, file, &read, tried > 0).await?,
-                Err(ItemError::Gone) => bringing.done(&note),
                 Err(ItemError::NotNow(_) | ItemError::InDoubt(_) | ItemError::VersionMoved) => {}
+                // Gone, too: the next reading tells whether it was the file or its message.
                 Err(error) => bringing.refused.push(format!("{}: {error}", file.name)),
             }
         }

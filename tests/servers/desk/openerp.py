@@ -109,10 +109,15 @@ class OpenErp:
             self.call(model, "write", rows, {"message_follower_ids": [(4, fan)]})
 
     def log(self):
-        """E-mails in the log."""
+        """E-mails in the log, each with its files: name, and content in base64."""
         ids = self.call("mail.message", "search", [("type", "=", "email")], 0, 0, "id")
         columns = ["message_id", "subject", "body", "email_from", "author_id", "model", "record_name", "date"]
-        return self.call("mail.message", "read", ids, columns)
+        rows = self.call("mail.message", "read", ids, [*columns, "attachment_ids"])
+        hung = sorted({file for row in rows for file in row["attachment_ids"]})
+        files = {row["id"]: row for row in self.call("ir.attachment", "read", hung, ["name", "datas"])}
+        for row in rows:
+            row["files"] = [[files[n]["name"], files[n]["datas"]] for n in row.pop("attachment_ids")]
+        return rows
 
     def told(self):
         """Mails that wait or were sent, and people who were told of an e-mail in the log."""
