@@ -37,7 +37,7 @@ pub struct ServiceAccount {
 /// A Salesforce org and how the integration user signs in to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools)] // Each is an answer that the file gives in so many words.
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer that the file gives in so many words")]
 pub struct SalesforceOrg {
     /// User name of the integration user.
     pub account: String,

@@ -17,7 +17,7 @@ use crate::matching::note_uid;
 use crate::plan::BothCaps;
 use crate::read_back::{Answer, asks_to_wait};
 use crate::recover::NOT_MADE_YET;
-use crate::retry::{changed, historic, retry_at};
+use crate::retry::{changed, given_up, historic, retry_at};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::fault::{CallError, ItemError};
@@ -544,16 +544,6 @@ impl Effects<'_, '_> {
             (IntentKind::Delete, Side::Crm) => &mut self.counts.deleted_crm,
         };
         *counter += 1;
-    }
-}
-
-/// What is told of an item that failed so often, after the reason.
-pub(crate) fn given_up(next: Option<DateTime<Utc>>, attempts: u32) -> String {
-    match next {
-        Some(_) => String::new(),
-        None => format!(
-            " It failed {attempts} times and is not tried again until it changes; `riva retry` tries at once."
-        ),
     }
 }
 

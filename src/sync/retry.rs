@@ -18,6 +18,16 @@ pub(crate) fn retry_at(now: DateTime<Utc>, attempts: u32, historic: bool) -> Opt
     (attempts <= most).then(|| now + wait)
 }
 
+/// What is told of an item that failed so often, after the reason.
+pub(crate) fn given_up(next: Option<DateTime<Utc>>, attempts: u32) -> String {
+    match next {
+        Some(_) => String::new(),
+        None => format!(
+            " It failed {attempts} times and is not tried again until it changes; `riva retry` tries at once."
+        ),
+    }
+}
+
 /// Whether something new was seen of either side before this write was planned.
 pub(crate) fn changed(work: &Work) -> bool {
     let rows = [&work.mail, &work.crm].into_iter().flatten().filter_map(|read| read.row.as_ref());

@@ -1,6 +1,6 @@
 //! Attachments of logged e-mail through the real agent: each hangs on its message's record once, byte for byte.
 
-use super::{AMELIE, DROP, House, KENJI};
+use super::{AMELIE, DROP, House, KENJI, id_in};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{Duration, Utc};
@@ -26,8 +26,7 @@ pub(crate) fn attached(files: &[(&str, &[u8])]) -> Value {
 impl House {
     pub(crate) fn files(&self) -> Files {
         let of = |message: Value| {
-            let id = message["MessageIdentifier"].as_str().unwrap();
-            let id = id.trim_start_matches('<').split('@').next().unwrap().to_owned();
+            let id = id_in(&message["MessageIdentifier"]).to_owned();
             let file = |file: &Value| {
                 let content = STANDARD.decode(file["VersionData"].as_str().unwrap()).unwrap();
                 (file["PathOnClient"].as_str().unwrap().to_owned(), content)

@@ -34,6 +34,11 @@ fn fields(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
+/// The id that a message was delivered with, in its Message-ID.
+fn id_in(message_id: &Value) -> &str {
+    message_id.as_str().unwrap().trim_start_matches('<').split('@').next().unwrap()
+}
+
 struct House {
     tenant: Tenant,
 }
@@ -107,9 +112,7 @@ impl House {
     fn log(&self) -> BTreeMap<String, usize> {
         let mut log = BTreeMap::new();
         for message in self.tenant.sandbox.salesforce().messages() {
-            let id = message["MessageIdentifier"].as_str().unwrap();
-            let id = id.trim_start_matches('<').split('@').next().unwrap();
-            *log.entry(id.to_owned()).or_default() += 1;
+            *log.entry(id_in(&message["MessageIdentifier"]).to_owned()).or_default() += 1;
         }
         log
     }

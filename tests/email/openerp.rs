@@ -1,7 +1,7 @@
 //! The same into a real OpenERP 7, which `tests/servers/email_test.sh` starts; people work there by `tests/servers/desk`.
 
 use super::attachments::attached;
-use super::{AMELIE, DROP, House, KENJI};
+use super::{AMELIE, DROP, House, KENJI, id_in};
 use crate::desk::Desk;
 use crate::tenant::Tenant;
 use base64::Engine as _;
@@ -76,7 +76,7 @@ impl Firm {
         let rows = self.desk.tell(&json!({ "do": "log", "side": "crm" })).await;
         let mut log = Log::new();
         for row in rows.as_array().unwrap() {
-            let id = row["message_id"].as_str().unwrap().trim_start_matches('<').split('@').next().unwrap();
+            let id = id_in(&row["message_id"]);
             if let Some(id) = id.strip_prefix(&format!("{}-", self.word)) {
                 log.entry(id.to_owned()).or_default().push(row["record_name"].as_str().unwrap().to_owned());
             }
@@ -277,7 +277,7 @@ async fn openerp_has_each_file_once_however_often_the_agent_is_killed() {
     let rows = firm.desk.tell(&json!({ "do": "log", "side": "crm" })).await;
     let mut records: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows.as_array().unwrap() {
-        let id = row["message_id"].as_str().unwrap().trim_start_matches('<').split('@').next().unwrap();
+        let id = id_in(&row["message_id"]);
         let Some(id) = id.strip_prefix("files-") else { continue };
         let file = |file: &Value| {
             (file[0].as_str().unwrap().to_owned(), STANDARD.decode(file[1].as_str().unwrap()).unwrap())

@@ -18,7 +18,7 @@ pub struct FieldInfo {
 
 /// An object. Fields that the account may not see are missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // As the describe call has them.
+#[expect(clippy::struct_excessive_bools, reason = "as the describe call has them")]
 pub struct Layout {
     /// Fields by name.
     pub fields: BTreeMap<String, FieldInfo>,

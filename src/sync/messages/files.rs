@@ -6,13 +6,12 @@
 //! given the CRM's time for that, and then looked for, before it is sent again.
 
 use crate::context::CycleFault;
-use crate::effects::given_up;
 use crate::in_step::finish;
 use crate::journal;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
 use crate::read::Reading;
-use crate::retry::retry_at;
+use crate::retry::{given_up, retry_at};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
 use riva_core::documents::EmailPolicy;
@@ -52,7 +51,7 @@ pub(super) fn any_noted(pair: &PairRow) -> bool {
 /// made it.
 pub(crate) fn are_due(pair: &PairRow) -> bool {
     let stays = matches!(pair.state, PairState::Linked | PairState::Quarantined);
-    stays && pair.crm.is_some() && any_noted(pair)
+    pair.module.is_log() && stays && pair.crm.is_some() && any_noted(pair)
 }
 
 fn note(key: &str) -> String {

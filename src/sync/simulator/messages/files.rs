@@ -35,6 +35,15 @@ fn one(name: &str, size: usize) -> (String, usize) {
     (name.to_owned(), size)
 }
 
+/// A message is in the log, and its file is not there yet.
+fn logged_alone(world: &World) {
+    world.mail[0].put(offer(world, &[("a.txt", 3)]));
+    world.crm.set_file_faults(Faults { not_now: 100, ..Faults::default() });
+    world.pass(61);
+    world.cycle(0);
+    world.crm.set_file_faults(Faults::default());
+}
+
 fn says(world: &World, text: &str) -> usize {
     world.log().iter().filter(|line| line.contains(text)).count()
 }
@@ -153,11 +162,7 @@ fn it_is_given_up_after_many_tries() {
 fn what_is_no_longer_there_is_told_of_and_what_became_private_stays_where_it_is() {
     for private in [true, false] {
         let world = world(8);
-        world.mail[0].put(offer(&world, &[("a.txt", 3)]));
-        world.crm.set_file_faults(Faults { not_now: 100, ..Faults::default() });
-        world.pass(61);
-        world.cycle(0);
-        world.crm.set_file_faults(Faults::default());
+        logged_alone(&world);
         let (id, mut item) = world.mail[0].live().remove(0);
         world.mail[0].take_away(&id);
         if private {
@@ -184,11 +189,7 @@ fn what_a_colleague_or_a_stranger_has_logged_gets_no_files_from_us() {
 #[test]
 fn a_record_that_is_deleted_gets_none() {
     let world = world(10);
-    world.mail[0].put(offer(&world, &[("a.txt", 3)]));
-    world.crm.set_file_faults(Faults { not_now: 100, ..Faults::default() });
-    world.pass(61);
-    world.cycle(0);
-    world.crm.set_file_faults(Faults::default());
+    logged_alone(&world);
     let record = world.crm.records().remove(0);
     world.crm.delete(&record.id);
     assert_eq!((world.settle(), world.crm.files_of(&record.id).len()), (0, 0));
