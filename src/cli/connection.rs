@@ -291,6 +291,7 @@ impl Fields {
             access: None,
             ca_file: None,
             max_concurrent: None,
+            picklists: riva_core::documents::Picklists::default(),
             options: BTreeMap::new(),
             created: None,
             modified: None,

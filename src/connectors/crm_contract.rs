@@ -85,6 +85,7 @@ pub fn connection(
         access: None,
         ca_file: None,
         max_concurrent: None,
+        picklists: riva_core::documents::Picklists::default(),
         options: options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         created: None,
         modified: None,

@@ -81,6 +81,7 @@ mod tests {
             access: None,
             ca_file: None,
             max_concurrent: None,
+            picklists: riva_core::documents::Picklists::default(),
             options: [("database".to_owned(), "db".to_owned())].into(),
             created: None,
             modified: None,

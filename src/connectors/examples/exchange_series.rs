@@ -51,6 +51,7 @@ async fn main() -> Outcome<()> {
         access: Some(AccessMethod::Impersonation),
         ca_file: Some(ca.into()),
         max_concurrent: None,
+        picklists: riva_core::documents::Picklists::default(),
         options: BTreeMap::new(),
         created: None,
         modified: None,

@@ -24,6 +24,7 @@ async fn house() -> (MockServer, Exchange) {
         access: Some(AccessMethod::Impersonation),
         ca_file: None,
         max_concurrent: None,
+        picklists: riva_core::documents::Picklists::default(),
         options: std::collections::BTreeMap::new(),
         created: None,
         modified: None,

@@ -63,6 +63,7 @@ impl Server {
             access: None,
             ca_file: None,
             max_concurrent: None,
+            picklists: riva_core::documents::Picklists::default(),
             options: BTreeMap::from([
                 ("home".to_owned(), self.text("home")),
                 ("domain".to_owned(), "riva.test".to_owned()),

@@ -90,6 +90,7 @@ impl House {
             access: Some(AccessMethod::Impersonation),
             ca_file: Some("ca.pem".into()),
             max_concurrent: None,
+            picklists: riva_core::documents::Picklists::default(),
             options: BTreeMap::new(),
             created: None,
             modified: None,

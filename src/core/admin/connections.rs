@@ -1,7 +1,7 @@
 //! Connections: list, save, delete, test.
 
 use super::{Admin, AdminError, ChangeEntry, ConnectionSummary, DocumentKind, LastTest, TestReport};
-use crate::documents::{Connection, usage};
+use crate::documents::{Connection, OrgWords, usage};
 use crate::fault::Fault;
 use crate::ids::{ConnectionName, PolicyName};
 use crate::ports::{SecretKey, SecretKind, StepReport, StepSink, TestStep};
@@ -149,6 +149,15 @@ impl Admin {
         let last = LastTest { at, target: report.target.clone(), fault: report.fault.clone() };
         self.write_state(&test_file(name), &last)?;
         Ok(report)
+    }
+
+    /// The words of a CRM's own lists, as they are now: what [`Connection::picklists`] may give a meaning.
+    pub async fn org_words(&self, name: &ConnectionName) -> Result<OrgWords, AdminError> {
+        let connection = self.connection(name)?;
+        if connection.system.is_mail() {
+            return Ok(OrgWords::default());
+        }
+        Ok(self.systems.crm(&connection)?.org_words().await?)
     }
 
     async fn run_test(

@@ -4,7 +4,7 @@ use super::*;
 use crate::documents::{Connection, EmailPolicy, Policy, PolicyUser, usage};
 use crate::fault::{CallError, FaultKind};
 use crate::ids::{CrmUserId, Cursor, EmailAddress};
-use crate::item::Module;
+use crate::item::{Importance, Module};
 use crate::license::LicenseVerdict;
 use crate::ports::{
     CrmSystem, CrmUser, Directory, Endpoint, FeedPage, MailSystem, Reader, SecretKind, SilentWriter,
@@ -339,6 +339,39 @@ fn a_connection_in_use_is_not_deleted() {
     assert_eq!(admin.secrets_kept(&name).unwrap(), vec![]);
     let history = admin.history(DocumentKind::Connection, "exchange").unwrap();
     assert_eq!(history.last().unwrap().why, "deleted. moved away");
+}
+
+#[test]
+fn words_of_the_orgs_own_are_checked_by_line_and_kept_with_their_comments() {
+    let (_folder, admin) = desk();
+    let tables = "\n[picklists.task-status]\n# Since the audit.\n\"In Prüfung\" = \"waiting\"\n";
+    let path = "connections/salesforce.toml";
+    let said = |text: &str| {
+        write(admin.workspace(), path, &format!("{SALESFORCE}{text}"));
+        admin.check().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let wrong = said(&tables.replace("\"waiting\"", "\"wating\""));
+    assert!(
+        wrong.contains("picklists.task-status.In Prüfung") && wrong.contains("Did you mean `waiting`?"),
+        "{wrong}"
+    );
+    let wrong = said("\n[picklists.task-stauts]\nx = \"waiting\"\n");
+    assert!(wrong.contains("Did you mean `task-status`?"), "{wrong}");
+    let wrong = said(&format!("{tables}\" IN prüfung\" = \"deferred\"\n\"\" = \"deferred\"\n"));
+    assert!(wrong.contains("is here twice") && wrong.contains("the word is empty"), "{wrong}");
+    assert!(!said(tables).contains("picklists"), "{}", said(tables));
+
+    let mut connection = admin.connection(&"salesforce".into()).unwrap();
+    connection.picklists.task_priority.insert("Urgent".into(), Importance::High);
+    admin.save_connection(&connection, &entry("")).unwrap();
+    let saved = text(&admin, path);
+    assert!(saved.contains("# Since the audit.\n\"In Prüfung\" = \"waiting\"\n"), "{saved}");
+    assert!(saved.contains("[picklists.task-priority]\nUrgent = \"high\"\n"), "{saved}");
+    assert_eq!(admin.connection(&"salesforce".into()).unwrap().picklists, connection.picklists);
+
+    let mut exchange = admin.connection(&"exchange".into()).unwrap();
+    exchange.picklists = connection.picklists;
+    assert!(findings(admin.save_connection(&exchange, &entry(""))).contains("for Salesforce alone"));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::place::{Step, line_of};
 use super::workspace::Document;
-use super::{AuthMethod, BecamePrivate, Connection, EmailPolicy, Policy, PrivateItems, Settings, SystemKind};
+use super::{
+    AuthMethod, BecamePrivate, Connection, EmailPolicy, Picklist, Policy, PrivateItems, Settings, SystemKind,
+    folded,
+};
 use crate::admin::Finding;
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,6 +147,31 @@ pub(crate) fn connection(workspace: &Path, document: &Document<Connection>, foun
             "an Odoo server has several databases, and none is named.",
             "Add `database = \"…\"` below [options].",
         );
+    }
+    picklists(&mut notes, c);
+}
+
+/// Each word has one meaning, and there is somebody who uses it.
+fn picklists(notes: &mut Notes<'_>, c: &Connection) {
+    use Step::Key;
+    if !c.picklists.is_empty() && c.system != SystemKind::Salesforce {
+        notes.add(&[Key("picklists")], "this is for Salesforce alone.", "Take the tables out.");
+    }
+    for list in Picklist::ALL {
+        let mut seen = BTreeSet::new();
+        for word in c.picklists.words(list) {
+            let path = [Key("picklists"), Key(list.as_str()), Key(word)];
+            if word.trim().is_empty() {
+                notes.add(
+                    &path,
+                    "the word is empty.",
+                    "Expected: a word of the list in Salesforce, in quotes.",
+                );
+            } else if !seen.insert(folded(word)) {
+                let what = format!("{word:?} is here twice: upper and lower case are the same.");
+                notes.add(&path, what, "Take one of them out.");
+            }
+        }
     }
 }
 

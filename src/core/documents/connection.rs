@@ -1,5 +1,6 @@
 //! A connection to one mail system or CRM: `connections/NAME.toml`.
 
+use super::Picklists;
 use crate::ids::ConnectionName;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,9 @@ pub struct Connection {
     /// external id field, if the org has one) and `api_version`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
+    /// What the organisation's own words mean (Salesforce alone): of a task's `Status` and `Priority`.
+    #[serde(default, skip_serializing_if = "Picklists::is_empty")]
+    pub picklists: Picklists,
     /// When it was made, and by whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Stamp>,

@@ -5,6 +5,7 @@ mod connection;
 mod disk;
 mod history;
 mod merge;
+mod picklists;
 mod place;
 mod policy;
 mod read;
@@ -14,6 +15,7 @@ mod workspace;
 
 pub use check::legal_name;
 pub use connection::{AccessMethod, AuthMethod, Connection, Stamp, SystemKind};
+pub use picklists::{OrgWord, OrgWords, Picklist, Picklists, folded, give_meaning};
 pub use policy::{
     BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, EmailPolicy,
     Policy, PolicyModules, PolicyUser, PrivateItems, Refused, Safety, SafetyLimit, Schedule, TasksPolicy,

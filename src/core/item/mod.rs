@@ -12,8 +12,8 @@ pub use field::{Field, FieldClass};
 pub use message::{FileListed, MailFolder, Related, Role};
 pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
-    Address, Attendee, Body, Completion, Element, Name, Organization, Participation, Sensitivity, ShowAs,
-    TaskStatus, Value, When, is_in_calendar,
+    Address, Attendee, Body, Completion, Element, Importance, Name, Organization, Participation, Sensitivity,
+    ShowAs, TaskStatus, Value, When, is_in_calendar,
 };
 
 use serde::{Deserialize, Serialize};

@@ -331,6 +331,46 @@ impl TaskStatus {
     }
 }
 
+/// How important a task is. As a value it is a number, from 0 to 2; in capabilities a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Importance {
+    /// 0.
+    Low,
+    /// 1.
+    Normal,
+    /// 2.
+    High,
+}
+
+impl Importance {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+
+    /// As a word, in capabilities and documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+
+    /// As a value.
+    pub fn value(self) -> Value {
+        Value::Number(self as i64)
+    }
+
+    /// Of the number that is its value: what is beyond the scale is at its end.
+    pub fn of(number: i64) -> Self {
+        match number {
+            ..=0 => Self::Low,
+            1 => Self::Normal,
+            2.. => Self::High,
+        }
+    }
+}
+
 /// Who may see the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

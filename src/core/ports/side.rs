@@ -47,8 +47,9 @@ pub struct ModuleCapabilities {
     pub set_keys: BTreeMap<Field, BTreeSet<String>>,
     /// Parts of a group that it can hold (`given`, `family`; `name`, `department`, `title`; `street`, `city`, `region`,
     /// `postcode`, `country`; of a task's completion `on`, `percent`, and the words of
-    /// [`TaskStatus`](crate::item::TaskStatus) that it has); a group that is not listed holds all of them. A part that a
-    /// side cannot hold is left alone on the other side.
+    /// [`TaskStatus`](crate::item::TaskStatus) that it has; of a task's importance the words of
+    /// [`Importance`](crate::item::Importance)); a group that is not listed holds all of them. A part that a side cannot hold
+    /// is left alone on the other side; what it has no word for at all is not written to it.
     pub parts: BTreeMap<Field, BTreeSet<String>>,
     /// Times are kept to the second or the minute; zones or UTC alone.
     pub precision: Precision,
@@ -265,6 +266,12 @@ pub trait Reader: Send + Sync {
 
     /// For each marker, every item that carries it now, wherever it lies. At most `batch` markers.
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError>;
+
+    /// What was noticed while items of a module were read, for an administrator: each once for a user as long as the system is
+    /// kept, and not again after this call.
+    fn remarks(&self, _module: Module) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Its messages, if it is a mailbox whose e-mail can be logged.
     fn message_source(&self) -> Option<&dyn MessageSource> {

@@ -1,7 +1,7 @@
 //! Mail systems, CRMs and their directories.
 
 use super::side::{FeedPage, Reader, SilentWriter};
-use crate::documents::Connection;
+use crate::documents::{Connection, OrgWords};
 use crate::fault::{CallError, Fault};
 use crate::ids::{CrmUserId, Cursor, EmailAddress};
 use crate::item::Module;
@@ -72,6 +72,12 @@ pub trait CrmSystem: Endpoint {
 
     /// The same for reading alone.
     async fn reader(&self, user: &CrmUser) -> Result<Arc<dyn Reader>, Fault>;
+
+    /// The words of the lists whose meaning the connection's document may give ([`Picklists`](crate::documents::Picklists)), as
+    /// they are now; none where there are no such lists.
+    async fn org_words(&self) -> Result<OrgWords, Fault> {
+        Ok(OrgWords::default())
+    }
 }
 
 /// A user of a CRM.

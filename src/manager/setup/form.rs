@@ -272,6 +272,7 @@ impl ConnectionForm {
             access: (self.system == SystemKind::ExchangeEws).then_some(self.access),
             ca_file: text(&self.ca_file).map(PathBuf::from),
             max_concurrent: before.and_then(|c| c.max_concurrent),
+            picklists: before.map(|c| c.picklists.clone()).unwrap_or_default(),
             options,
             created: before.and_then(|c| c.created.clone()),
             modified: before.and_then(|c| c.modified.clone()),

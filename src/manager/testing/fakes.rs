@@ -249,6 +249,7 @@ impl Company {
                 access: None,
                 ca_file: None,
                 max_concurrent: None,
+                picklists: riva_core::documents::Picklists::default(),
                 options: BTreeMap::new(),
                 created: None,
                 modified: None,

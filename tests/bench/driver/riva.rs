@@ -142,6 +142,7 @@ impl Duelist {
             access: None,
             ca_file: None,
             max_concurrent: None,
+            picklists: riva_core::documents::Picklists::default(),
             options,
             created: None,
             modified: None,
