@@ -94,6 +94,13 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         outcome: &mut CycleOutcome,
     ) -> Result<(), CycleFault> {
         let result = self.steps(outcome).await;
+        for side in [Side::Mail, Side::Crm] {
+            self.ctx
+                .side(side)
+                .remarks(self.module)
+                .into_iter()
+                .for_each(|text| self.line(Level::Warning, text));
+        }
         *counts = self.counts;
         outcome.writes += self.writes;
         outcome.more_work |= self.more;

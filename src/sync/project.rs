@@ -1,8 +1,8 @@
 //! What one side can hold of the other side's values.
 
 use riva_core::item::{
-    Address, Body, Completion, Field, FieldClass, Item, Name, Organization, Override, RecurrenceId,
-    TaskStatus, Value, When,
+    Address, Body, Completion, Field, FieldClass, Importance, Item, Name, Organization, Override,
+    RecurrenceId, TaskStatus, Value, When,
 };
 use riva_core::ports::ModuleCapabilities;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ pub fn map(
         return None;
     }
     let value = overlay(value, source.parts.get(&field), current);
-    let value = keep_parts(value, target.parts.get(&field));
+    let value = keep_parts(value, target.parts.get(&field))?;
     Some(match value {
         Value::Text(text) => Value::text(cut(&text, target.max_len.get(&field))),
         Value::Body(body) => match target.max_len.get(&field) {
@@ -146,6 +146,11 @@ fn overlay(value: &Value, source_parts: Option<&BTreeSet<String>>, current: Opti
     if let (Value::Completion(value), Value::Completion(current)) = (value, current) {
         return Value::Completion(fill_completion(*value, parts, *current));
     }
+    if let (Value::Number(value), Value::Number(current)) = (value, current) {
+        // What the source has no word for is nothing out of the ordinary there.
+        let finer = !parts.contains(Importance::of(*current).as_str()) && *value == Importance::Normal as i64;
+        return Value::Number(if finer { *current } else { *value });
+    }
     let mut merged = current.clone();
     let mut blank = empty_like(current);
     let from = if *value == Value::Blank { &mut blank } else { &mut value.clone() };
@@ -172,14 +177,19 @@ fn fill_completion(value: Completion, source: &BTreeSet<String>, current: Comple
     Completion { status, on, percent }
 }
 
-fn keep_parts(value: Value, target_parts: Option<&BTreeSet<String>>) -> Value {
-    let Some(parts) = target_parts else { return value };
+/// `None`: the target has no word for it, and is not told of it.
+fn keep_parts(value: Value, target_parts: Option<&BTreeSet<String>>) -> Option<Value> {
+    let Some(parts) = target_parts else { return Some(value) };
     if let Value::Completion(done) = value {
-        return Value::Completion(Completion {
-            status: done.status.nearest(parts),
+        let status = done.status.nearest(parts);
+        return can_tell(status, parts).then_some(Value::Completion(Completion {
+            status,
             on: done.on.filter(|_| parts.contains("on")),
             percent: done.percent.filter(|_| parts.contains("percent")),
-        });
+        }));
+    }
+    if let Value::Number(number) = value {
+        return parts.contains(Importance::of(number).as_str()).then_some(value);
     }
     let mut value = value;
     let mut nothing = empty_like(&value);
@@ -188,7 +198,15 @@ fn keep_parts(value: Value, target_parts: Option<&BTreeSet<String>>) -> Value {
             kept.clear();
         }
     });
-    normalise(value)
+    Some(normalise(value))
+}
+
+/// Whether a side with these words for a task has one for the nearest that it has: a task that is not started may be open in
+/// some other word.
+fn can_tell(nearest: TaskStatus, words: &BTreeSet<String>) -> bool {
+    let has = |status: &TaskStatus| words.contains(status.as_str());
+    let open = [TaskStatus::NotStarted, TaskStatus::InProgress, TaskStatus::Waiting, TaskStatus::Deferred];
+    has(&nearest) || (nearest == TaskStatus::NotStarted && open.iter().any(has))
 }
 
 /// A value with no part set is blank.
@@ -321,6 +339,35 @@ mod tests {
             map(Field::Completion, &given_up, &rich, &poor, None),
             Some(done(TaskStatus::NotStarted, None))
         );
+    }
+
+    #[test]
+    fn what_a_side_has_no_word_for_is_not_written_and_stays_where_it_was() {
+        let rich = caps(&[]);
+        let poor = caps(&[(Field::Completion, &["in-progress"]), (Field::Importance, &["normal", "high"])]);
+        let none = caps(&[(Field::Completion, &["completed"]), (Field::Importance, &[])]);
+        let done = |status| Value::Completion(Completion { status, on: None, percent: None });
+        let to = |field, value: Value, target| map(field, &value, &rich, target, None);
+        assert_eq!(to(Field::Completion, done(TaskStatus::Completed), &poor), None);
+        assert_eq!(
+            to(Field::Completion, done(TaskStatus::Waiting), &poor),
+            Some(done(TaskStatus::InProgress))
+        );
+        // It may be open in a word of its own.
+        assert_eq!(
+            to(Field::Completion, done(TaskStatus::Deferred), &poor),
+            Some(done(TaskStatus::NotStarted))
+        );
+        assert_eq!(to(Field::Completion, done(TaskStatus::NotStarted), &none), None);
+        let [low, normal, high] = Importance::ALL.map(Importance::value);
+        assert_eq!(to(Field::Importance, low.clone(), &poor), None);
+        assert_eq!(to(Field::Importance, high.clone(), &poor), Some(high.clone()));
+        assert_eq!(to(Field::Importance, normal.clone(), &none), None);
+        let back =
+            |value: &Value, current: &Value| map(Field::Importance, value, &poor, &rich, Some(current));
+        assert_eq!(back(&normal, &low), Some(low.clone()));
+        assert_eq!(back(&normal, &high), Some(normal));
+        assert_eq!(back(&high, &low), Some(high));
     }
 
     #[test]

@@ -147,6 +147,45 @@ fn task(status: TaskStatus) -> Item {
     item
 }
 
+/// A CRM with some of the words for a task, whichever they are: it is never told what it has no word for, and both sides are
+/// quiet after one merge.
+#[test]
+fn whatever_words_a_crm_has_both_sides_come_to_rest() {
+    let (hasher, rich) = (hasher(), caps(100));
+    let open = [TaskStatus::NotStarted, TaskStatus::InProgress, TaskStatus::Waiting, TaskStatus::Deferred];
+    for words in 0..64_u32 {
+        let has = |status: &TaskStatus| words & (1 << (*status as u32)) != 0;
+        let known: BTreeSet<String> =
+            TaskStatus::ALL.iter().filter(|s| has(s)).map(|s| s.as_str().to_owned()).collect();
+        let poor = ModuleCapabilities { parts: [(Field::Completion, known)].into(), ..caps(100) };
+        let run = |mail: &Item, crm: &Item, seen: [&Hashes; 2], sent: [&Hashes; 2]| {
+            let mail = Shown { item: mail, caps: &rich, seen: seen[0], sent: sent[0] };
+            let crm = Shown { item: crm, caps: &poor, seen: seen[1], sent: sent[1] };
+            merge(&hasher, mail, crm, Direction::TwoWay, ConflictWinner::Crm)
+        };
+        let pairs = TaskStatus::ALL.into_iter().flat_map(|m| TaskStatus::ALL.map(|c| (m, c)));
+        for (m, c) in pairs.filter(|(_, c)| has(c)) {
+            let (mut mail, mut crm) = (task(m), task(c));
+            let merged = run(&mail, &crm, [&NONE, &NONE], [&NONE, &NONE]);
+            mail.fields.extend(merged.to_mail.clone());
+            let mut sent = Hashes::default();
+            if let Some(value @ Value::Completion(to)) = merged.to_crm.get(&Field::Completion) {
+                // In the words that it has: what is not started may be open in another one.
+                let shown = Some(to.status).filter(has).or_else(|| open.into_iter().find(has));
+                assert!(has(&to.status) || to.status == TaskStatus::NotStarted, "{words:b}: {to:?}");
+                crm = task(shown.unwrap_or_else(|| panic!("{words:b}: it has no word for {to:?}")));
+                hasher.insert(&mut sent, Field::Completion, value);
+            }
+            let seen = [&hasher.item(&mail), &hasher.item(&crm)];
+            let again = run(&mail, &crm, seen, [&NONE, &sent]);
+            assert!(again.is_empty() && again.held.is_empty(), "{words:b}, {m:?} {c:?}: {again:?}");
+            // A word that means nothing is no information, whatever the other side shows.
+            let unknown = run(&mail, &Item::new(Module::Tasks), seen, [&NONE, &sent]);
+            assert!(unknown.is_empty() && unknown.held.is_empty(), "{words:b}, {m:?} {c:?}: {unknown:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_done_is_not_undone_by_a_side_that_does_not_know_it() {
     use TaskStatus::{Completed, InProgress, NotStarted};

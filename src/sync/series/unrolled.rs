@@ -293,6 +293,10 @@ impl Reader for Unrolled {
         self.inner.probe(module, markers).await
     }
 
+    fn remarks(&self, module: Module) -> Vec<String> {
+        self.inner.remarks(module)
+    }
+
     fn message_source(&self) -> Option<&dyn MessageSource> {
         self.inner.message_source()
     }
