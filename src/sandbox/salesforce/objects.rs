@@ -112,6 +112,9 @@ const CONTACT: &[Field] = &[
     text(SYNC_KEY, 80).external_id(),
 ];
 
+/// The word of this org's own for a task that is closed without being done.
+pub const CLOSED_BY_ITS_OWN_WORD: &str = "Abgelehnt";
+
 /// The unique external id that an administrator has added for the sync, on Contact, Event and Task.
 pub const SYNC_KEY: &str = "Riva_Sync_Key__c";
 
@@ -195,9 +198,21 @@ const TASK: &[Field] = &[
     to("WhatId", &WHAT),
     text("Subject", 255),
     date("ActivityDate"),
-    pick("Status", &["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"])
-        .defaulted(),
-    pick("Priority", &["High", "Normal", "Low"]).defaulted(),
+    // The last ones are words of this org's own administrator.
+    pick(
+        "Status",
+        &[
+            "Not Started",
+            "In Progress",
+            "Completed",
+            "Waiting on someone else",
+            "Deferred",
+            "In Prüfung",
+            CLOSED_BY_ITS_OWN_WORD,
+        ],
+    )
+    .defaulted(),
+    pick("Priority", &["High", "Normal", "Low", "Urgent"]).defaulted(),
     yes_no("IsHighPriority").read_only(),
     yes_no("IsClosed").read_only(),
     area("Description", 32_000),

@@ -4,6 +4,7 @@ use super::api::ApiError;
 use super::email;
 use super::event_time::{self, Values};
 use super::ids;
+use super::objects::CLOSED_BY_ITS_OWN_WORD;
 use super::schema::{Field, Kind, Object, Schema};
 use super::values::{accept, stamp};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -501,7 +502,10 @@ fn derive(object: &Object, values: &mut Values) {
     }
     if object.name == "Task" {
         let is = |name: &str, word: &str| values.get(name).and_then(Value::as_str) == Some(word);
-        let (high, closed) = (is("Priority", "High"), is("Status", "Completed"));
+        let (high, closed) = (
+            is("Priority", "High"),
+            ["Completed", CLOSED_BY_ITS_OWN_WORD].iter().any(|word| is("Status", word)),
+        );
         values.insert("IsHighPriority", high.into());
         values.insert("IsClosed", closed.into());
     }
