@@ -2,6 +2,7 @@
 
 use super::api::Refusal;
 use super::layout::Layout;
+use super::words::Words;
 use super::{contact, email, event, files, soql, task};
 use riva_core::item::Item;
 use serde_json::{Map, Value as Json};
@@ -21,6 +22,7 @@ pub fn answer(body: &[u8]) {
         _ => Vec::new(),
     };
     let names: Vec<(&str, usize)> = names.iter().map(|(name, length)| (name.as_str(), *length)).collect();
+    let words = Words::default();
     for layout in [described, Layout::for_tests(&names)] {
         check(
             &json,
@@ -28,10 +30,15 @@ pub fn answer(body: &[u8]) {
             |item| contact::map(&item.fields, &layout),
         );
         check(&json, |record| event::project(record, &layout), |item| event::map(&item.fields, &layout));
-        check(&json, |record| task::project(record, &layout), |item| task::map(&item.fields, &layout));
+        check(
+            &json,
+            |record| task::project(record, &layout, &words),
+            |item| task::map(&item.fields, &layout, &words),
+        );
         // What is logged is never written again.
         let _ = (email::project(&json), email::made(&json), files::kept(&json));
         let _ = (task::is_task(&json), task::wanted(&layout), contact::parts(&layout));
+        let _ = (task::parts(&layout, &words), words.unknown_in(&json));
     }
     if let Some(text) = json.as_str() {
         let _ = soql::read_instant(text);

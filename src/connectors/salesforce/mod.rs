@@ -19,17 +19,20 @@ mod files;
 pub mod fuzzing;
 mod layout;
 mod lead;
+mod remarks;
 mod soql;
 mod task;
 mod token;
 mod user;
+mod words;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};
 use crate::one_user::{Found, exactly_one};
 use api::Api;
 use async_trait::async_trait;
 use layout::Layout;
-use riva_core::documents::{AuthMethod, Connection};
+use remarks::Told;
+use riva_core::documents::{AuthMethod, Connection, OrgWords};
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{CrmUserId, Cursor, EmailAddress};
 use riva_core::item::Module;
@@ -46,6 +49,7 @@ use token::{Grant, Tokens};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use user::{Layouts, User};
+use words::Words;
 
 /// The version of the API unless the connection says otherwise.
 const API_VERSION: &str = "60.0";
@@ -113,14 +117,19 @@ pub fn system(
     Ok(Arc::new(Salesforce {
         api: Arc::new(api),
         sync_key: sync_key.map(str::to_owned),
+        words: Words::new(connection.picklists.clone()),
         layouts: Mutex::default(),
+        told: Arc::new(Told::new(connection.name.clone())),
     }))
 }
 
 struct Salesforce {
     api: Arc<Api>,
     sync_key: Option<String>,
+    words: Words,
     layouts: Mutex<Option<(Arc<Layouts>, Instant)>>,
+    /// Which words without a meaning have been told of.
+    told: Arc<Told>,
 }
 
 /// For calls whose answer can only be a fault.
@@ -166,8 +175,16 @@ impl Salesforce {
                 }
             }
         }
-        let layouts =
-            Arc::new(Layouts { contact, event, task, lead, email, files, sync_key: self.sync_key.clone() });
+        let layouts = Arc::new(Layouts {
+            contact,
+            event,
+            task,
+            lead,
+            email,
+            files,
+            sync_key: self.sync_key.clone(),
+            words: self.words.clone(),
+        });
         *known = Some((Arc::clone(&layouts), Instant::now()));
         Ok(layouts)
     }
@@ -224,7 +241,7 @@ impl Salesforce {
             ));
         }
         let layouts = self.layouts().await.map_err(fault)?;
-        Ok(User::new(Arc::clone(&self.api), user, layouts))
+        Ok(User::new(Arc::clone(&self.api), user, layouts, Arc::clone(&self.told)))
     }
 
     /// What a two-way sync lacks.
@@ -272,8 +289,16 @@ impl Endpoint for Salesforce {
             (TestStep::OpenTasks, "Task"),
         ] {
             run_step(step, steps, async {
-                if object == "Task" && self.layouts().await.map_err(fault)?.task.is_none() {
-                    return Ok(((), "Task: not visible to this account: tasks cannot be synced".to_owned()));
+                let mut remark = String::new();
+                if object == "Task" {
+                    let layouts = self.layouts().await.map_err(fault)?;
+                    let Some(task) = &layouts.task else {
+                        return Ok((
+                            (),
+                            "Task: not visible to this account: tasks cannot be synced".to_owned(),
+                        ));
+                    };
+                    remark = words::remark_of_test(&layouts.words.without_meaning(task));
                 }
                 let owner = user
                     .as_ref()
@@ -282,7 +307,7 @@ impl Endpoint for Salesforce {
                 let query = format!("SELECT Id FROM {object}{owner} LIMIT 1");
                 let found = self.api.query(&query, false).await.map_err(fault)?;
                 let seen = if found.is_empty() { "there are no records yet" } else { "records can be read" };
-                Ok(((), format!("{object}: {seen}")))
+                Ok(((), format!("{object}: {seen}{remark}")))
             })
             .await?;
         }
@@ -350,6 +375,11 @@ impl CrmSystem for Salesforce {
 
     async fn reader(&self, user: &CrmUser) -> Result<Arc<dyn Reader>, Fault> {
         Ok(Arc::new(self.open_user(user).await?))
+    }
+
+    async fn org_words(&self) -> Result<OrgWords, Fault> {
+        let layouts = self.layouts().await.map_err(fault)?;
+        Ok(layouts.task.as_ref().map(words::of_org).unwrap_or_default())
     }
 }
 

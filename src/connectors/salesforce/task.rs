@@ -4,18 +4,25 @@
 //! |---|---|
 //! | summary, body | `Subject`, `Description` |
 //! | dueDate | `ActivityDate`, a day without time or zone |
-//! | completion | `Status`, by the words of the org's list; of a word that is not known, `IsClosed` says whether it is done |
-//! | importance | `Priority`: High, Normal, Low |
+//! | completion | `Status`, by what the [words] of the org's list mean |
+//! | importance | `Priority`, likewise |
 //! | reminder | `IsReminderSet`, `ReminderDateTime` |
 //!
 //! Who and what a task is about (`WhoId`, `WhatId`) stays as it is. The head of a recurring task (`IsRecurrence`) is no
 //! task that anybody works on: its occurrences are, and have rows of their own. Logged e-mails and calls are rows of
 //! this object too (`TaskSubtype`), and are no tasks.
+//!
+//! A field whose word means nothing is not shown: that is no information, and neither side of it is touched. One thing
+//! Salesforce tells of every word: a task that is closed (`IsClosed`) is done, for it must not look open. A meaning that
+//! the org has no word for is not among the [parts] that it can hold, and is not written.
+//!
+//! [words]: super::words
 
 use super::layout::Layout;
 use super::soql::{instant, read_day, read_instant};
+use super::words::Words;
 use chrono::{TimeZone as _, Utc};
-use riva_core::item::{Body, Completion, Field, Item, Module, TaskStatus, Value};
+use riva_core::item::{Body, Completion, Field, Importance, Item, Module, TaskStatus, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,15 +50,6 @@ const FIELDS: [(Field, &str); 6] = [
     (Field::Reminder, "ReminderDateTime"),
 ];
 
-/// Salesforce's own words, which most orgs keep.
-const WORDS: [(TaskStatus, &str); 5] = [
-    (TaskStatus::NotStarted, "Not Started"),
-    (TaskStatus::InProgress, "In Progress"),
-    (TaskStatus::Completed, "Completed"),
-    (TaskStatus::Waiting, "Waiting on someone else"),
-    (TaskStatus::Deferred, "Deferred"),
-];
-
 /// The columns to select.
 pub fn columns(layout: &Layout) -> Vec<&'static str> {
     COLUMNS.into_iter().filter(|c| layout.has(c)).collect()
@@ -63,11 +61,16 @@ pub fn fields(layout: &Layout, writing: bool) -> BTreeSet<Field> {
     FIELDS.into_iter().filter(|(_, c)| usable(c)).map(|(f, _)| f).collect()
 }
 
-/// The parts of the completion that the org has words for.
-pub fn parts(layout: &Layout) -> BTreeMap<Field, BTreeSet<String>> {
-    let has = |word: &str| layout.picks("Status").is_none_or(|words| words.iter().any(|w| same(w, word)));
-    let words = WORDS.iter().filter(|(_, word)| has(word)).map(|(status, _)| status.as_str().to_owned());
-    [(Field::Completion, words.collect())].into()
+/// The parts of completion and importance that the org has words for.
+pub fn parts(layout: &Layout, words: &Words) -> BTreeMap<Field, BTreeSet<String>> {
+    let exact = |status: &TaskStatus| {
+        let word = words.of_status(*status, layout);
+        word.and_then(|word| words.status(&word)) == Some(*status)
+    };
+    let statuses = TaskStatus::ALL.into_iter().filter(exact).map(|status| status.as_str().to_owned());
+    let has = |importance: &Importance| words.of_priority(*importance, layout).is_some();
+    let importances = Importance::ALL.into_iter().filter(has).map(|i| i.as_str().to_owned());
+    [(Field::Completion, statuses.collect()), (Field::Importance, importances.collect())].into()
 }
 
 /// What a listing leaves out, as a condition of a query.
@@ -89,12 +92,8 @@ pub fn is_task(record: &Json) -> bool {
     !head && kind == "Task"
 }
 
-fn same(a: &str, b: &str) -> bool {
-    a.trim().eq_ignore_ascii_case(b)
-}
-
 /// A record as an item. The error says what cannot be understood.
-pub fn project(record: &Json, layout: &Layout) -> Result<Item, String> {
+pub fn project(record: &Json, layout: &Layout, words: &Words) -> Result<Item, String> {
     let text = |column: &str| record.get(column).and_then(Json::as_str).unwrap_or_default().trim();
     let is = |column: &str| record.get(column).and_then(Json::as_bool).unwrap_or(false);
     let mut item = Item::new(Module::Tasks);
@@ -107,19 +106,14 @@ pub fn project(record: &Json, layout: &Layout) -> Result<Item, String> {
                 day => Value::Date(read_day(day).ok_or_else(|| format!("ActivityDate is no day: {day}"))?),
             },
             Field::Completion => {
-                let known = WORDS.iter().find(|(_, word)| same(word, text("Status"))).map(|(s, _)| *s);
-                let status = match known {
-                    Some(status) => status,
-                    None if is("IsClosed") => TaskStatus::Completed,
-                    None => TaskStatus::InProgress,
-                };
+                let closed = Some(TaskStatus::Completed).filter(|_| is("IsClosed"));
+                let Some(status) = words.status(text("Status")).or(closed) else { continue };
                 Value::Completion(Completion { status, on: None, percent: None })
             }
-            Field::Importance => Value::Number(match text("Priority").to_ascii_lowercase().as_str() {
-                "high" => 2,
-                "low" => 0,
-                _ => 1,
-            }),
+            Field::Importance => {
+                let Some(importance) = words.priority(text("Priority")) else { continue };
+                importance.value()
+            }
             _ => match read_instant(text("ReminderDateTime")) {
                 Some(at) if is("IsReminderSet") => Value::Number(at.timestamp().div_euclid(60)),
                 _ => Value::Blank,
@@ -130,8 +124,9 @@ pub fn project(record: &Json, layout: &Layout) -> Result<Item, String> {
     Ok(item)
 }
 
-/// What to write for fields; `null` clears a column. Texts are cut to what a column holds.
-pub fn map(set: &BTreeMap<Field, Value>, layout: &Layout) -> Map<String, Json> {
+/// What to write for fields; `null` clears a column. Texts are cut to what a column holds. What the org has no word for is
+/// left out.
+pub fn map(set: &BTreeMap<Field, Value>, layout: &Layout, words: &Words) -> Map<String, Json> {
     let mut record = Map::new();
     let mut put = |column: &str, value: Json| {
         if layout.writes(column) {
@@ -150,9 +145,15 @@ pub fn map(set: &BTreeMap<Field, Value>, layout: &Layout) -> Map<String, Json> {
             (Field::Body, _) => put("Description", Json::Null),
             (Field::DueDate, Value::Date(day)) => put("ActivityDate", day.to_string().into()),
             (Field::DueDate, _) => put("ActivityDate", Json::Null),
-            (Field::Completion, Value::Completion(done)) => put("Status", word(done.status, layout).into()),
+            (Field::Completion, Value::Completion(done)) => {
+                if let Some(word) = words.of_status(done.status, layout) {
+                    put("Status", word.into());
+                }
+            }
             (Field::Importance, Value::Number(n)) => {
-                put("Priority", ["Low", "Normal", "High"][usize::try_from(*n).unwrap_or(1).min(2)].into());
+                if let Some(word) = words.of_priority(Importance::of(*n), layout) {
+                    put("Priority", word.into());
+                }
             }
             (Field::Reminder, Value::Number(minutes)) => {
                 if let Some(at) = minutes.checked_mul(60).and_then(|s| Utc.timestamp_opt(s, 0).single()) {
@@ -170,18 +171,12 @@ pub fn map(set: &BTreeMap<Field, Value>, layout: &Layout) -> Map<String, Json> {
     record
 }
 
-/// The org's word for a status, as its list spells it.
-fn word(status: TaskStatus, layout: &Layout) -> String {
-    let ours = WORDS.iter().find(|(s, _)| *s == status).map_or("Deferred", |(_, word)| *word);
-    let theirs = layout.picks("Status").and_then(|words| words.iter().find(|w| same(w, ours)));
-    theirs.map_or(ours, String::as_str).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::NaiveDate;
     use proptest::prelude::*;
+    use riva_core::documents::Picklists;
     use serde_json::json;
 
     fn layout() -> Layout {
@@ -189,38 +184,70 @@ mod tests {
     }
 
     fn of(record: &Json, field: Field) -> Option<Value> {
-        project(record, &layout()).expect("readable").get(field).cloned()
+        project(record, &layout(), &words()).expect("readable").get(field).cloned()
+    }
+
+    fn words() -> Words {
+        Words::new(Picklists {
+            task_status: [("In Prüfung".to_owned(), TaskStatus::InProgress)].into(),
+            task_priority: [("Dringend".to_owned(), Importance::High)].into(),
+        })
     }
 
     #[test]
     fn case_25_a_due_date_is_a_day_both_ways() {
         let day: NaiveDate = "2026-01-05".parse().expect("a day");
         assert_eq!(of(&json!({"ActivityDate": "2026-01-05"}), Field::DueDate), Some(Value::Date(day)));
-        let written = map(&[(Field::DueDate, Value::Date(day))].into(), &layout());
+        let written = map(&[(Field::DueDate, Value::Date(day))].into(), &layout(), &words());
         assert_eq!(written["ActivityDate"], json!("2026-01-05"));
         assert_eq!(of(&json!({"ActivityDate": null}), Field::DueDate), Some(Value::Blank));
-        assert!(project(&json!({"ActivityDate": "soon"}), &layout()).expect_err("no day").contains("soon"));
+        assert!(
+            project(&json!({"ActivityDate": "soon"}), &layout(), &words())
+                .expect_err("no day")
+                .contains("soon")
+        );
     }
 
     #[test]
-    fn a_word_of_the_orgs_own_is_read_by_whether_it_closes() {
+    fn a_word_without_a_meaning_shows_nothing_unless_it_closes() {
         let status = |record: &Json| match of(record, Field::Completion) {
-            Some(Value::Completion(done)) => done.status,
+            Some(Value::Completion(done)) => Some(done.status),
+            None => None,
             other => panic!("{other:?}"),
         };
-        assert_eq!(status(&json!({"Status": "waiting on someone else"})), TaskStatus::Waiting);
-        assert_eq!(status(&json!({"Status": "Abgelehnt", "IsClosed": true})), TaskStatus::Completed);
-        assert_eq!(status(&json!({"Status": "In Prüfung", "IsClosed": false})), TaskStatus::InProgress);
+        assert_eq!(status(&json!({"Status": "waiting on someone else"})), Some(TaskStatus::Waiting));
+        assert_eq!(status(&json!({"Status": "Abgelehnt", "IsClosed": true})), Some(TaskStatus::Completed));
+        assert_eq!(status(&json!({"Status": "Neu", "IsClosed": false})), None);
+        assert_eq!(status(&json!({"Status": "In Prüfung", "IsClosed": false})), Some(TaskStatus::InProgress));
+        let importance = |word: &str| of(&json!({"Priority": word}), Field::Importance);
+        assert_eq!(importance("dringend"), Some(Value::Number(2)));
+        assert_eq!((importance("high"), importance("?")), (Some(Value::Number(2)), None));
     }
 
     #[test]
     fn the_org_spells_its_words_and_lacks_some() {
         let mut layout = layout();
-        let info = layout.fields.get_mut("Status").expect("there");
-        info.picks = ["not started", "In Progress", "Completed"].map(str::to_owned).to_vec();
-        assert_eq!(word(TaskStatus::NotStarted, &layout), "not started");
-        let parts = parts(&layout).remove(&Field::Completion).expect("there");
-        assert!(parts.contains("completed") && !parts.contains("waiting") && !parts.contains("percent"));
+        let mut picks = |column: &str, words: &[&str]| {
+            layout.fields.get_mut(column).expect("there").picks =
+                words.iter().map(|w| (*w).to_owned()).collect();
+        };
+        picks("Status", &["not started", "In Prüfung", "Completed"]);
+        picks("Priority", &["Dringend", "Normal"]);
+        let mut parts = parts(&layout, &words());
+        let all = |words: &[&str]| Some(words.iter().map(|w| (*w).to_owned()).collect::<BTreeSet<_>>());
+        assert_eq!(parts.remove(&Field::Completion), all(&["not-started", "in-progress", "completed"]));
+        assert_eq!(parts.remove(&Field::Importance), all(&["normal", "high"]));
+        let written = |status: TaskStatus, importance: Importance| {
+            let completion = Value::Completion(Completion { status, on: None, percent: None });
+            let set = [(Field::Completion, completion), (Field::Importance, importance.value())].into();
+            Json::Object(map(&set, &layout, &words()))
+        };
+        assert_eq!(
+            written(TaskStatus::InProgress, Importance::High),
+            json!({"Status": "In Prüfung", "Priority": "Dringend"})
+        );
+        assert_eq!(written(TaskStatus::NotStarted, Importance::Low), json!({"Status": "not started"}));
+        assert_eq!(written(TaskStatus::Waiting, Importance::Low), json!({}));
     }
 
     #[test]
@@ -235,12 +262,19 @@ mod tests {
     fn record() -> impl Strategy<Value = Json> {
         let text = || prop_oneof![Just(Json::Null), "[ a-zé\n]{0,12}".prop_map(Json::String)];
         let day = prop_oneof![Just(Json::Null), (1..28u32).prop_map(|d| json!(format!("2026-02-{d:02}")))];
-        (text(), text(), day, 0..6usize, 0..4usize, any::<bool>(), 0..30_000_000i64).prop_map(
+        (text(), text(), day, 0..7usize, 0..5usize, any::<bool>(), 0..30_000_000i64).prop_map(
             |(subject, body, due, status, priority, set, minute)| {
-                let words =
-                    ["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred", "Own"];
+                let words = [
+                    "Not Started",
+                    "In Progress",
+                    "Completed",
+                    "Waiting on someone else",
+                    "Deferred",
+                    "Own",
+                    "in prüfung",
+                ];
                 let at = Utc.timestamp_opt(minute * 60, 0).single().map(instant);
-                let priority = ["High", "Normal", "Low", "Urgent"][priority];
+                let priority = ["High", "Normal", "Low", "Urgent", "DRINGEND"][priority];
                 json!({"Subject": subject, "Description": body, "ActivityDate": due, "Status": words[status],
                     "IsClosed": status == 2, "Priority": priority,
                     "IsReminderSet": set, "ReminderDateTime": at})
@@ -252,10 +286,10 @@ mod tests {
         /// I17: what was read, written back and read again is the same.
         #[test]
         fn reading_writing_and_reading_is_reading(record in record()) {
-            let item = project(&record, &layout()).expect("readable");
+            let item = project(&record, &layout(), &words()).expect("readable");
             let Json::Object(mut written) = record else { unreachable!() };
-            written.extend(map(&item.fields, &layout()));
-            let again = project(&Json::Object(written), &layout()).expect("readable");
+            written.extend(map(&item.fields, &layout(), &words()));
+            let again = project(&Json::Object(written), &layout(), &words()).expect("readable");
             prop_assert_eq!(item.fields, again.fields);
         }
     }

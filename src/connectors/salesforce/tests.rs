@@ -2,6 +2,7 @@
 
 mod files;
 mod messages;
+mod picklists;
 
 use super::*;
 use crate::crm_contract::{Secrets, Steps, connection, contact, event, hold};
@@ -47,10 +48,21 @@ impl House {
     }
 
     fn crm(&self, password: &str, options: &[(&str, &str)]) -> Arc<dyn CrmSystem> {
+        self.crm_where(password, options, |_| {})
+    }
+
+    /// The same, with a document that says more.
+    fn crm_where(
+        &self,
+        password: &str,
+        options: &[(&str, &str)],
+        change: impl FnOnce(&mut Connection),
+    ) -> Arc<dyn CrmSystem> {
         let org = &self.company.salesforce;
         let auth = AuthMethod::OauthPassword { client_id: org.client_id.clone() };
-        let connection =
+        let mut connection =
             connection(SystemKind::Salesforce, self.sandbox.salesforce_url(), &org.account, auth, options);
+        change(&mut connection);
         let key = |kind| SecretKey { connection: connection.name.clone(), kind };
         let secrets = Secrets::with([
             (key(SecretKind::Password), password.to_owned()),

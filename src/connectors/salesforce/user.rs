@@ -2,7 +2,9 @@
 
 use super::api::{Api, Refusal};
 use super::layout::Layout;
+use super::remarks::{Noticed, Told};
 use super::soql;
+use super::words::Words;
 use super::{contact, email, event, lead, task};
 use crate::one_second::is_still;
 use async_trait::async_trait;
@@ -41,6 +43,8 @@ pub struct Layouts {
     pub files: Option<Layout>,
     /// The external id field for markers, if the org has one.
     pub sync_key: Option<String>,
+    /// What the words of the org's lists mean.
+    pub words: Words,
 }
 
 impl Layouts {
@@ -99,14 +103,15 @@ pub struct User {
     address: EmailAddress,
     pub(super) layouts: Arc<Layouts>,
     capabilities: Capabilities,
+    noticed: Noticed,
 }
 
 impl User {
     /// The records that a user owns.
-    pub fn new(api: Arc<Api>, user: &CrmUser, layouts: Arc<Layouts>) -> Self {
+    pub fn new(api: Arc<Api>, user: &CrmUser, layouts: Arc<Layouts>, told: Arc<Told>) -> Self {
         let capabilities = capabilities(&layouts);
         let (owner, address) = (user.id.as_str().to_owned(), user.address.clone());
-        Self { api, owner, address, layouts, capabilities }
+        Self { api, owner, address, layouts, capabilities, noticed: Noticed::new(told) }
     }
 
     /// What to write for a record; for a new one, without an id.
@@ -116,7 +121,10 @@ impl User {
                 self.layouts.lead.as_ref().map(|l| lead::map(set, l)).unwrap_or_default()
             }
             Module::Contacts => contact::map(set, &self.layouts.contact),
-            Module::Tasks => self.layouts.task.as_ref().map(|l| task::map(set, l)).unwrap_or_default(),
+            Module::Tasks => {
+                let task = self.layouts.task.as_ref();
+                task.map(|layout| task::map(set, layout, &self.layouts.words)).unwrap_or_default()
+            }
             Module::Calendar => event::map(set, &self.layouts.event),
             // A logged message is never changed.
             Module::Email => Map::new(),
@@ -196,7 +204,11 @@ impl User {
                 Ok(item)
             }
             Module::Tasks => match &self.layouts.task {
-                Some(layout) => task::project(record, layout),
+                Some(layout) => {
+                    let words = &self.layouts.words;
+                    self.noticed.words(&words.unknown_in(record), is("IsClosed"));
+                    task::project(record, layout, words)
+                }
                 None => return Fetched::OutOfScope,
             },
             Module::Calendar => event::project(record, &self.layouts.event),
@@ -382,7 +394,7 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
     if let Some(layout) = &layouts.task {
         let mut tasks = module(task::fields(layout, false), task::fields(layout, true), &[]);
         tasks.max_len = lengths(layout, &[(Field::Summary, "Subject"), (Field::Body, "Description")]);
-        tasks.parts = task::parts(layout);
+        tasks.parts = task::parts(layout, &layouts.words);
         modules.insert(Module::Tasks, tasks);
     }
     if let Some(layout) = &layouts.email {
@@ -494,6 +506,10 @@ impl Reader for User {
                 None => Fetched::OutOfScope,
             })
             .collect())
+    }
+
+    fn remarks(&self, module: Module) -> Vec<String> {
+        if module == Module::Tasks { self.noticed.take(&self.owner) } else { Vec::new() }
     }
 
     fn message_log(&self) -> Option<&dyn MessageLog> {
