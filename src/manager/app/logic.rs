@@ -455,6 +455,7 @@ impl App {
             EditorAction::Save => editor.save(&desk),
             EditorAction::RunTest => editor.run_test(&desk),
             EditorAction::CancelTest => editor.test.cancel(),
+            EditorAction::ReadLists => editor.read_lists(&desk),
             EditorAction::TestAll => editor.test_all(&desk),
             EditorAction::CancelAll => editor.bulk.cancel(),
             EditorAction::Cancel => self.close(id),

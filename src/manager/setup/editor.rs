@@ -2,6 +2,7 @@
 
 use super::bulk::BulkTest;
 use super::form::{ConnectionForm, FieldErrors};
+use super::picklists::PicklistsPage;
 use super::test::TestRun;
 use crate::desk::Desk;
 use crate::requested::Requested;
@@ -21,14 +22,26 @@ pub enum Tab {
     General,
     /// The test.
     Test,
+    /// What the organisation's own words mean, where the system has lists of them.
+    Picklists,
     /// When it was made and changed.
     About,
 }
 
 impl Tab {
     /// All of them, with their titles.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::General, "General"), (Self::Test, "Test Connection"), (Self::About, "About")];
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::General, "General"),
+        (Self::Test, "Test Connection"),
+        (Self::Picklists, "Picklists"),
+        (Self::About, "About"),
+    ];
+
+    /// Those that a system has.
+    pub fn of(system: Option<SystemKind>) -> impl Iterator<Item = (Self, &'static str)> {
+        let lists = system == Some(SystemKind::Salesforce);
+        Self::ALL.into_iter().filter(move |(tab, _)| lists || *tab != Self::Picklists)
+    }
 }
 
 /// The window.
@@ -60,6 +73,8 @@ pub struct ConnectionEditor {
     bulk_users: Requested<Vec<PolicyUser>>,
     /// The test of all users.
     pub bulk: BulkTest,
+    /// The words of its lists.
+    pub picklists: PicklistsPage,
     /// Its revisions.
     pub revisions: Requested<Vec<Revision>>,
     /// A new password was saved: the test that is under way says whether it works.
@@ -93,6 +108,7 @@ impl ConnectionEditor {
             bulk_policy: String::new(),
             bulk_users: Requested::NotYet,
             bulk: BulkTest::default(),
+            picklists: PicklistsPage::default(),
             revisions: Requested::NotYet,
             proves_password: false,
         }
@@ -184,6 +200,13 @@ impl ConnectionEditor {
         }
     }
 
+    /// Reads the organisation's lists.
+    pub fn read_lists(&mut self, desk: &Desk) {
+        if let Some(name) = &self.name {
+            self.picklists.read(desk, name);
+        }
+    }
+
     /// Reads the users of the chosen policy, then tests them all.
     pub fn test_all(&mut self, desk: &Desk) {
         let policy = PolicyName::new(&self.bulk_policy);
@@ -204,6 +227,7 @@ impl ConnectionEditor {
     pub fn poll(&mut self, desk: &Desk) -> Vec<EditorNews> {
         let mut news = Vec::new();
         self.revisions.poll();
+        self.picklists.org.poll();
         if self.loading.poll()
             && let Requested::Ready(document) = &self.loading
         {
@@ -221,6 +245,10 @@ impl ConnectionEditor {
         if self.test.poll() {
             news.push(EditorNews::Tested);
             self.tested(&mut news);
+            let passed = matches!(&self.test.outcome, Some(Ok(report)) if report.passed());
+            if passed && self.system == Some(SystemKind::Salesforce) {
+                self.read_lists(desk);
+            }
         }
         if self.bulk.poll() {
             news.push(EditorNews::Tested);
@@ -293,6 +321,13 @@ mod tests {
         assert!(title(SystemKind::ExchangeEws).starts_with("Exchange Connection Edit"));
         assert!(title(SystemKind::Salesforce).starts_with("CRM Connection Edit"));
         assert!(title(SystemKind::Odoo).starts_with("CRM Connection Edit"));
+    }
+
+    #[test]
+    fn lists_of_words_are_there_where_a_system_has_them() {
+        let has = |system| Tab::of(Some(system)).any(|(tab, _)| tab == Tab::Picklists);
+        assert!(has(SystemKind::Salesforce) && !has(SystemKind::Odoo) && !has(SystemKind::ExchangeEws));
+        assert_eq!(Tab::of(None).count(), 3);
     }
 
     #[test]

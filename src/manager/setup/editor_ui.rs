@@ -2,7 +2,7 @@
 
 use super::editor::{ConnectionEditor, Tab};
 use super::form::{ConnectionForm, SignIn, options_of};
-use super::test_ui;
+use super::{picklists_ui, test_ui};
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::theme::{glyph, tokens};
@@ -24,6 +24,8 @@ pub enum EditorAction {
     RunTest,
     /// End the running test.
     CancelTest,
+    /// Read the words of the organisation's lists.
+    ReadLists,
     /// Test all users of the chosen policy.
     TestAll,
     /// End that.
@@ -41,7 +43,8 @@ pub fn window_ui(
     let title = editor.title();
     crate::app::window(ctx, id, &title, [764.0, 640.0], actions, |ui, actions| {
         let mut act = |action| actions.push(Action::Connection(id, action));
-        let tabs = Tab::ALL.map(|(tab, title)| (tab, title, tab == Tab::General || editor.name.is_some()));
+        let usable = |tab| tab == Tab::General || editor.name.is_some();
+        let tabs: Vec<_> = Tab::of(editor.system).map(|(tab, title)| (tab, title, usable(tab))).collect();
         crate::app::tabs(ui, &mut editor.tab, &tabs);
         let footer = 58.0;
         let height = (ui.available_height() - footer).max(120.0);
@@ -50,6 +53,7 @@ pub fn window_ui(
             match editor.tab {
                 Tab::General => general_ui(ui, editor),
                 Tab::Test => test_ui::page_ui(ui, editor, &mut act),
+                Tab::Picklists => picklists_ui::page_ui(ui, editor, &mut act),
                 Tab::About => about_ui(ui, editor, now),
             }
         });

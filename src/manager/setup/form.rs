@@ -1,6 +1,6 @@
 //! The fields of a connection, as typed.
 
-use riva_core::documents::{AccessMethod, AuthMethod, Connection, SystemKind};
+use riva_core::documents::{AccessMethod, AuthMethod, Connection, Picklists, SystemKind};
 use riva_core::ids::ConnectionName;
 use riva_core::ports::SecretKind;
 use secrecy::SecretString;
@@ -84,6 +84,8 @@ pub struct ConnectionForm {
     pub ca_file: String,
     /// The options by key.
     pub options: BTreeMap<&'static str, String>,
+    /// What the organisation's own words mean.
+    pub picklists: Picklists,
     /// New secrets as typed; wiped when they go. What is stored is never read back.
     pub secrets: BTreeMap<SecretKind, Zeroizing<String>>,
 }
@@ -114,6 +116,7 @@ impl ConnectionForm {
             access: AccessMethod::Impersonation,
             ca_file: String::new(),
             options: options_of(system).iter().map(|o| (o.key, String::new())).collect(),
+            picklists: Picklists::default(),
             secrets: BTreeMap::new(),
         };
         form.ask_for_secrets();
@@ -139,6 +142,7 @@ impl ConnectionForm {
             access: connection.access.unwrap_or_default(),
             ca_file: connection.ca_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             options: options_of(connection.system).iter().map(|o| (o.key, option(o.key))).collect(),
+            picklists: connection.picklists.clone(),
             secrets: BTreeMap::new(),
             original: Some(connection.clone()),
         }
@@ -272,7 +276,7 @@ impl ConnectionForm {
             access: (self.system == SystemKind::ExchangeEws).then_some(self.access),
             ca_file: text(&self.ca_file).map(PathBuf::from),
             max_concurrent: before.and_then(|c| c.max_concurrent),
-            picklists: before.map(|c| c.picklists.clone()).unwrap_or_default(),
+            picklists: self.picklists.clone(),
             options,
             created: before.and_then(|c| c.created.clone()),
             modified: before.and_then(|c| c.modified.clone()),
@@ -323,10 +327,12 @@ mod tests {
     fn options_that_the_form_does_not_know_survive() {
         let (mut document, _) = filled(SystemKind::Odoo).read().unwrap();
         document.options.insert("later".into(), "1".into());
+        document.picklists.task_priority.insert("Urgent".into(), riva_core::item::Importance::High);
         let mut form = ConnectionForm::of(&document);
         form.account = "other".into();
         assert!(form.is_dirty());
-        assert_eq!(form.read().unwrap().0.option("later"), Some("1"));
+        let read = form.read().unwrap().0;
+        assert_eq!((read.option("later"), &read.picklists), (Some("1"), &document.picklists));
     }
 
     #[test]

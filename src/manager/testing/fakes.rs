@@ -5,12 +5,12 @@ use crate::Office;
 use async_trait::async_trait;
 use riva_core::admin::{Admin, ChangeEntry};
 use riva_core::documents::{
-    AuthMethod, CalendarPolicy, Connection, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety,
-    Schedule, SystemKind, TasksPolicy,
+    AuthMethod, CalendarPolicy, Connection, ContactsPolicy, OrgWord, OrgWords, Picklists, Policy,
+    PolicyModules, PolicyUser, Safety, Schedule, SystemKind, TasksPolicy,
 };
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{Cursor, EmailAddress};
-use riva_core::item::Module;
+use riva_core::item::{Importance, Module, TaskStatus};
 use riva_core::ports::{
     CrmSystem, CrmUser, Directory, Endpoint, FeedPage, MailSystem, Reader, ResolvedName, SilentWriter,
     StepOutcome, StepReport, StepSink, SystemClock, Systems, TestStep,
@@ -191,6 +191,26 @@ impl CrmSystem for FakeSystem {
     async fn reader(&self, _: &CrmUser) -> Result<Arc<dyn Reader>, Fault> {
         not_here()
     }
+
+    async fn org_words(&self) -> Result<OrgWords, Fault> {
+        tokio::time::sleep(self.company.pace).await;
+        if let Some(fault) = self.company.fault_of(self.kind) {
+            return Err(fault);
+        }
+        let status = [
+            ("Not Started", Some(TaskStatus::NotStarted)),
+            ("In Progress", Some(TaskStatus::InProgress)),
+            ("In Prüfung", None),
+            ("Completed", Some(TaskStatus::Completed)),
+            ("Abgelehnt", None),
+        ];
+        let priority =
+            [("Urgent", None), ("High", Some(Importance::High)), ("Normal", Some(Importance::Normal))];
+        Ok(OrgWords {
+            task_status: status.map(|(word, means)| OrgWord { word: word.into(), means }).into(),
+            task_priority: priority.map(|(word, means)| OrgWord { word: word.into(), means }).into(),
+        })
+    }
 }
 
 /// The company in a folder of its own, with two connections, two policies and a demo licence for 25.
@@ -249,7 +269,7 @@ impl Company {
                 access: None,
                 ca_file: None,
                 max_concurrent: None,
-                picklists: riva_core::documents::Picklists::default(),
+                picklists: Picklists::default(),
                 options: BTreeMap::new(),
                 created: None,
                 modified: None,

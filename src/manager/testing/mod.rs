@@ -12,6 +12,8 @@ mod journey;
 mod load;
 pub mod made_up;
 #[cfg(test)]
+mod picklists;
+#[cfg(test)]
 mod shell;
 
 use crate::{App, Office, Open};
