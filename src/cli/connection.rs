@@ -1,6 +1,7 @@
 //! `riva connection …`
 
 use super::desk::{Desk, because};
+use super::meaning::Meaning;
 use super::output::{self, line};
 use super::secret_input;
 use super::verdict::{Failure, Verdict};
@@ -113,6 +114,9 @@ pub struct Fields {
     /// Another option, such as database=sales; an empty value takes it away.
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = key_value)]
     options: Vec<(String, String)>,
+    /// What a word of a list of Salesforce means, such as "task-status/In Prüfung=waiting"; an empty meaning takes it away.
+    #[arg(long = "meaning", value_name = "LIST/WORD=MEANING", value_parser = Meaning::read)]
+    meanings: Vec<Meaning>,
     /// Why, for the history.
     #[arg(long)]
     why: Option<String>,
@@ -276,6 +280,7 @@ impl Fields {
                 connection.options.insert(key.clone(), value.clone());
             }
         }
+        self.meanings.iter().for_each(|meaning| meaning.put_into(&mut connection.picklists));
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod init;
 mod journey;
 mod license;
 mod manager;
+mod meaning;
 mod output;
 mod policy;
 mod preview;
