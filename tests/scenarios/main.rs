@@ -16,6 +16,7 @@ mod play;
 mod story;
 mod tamper;
 mod things;
+mod words;
 
 use pairs::sandbox::Northwind;
 use pairs::servers::{Dav, Servers};

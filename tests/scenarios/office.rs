@@ -77,6 +77,12 @@ impl Office {
         fs::write(path, policy).unwrap();
     }
 
+    /// Another document of a connection: the agent's next cycle goes by it.
+    pub fn write_connection(&self, side: Side, text: &str) {
+        let name = if side == Side::Mail { "mail" } else { "crm" };
+        fs::write(self.folder.path().join(format!("connections/{name}.toml")), text).unwrap();
+    }
+
     /// Another policy: the agent reads its documents anew.
     pub async fn change(&self, rules: Rules) {
         self.write_policy(rules);

@@ -155,6 +155,10 @@ impl Reader for Writer {
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
         self.inner.probe(module, markers).await
     }
+
+    fn remarks(&self, module: Module) -> Vec<String> {
+        self.inner.remarks(module)
+    }
 }
 
 #[async_trait]

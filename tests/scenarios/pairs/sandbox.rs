@@ -46,11 +46,11 @@ impl Northwind {
         Self { sandbox: Sandbox::start(options).await.unwrap(), company }
     }
 
-    fn in_mail(&self, edit: MailEdit) -> Option<String> {
+    pub fn in_mail(&self, edit: MailEdit) -> Option<String> {
         self.sandbox.control().edit(edit).unwrap()
     }
 
-    fn in_crm(&self, who: &Person, edit: &CrmEdit) {
+    pub fn in_crm(&self, who: &Person, edit: &CrmEdit) {
         self.sandbox.salesforce().edit(&who.address, edit).unwrap();
     }
 }
