@@ -148,6 +148,30 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_shows_its_base_has_not_changed() {
+        let hasher = FieldHasher::new([1; 16]);
+        let mut item = Item::new(Module::Calendar);
+        item.set_text(Field::Summary, "Visit");
+        let seen = hasher.item(&item);
+        let at =
+            |seen| PairSide { id: "1".into(), version: Version::default(), seen, sent: hasher.item(&item) };
+        let shows = |item: &Item| Now::Present {
+            version: Version::from("2"),
+            marker: None,
+            modified: None,
+            item: item.clone(),
+        };
+        let mut edited = item.clone();
+        edited.set_text(Field::Summary, "Call");
+        assert_eq!(state(&hasher, Some(&at(seen.clone())), &shows(&item)), Unchanged);
+        assert_eq!(state(&hasher, Some(&at(seen)), &shows(&edited)), Changed);
+        // Nobody has looked at it since it was made.
+        assert_eq!(state(&hasher, Some(&at(Hashes::default())), &shows(&item)), Unchanged);
+        assert_eq!(state(&hasher, Some(&at(Hashes::default())), &shows(&edited)), New);
+        assert_eq!(state(&hasher, None, &shows(&item)), New);
+    }
+
+    #[test]
     fn a_removed_element_is_a_change() {
         let then = Hashes([("phones".to_owned(), 0), ("phones/work".to_owned(), 5)].into());
         let now = Hashes([("phones".to_owned(), 0)].into());

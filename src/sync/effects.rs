@@ -575,3 +575,6 @@ fn deleted(side: Side, work: &mut Work, frees_origin: bool, commit: &mut Commit)
     commit.pairs.push(work.pair.clone());
     work.fate = Fate::Done;
 }
+
+#[cfg(test)]
+mod tests;

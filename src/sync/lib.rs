@@ -50,6 +50,8 @@ mod relink;
 mod restored;
 mod retry;
 mod scratch;
+#[cfg(test)]
+mod scripted;
 mod series;
 mod shared;
 mod sight;

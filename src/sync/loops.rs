@@ -175,4 +175,25 @@ mod tests {
         follow(&mut side, shown);
         assert_eq!(side, untouched);
     }
+
+    #[test]
+    fn what_was_written_to_the_other_side_is_its_own_of_those_fields_alone() {
+        let sent = hashes(&[("manager", 1), ("name", 3), ("notes", 5)]);
+        let mut side = PairSide {
+            id: RemoteId::from("a"),
+            version: Version::from("1"),
+            seen: Hashes::default(),
+            sent: sent.clone(),
+        };
+        let written = hashes(&[("manager", 7), ("notes", 5)]);
+        taken_over(&mut side, &hashes(&[("manager", 7), ("name", 30), ("notes", 5)]), &written);
+        assert_eq!(side.sent, hashes(&[("was:manager", 1), ("name", 3), ("notes", 5)]));
+    }
+
+    #[test]
+    fn what_is_left_alone_is_looked_at_again_after_a_day() {
+        assert_eq!(left_alone(&[], at(0)), None);
+        let left = left_alone(&[Field::Manager], at(0)).expect("one field is frozen");
+        assert_eq!((left.fields, left.until), (["manager".to_owned()].into(), at(24)));
+    }
 }

@@ -94,6 +94,18 @@ fn what_comes_in_the_place_of_another_is_no_edit() {
 }
 
 #[test]
+fn where_nobody_has_looked_since_the_base_is_what_was_sent() {
+    let shown = hashes(&[("name", 1), ("notes", 9)]);
+    // Of the notes there is no base yet; what was sent of the name is older than its base.
+    let (mut seen, mut sent) = (hashes(&[("name", 1)]), hashes(&[("name", 4), ("notes", 2)]));
+    assert!(in_its_place(&mut seen, &mut sent, &shown), "the notes");
+    assert_eq!((seen, sent), (hashes(&[("name", 1)]), hashes(&[("name", 4)])));
+    let at = |seen: &[(&str, u64)]| PairSide { sent: hashes(&[("name", 4), ("notes", 9)]), ..at(seen) };
+    assert_eq!(unlike(&at(&[("name", 1), ("notes", 2)]), &shown), ["notes".to_owned()].into());
+    assert_eq!(unlike(&at(&[]), &shown), ["name".to_owned()].into());
+}
+
+#[test]
 fn a_copy_of_which_all_that_we_wrote_is_blank_is_another_one() {
     let hasher = FieldHasher::new([1; 16]);
     let mut item = Item::new(Module::Calendar);

@@ -35,6 +35,7 @@ pub enum Answer {
     Present,
     Gone,
     OutOfScope,
+    Unreadable,
     /// The pair has no such side.
     NoSide,
 }
@@ -142,6 +143,7 @@ impl SideCase {
             },
             Answer::Gone => Now::Gone,
             Answer::OutOfScope => Now::OutOfScope,
+            Answer::Unreadable => Now::Unreadable("it has no start".into()),
             Answer::NoSide => Now::None,
         }
     }

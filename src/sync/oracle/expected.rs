@@ -68,6 +68,8 @@ fn state(side: &SideCase) -> State {
         Answer::Gone => State::Deleted,
         Answer::OutOfScope => State::LeftScope,
         Answer::NoSide => State::NeverSeen,
+        // It says nothing.
+        Answer::Unreadable => State::Unchanged,
         // An item of ours, the answer to whose making was lost: nobody was at it while it shows what was sent, no more.
         Answer::Present if side.base.fields.is_empty() && !side.sent.fields.is_empty() => {
             if FIELDS.iter().all(|f| as_sent(side.now.get(*f), side.sent.get(*f))) {

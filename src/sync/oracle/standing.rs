@@ -219,3 +219,45 @@ fn an_occurrence_that_takes_place_again_is_made_again_where_the_policy_goes_ther
         }
     }
 }
+
+/// The window moves on: what lies before it is not listed any more, and nobody has deleted it.
+#[test]
+fn an_occurrence_that_has_passed_out_of_the_window_takes_nothing_with_it() {
+    let mut spared = 0;
+    for side in [Side::Mail, Side::Crm] {
+        let (mail, crm) = match side {
+            Side::Mail => (Answer::Gone, Answer::Present),
+            Side::Crm => (Answer::Present, Answer::Gone),
+        };
+        let why = format!(
+            "It lies before the time that is synced, and its series is over or changed: the {} keeps it.",
+            side.other().title()
+        );
+        for mut case in cases(mail, crm, false) {
+            let mut planned = |past| {
+                case.rules.occurrence = Some(OfSeries { side, foreign: false, past });
+                case.plan(&hasher()).deed
+            };
+            let (now, past) = (planned(false), planned(true));
+            if matches!(now, Deed::Delete(_) | Deed::Create(_)) {
+                assert_eq!(past, Deed::Become(PairState::Detached, why.clone()));
+                spared += 1;
+            } else {
+                assert_eq!(past, now);
+            }
+        }
+    }
+    assert!(spared > 20, "{spared}");
+}
+
+#[test]
+fn what_cannot_be_read_waits_and_says_why() {
+    let (there, unreadable) = (Answer::Present, Answer::Unreadable);
+    for (mail, crm, title) in [(unreadable, there, "mailbox"), (there, unreadable, "CRM")] {
+        let why = format!("The {title}'s item cannot be read: it has no start");
+        for case in cases(mail, crm, false) {
+            let deed = Deed::Become(PairState::Quarantined, why.clone());
+            assert_eq!(case.plan(&hasher()), PairPlan { row: 0, deed });
+        }
+    }
+}

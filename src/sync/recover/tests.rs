@@ -1,5 +1,7 @@
 //! By what an item is known of which nobody can tell whether we made it.
 
+mod settled;
+
 use super::same_key;
 use crate::hash::FieldHasher;
 use riva_core::item::{Element, Field, Item, Module, Name, Value, When};

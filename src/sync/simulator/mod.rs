@@ -31,7 +31,7 @@ mod series;
 mod stubborn;
 #[cfg(test)]
 mod tests;
-mod world;
+pub(crate) mod world;
 
 pub use check::check;
 pub use fake::{FakeSide, Faults, Killer};

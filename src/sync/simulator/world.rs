@@ -63,7 +63,7 @@ impl Knobs {
 
 /// A virtual clock.
 #[derive(Debug)]
-pub(super) struct VirtualClock(pub(super) Mutex<DateTime<Utc>>);
+pub(crate) struct VirtualClock(pub(crate) Mutex<DateTime<Utc>>);
 
 impl Clock for VirtualClock {
     fn now(&self) -> DateTime<Utc> {
@@ -72,7 +72,7 @@ impl Clock for VirtualClock {
 }
 
 /// Ids in the order of a seed.
-pub(super) struct SeededIds(pub(super) AtomicU64);
+pub(crate) struct SeededIds(pub(crate) AtomicU64);
 
 impl IdSource for SeededIds {
     fn next(&self) -> Uuid {
@@ -90,7 +90,7 @@ impl StopSignal for NoStop {
 
 /// Keeps the lines, for the report of a failing seed.
 #[derive(Default)]
-pub(super) struct Log(pub(super) Mutex<Vec<String>>);
+pub(crate) struct Log(pub(crate) Mutex<Vec<String>>);
 
 impl EventSink for Log {
     fn emit(&self, event: SyncEvent) {
@@ -503,7 +503,7 @@ impl World {
 }
 
 /// Everything in the fake world answers at once: a future that waits was killed.
-pub(super) fn run_until_killed<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn run_until_killed<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
