@@ -6,8 +6,8 @@ use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand};
 use riva_core::admin::{Admin, AdminError, Candidate, DocumentKind, PolicySummary};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, EmailPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule,
-    TasksPolicy,
+    CalendarPolicy, ContactsPolicy, EmailPolicy, NoPermission, Policy, PolicyModules, PolicyUser, Safety,
+    Schedule, TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use riva_core::license::{Counts, LicensingDetails};
@@ -156,6 +156,7 @@ impl PolicyVerb {
                         email: email.then(EmailPolicy::default),
                     },
                     safety: Safety::default(),
+                    no_permission: NoPermission::default(),
                     created: None,
                     modified: None,
                     users: Vec::new(),

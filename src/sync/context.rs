@@ -1,6 +1,6 @@
 //! What the engine is given, and what it gives back.
 
-use crate::deeds;
+use crate::{deeds, permission};
 use chrono::{DateTime, Utc};
 use riva_core::activity::{EventSink, Level, SyncEvent};
 use riva_core::documents::Policy;
@@ -120,7 +120,7 @@ impl CycleContext<'_> {
     pub(crate) async fn commit(&self, changes: &Commit) -> Result<(), CycleFault> {
         // What was in a log once does not come back.
         let logged = |p: &PairRow| p.module.is_log() && p.crm.is_some();
-        let gone = |p: &&PairRow| p.state == PairState::Tombstoned && !logged(p);
+        let gone = |p: &&PairRow| permission::is_left(p) || p.state == PairState::Tombstoned && !logged(p);
         for gone in changes.pairs.iter().filter(gone) {
             self.store.unclaim(&self.member.crm, gone.id).await?;
         }

@@ -38,6 +38,7 @@ mod observe;
 mod oracle;
 mod orders;
 mod ours;
+mod permission;
 mod place;
 pub mod plan;
 mod preview;

@@ -103,6 +103,12 @@ pub(crate) fn forget_old(sent: &mut Hashes, now: DateTime<Utc>) {
     sent.0.retain(|key, at| !key.starts_with(AGAIN) || seconds(now).saturating_sub(*at) < A_DAY);
 }
 
+/// What comes back in these fields is no loop.
+pub(crate) fn forget(sent: &mut Hashes, fields: &Hashes) {
+    let of_fields = |key: &str| fields.0.contains_key(Hashes::field_of(key));
+    sent.0.retain(|key, _| !key.strip_prefix(AGAIN).or_else(|| key.strip_prefix(WAS)).is_some_and(of_fields));
+}
+
 /// What was sent last.
 fn last(sent: &Hashes, key: &str) -> Option<u64> {
     sent.0.get(key).or_else(|| sent.0.get(&format!("{WAS}{key}"))).copied()

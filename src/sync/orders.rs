@@ -3,6 +3,7 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::hash::FieldHasher;
 use crate::module_cycle::SLICE;
+use crate::permission;
 use crate::plan::ModuleRules;
 use crate::recover::NOT_MADE_YET;
 use crate::undo;
@@ -11,6 +12,7 @@ use riva_core::history::{Order, OrderRow};
 use riva_core::ids::PairId;
 use riva_core::item::Module;
 use riva_core::rows::{Commit, PairRow, PairState};
+use std::fmt::Write as _;
 
 /// Carries out the open orders for a member. One that is interrupted is begun again: each step finds what is done.
 pub(crate) async fn carry_out(ctx: &CycleContext<'_>, hasher: FieldHasher) -> Result<(), CycleFault> {
@@ -37,19 +39,34 @@ pub(crate) async fn carry_out(ctx: &CycleContext<'_>, hasher: FieldHasher) -> Re
 /// Makes failed pairs due now, as if they had never failed. (That a request was given up is not forgotten: it may arrive
 /// yet.) Answers how many.
 async fn retry(ctx: &CycleContext<'_>, module: Module, one: Option<PairId>) -> Result<usize, CycleFault> {
+    let mut tried = 0;
+    for state in [PairState::Quarantined, PairState::Detached] {
+        tried += retry_those_in(ctx, module, state, one).await?;
+    }
+    Ok(tried)
+}
+
+/// Of those that stand alone, the ones that the CRM did not permit to be made.
+async fn retry_those_in(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    state: PairState,
+    one: Option<PairId>,
+) -> Result<usize, CycleFault> {
     let (mut tried, mut after) = (0, None);
     loop {
-        let state = PairState::Quarantined;
         let mut pairs = ctx.store.pairs_in(ctx.member.id, module, state, after, SLICE).await?;
         let Some(last) = pairs.last() else { return Ok(tried) };
         after = Some(last.id);
         pairs.retain(|pair| one.is_none_or(|one| pair.id == one));
+        pairs.retain(|pair| state == PairState::Quarantined || permission::is_left(pair));
         tried += pairs.len();
         let due = |pair: PairRow| {
             let given_up = pair.reason.as_ref().is_some_and(|why| why.starts_with(NOT_MADE_YET));
             PairRow {
                 attempts: if given_up { pair.attempts.min(1) } else { 0 },
                 next_try: Some(ctx.clock.now()),
+                state: PairState::Quarantined,
                 ..pair
             }
         };
@@ -68,7 +85,11 @@ pub(crate) async fn retry_after_a_change_of_policy(
     rules: ModuleRules,
 ) -> Result<(), CycleFault> {
     let fact = format!("rules/{}/{}", ctx.member.id.0, module.as_str());
-    let now = format!("{:016x}", hasher.text("rules", &format!("{rules:?}")));
+    let mut all = format!("{rules:?}");
+    if !ctx.policy.no_permission.is_default() {
+        let _ = write!(all, "{:?}", ctx.policy.no_permission);
+    }
+    let now = format!("{:016x}", hasher.text("rules", &all));
     let known = ctx.store.fact(&fact).await?;
     if known.as_ref() == Some(&now) {
         return Ok(());

@@ -218,7 +218,7 @@ const TAKEN_BACK: &str =
 const OUT_OF_MAIL: &str = "Out of the mailbox's scope now: not synced any more.";
 const OUT_OF_CRM: &str =
     "No longer this user's in the CRM (reassigned, or out of the user's sight): the mailbox keeps its copy.";
-const KEPT_IN_CRM: &str = "Deleted in the mailbox: the CRM keeps it, and it does not come back.";
+pub(crate) const KEPT_IN_CRM: &str = "Deleted in the mailbox: the CRM keeps it, and it does not come back.";
 const KEPT_IN_MAIL: &str = "Deleted in the CRM: the mailbox keeps it.";
 
 /// Whether a pair that is not kept in step goes on by itself once both of its items are there again. What an administrator

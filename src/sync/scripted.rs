@@ -12,7 +12,7 @@ use crate::simulator::world::{Log, SeededIds, VirtualClock, run_until_killed};
 use crate::work::Work;
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-use riva_core::documents::{Policy, PolicyModules, Safety, Schedule};
+use riva_core::documents::{NoPermission, Policy, PolicyModules, Safety, Schedule};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::history::{ImageRow, UndoSpan};
 use riva_core::ids::{Cursor, Marker, MemberId, RemoteId};
@@ -24,7 +24,7 @@ use riva_core::ports::{
 use riva_core::queue::{MemberRow, MemberState, ModuleCounts};
 use riva_core::rows::{IntentRow, PairRow, Side};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) mod visits;
@@ -193,9 +193,18 @@ impl SilentWriter for Scripted {
     }
 }
 
-impl StopSignal for AtomicBool {
+/// Asks to end when it was asked so often whether to.
+pub(crate) struct Stop(AtomicU32);
+
+impl Stop {
+    pub fn after(&self, asks: u32) {
+        self.0.store(asks, Ordering::SeqCst);
+    }
+}
+
+impl StopSignal for Stop {
     fn stopped(&self) -> bool {
-        self.load(Ordering::SeqCst)
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |asks| asks.checked_sub(1)).is_err()
     }
 }
 
@@ -205,7 +214,7 @@ pub(crate) struct Bench {
     pub crm: Arc<Scripted>,
     pub store: Memory<Open>,
     pub counts: ModuleCounts,
-    pub stopped: AtomicBool,
+    pub stop: Stop,
     /// Whether what stands there before a write is kept.
     pub keeps: bool,
     log: Log,
@@ -229,7 +238,7 @@ impl Bench {
             crm: side(Side::Crm),
             store: Memory::default(),
             counts: ModuleCounts::default(),
-            stopped: AtomicBool::new(false),
+            stop: Stop(AtomicU32::new(u32::MAX)),
             keeps: true,
             log: Log::default(),
             clock: VirtualClock(Mutex::new(now)),
@@ -255,6 +264,7 @@ impl Bench {
                 schedule: Schedule::default(),
                 modules: PolicyModules::default(),
                 safety: Safety::default(),
+                no_permission: NoPermission::default(),
                 created: None,
                 modified: None,
                 users: Vec::new(),
@@ -281,7 +291,7 @@ impl Bench {
             clock: &self.clock,
             ids: &self.ids,
             events: &self.log,
-            stop: &self.stopped,
+            stop: &self.stop,
             record: Record { cycle: 7, before: self.keeps, deeds: None },
         }
     }

@@ -62,8 +62,9 @@ impl Refusal {
             | "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
             | "INVALID_FIELD_FOR_INSERT_UPDATE"
             | "DELETE_FAILED" => ItemError::Forbidden { reason },
+            // Nobody may write then: no matter of a user's rights.
             "STORAGE_LIMIT_EXCEEDED" => {
-                ItemError::Forbidden { reason: format!("the org's storage is used up: {reason}") }
+                ItemError::Invalid { reason: format!("the org's storage is used up: {reason}") }
             }
             "UNABLE_TO_LOCK_ROW"
             | "REQUEST_LIMIT_EXCEEDED"
@@ -317,7 +318,7 @@ mod tests {
         assert!(matches!(item("FIELD_INTEGRITY_EXCEPTION"), ItemError::Invalid { .. }));
         assert!(matches!(item("INSUFFICIENT_ACCESS_OR_READONLY"), ItemError::Forbidden { .. }));
         assert!(
-            matches!(item("STORAGE_LIMIT_EXCEEDED"), ItemError::Forbidden { reason } if reason.contains("used up"))
+            matches!(item("STORAGE_LIMIT_EXCEEDED"), ItemError::Invalid { reason } if reason.contains("used up"))
         );
         assert!(matches!(item("UNABLE_TO_LOCK_ROW"), ItemError::NotNow(_)));
         assert_eq!(item("DUPLICATE_VALUE"), ItemError::Exists);

@@ -5,6 +5,7 @@ mod connection;
 mod disk;
 mod history;
 mod merge;
+mod permission;
 mod picklists;
 mod place;
 mod policy;
@@ -15,6 +16,7 @@ mod workspace;
 
 pub use check::legal_name;
 pub use connection::{AccessMethod, AuthMethod, Connection, Stamp, SystemKind};
+pub use permission::{MayNot, MayNotCreate, NoPermission};
 pub use picklists::{OrgWord, OrgWords, Picklist, Picklists, folded, give_meaning};
 pub use policy::{
     BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, EmailPolicy,

@@ -1,6 +1,6 @@
 //! A sync policy: which users of which two connections are kept in step, and how: `policies/NAME.toml`.
 
-use super::Stamp;
+use super::{NoPermission, Stamp};
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
 use crate::item::Module;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct Policy {
     /// When to stop rather than delete.
     #[serde(default)]
     pub safety: Safety,
+    /// What becomes of changes that a user may not make in the CRM.
+    #[serde(default, skip_serializing_if = "NoPermission::is_default")]
+    pub no_permission: NoPermission,
     /// When it was made, and by whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Stamp>,

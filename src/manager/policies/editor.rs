@@ -5,8 +5,8 @@ use crate::desk::Desk;
 use crate::requested::Requested;
 use riva_core::admin::{AdminError, ChangeEntry, DocumentKind, Revision};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, Policy, PolicyModules, PolicyUser, Safety, Schedule, SystemKind,
-    TasksPolicy,
+    CalendarPolicy, ContactsPolicy, NoPermission, Policy, PolicyModules, PolicyUser, Safety, Schedule,
+    SystemKind, TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,13 +29,15 @@ pub enum Page {
     Email,
     /// Delete Safety.
     Safety,
+    /// What becomes of what is not permitted.
+    Advanced,
     /// When it was made and changed.
     About,
 }
 
 impl Page {
     /// All of them, with their titles.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::General, "General"),
         (Self::Scheduling, "Scheduling"),
         (Self::Contacts, "Contacts"),
@@ -43,6 +45,7 @@ impl Page {
         (Self::Tasks, "Tasks"),
         (Self::Email, "E-mail"),
         (Self::Safety, "Safety"),
+        (Self::Advanced, "Advanced"),
         (Self::About, "About"),
     ];
 }
@@ -111,6 +114,7 @@ impl PolicyEditor {
             schedule: Schedule::default(),
             modules,
             safety: Safety::default(),
+            no_permission: NoPermission::default(),
             created: None,
             modified: None,
             users: Vec::new(),

@@ -1,7 +1,7 @@
 //! Draws *Edit CRM Synchronization Policy*.
 
 use super::editor::{Page, PolicyEditor};
-use super::{browser_ui, email_ui, general_ui};
+use super::{advanced_ui, browser_ui, email_ui, general_ui};
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::setup::editor_ui::revisions_ui;
@@ -133,6 +133,7 @@ fn page_ui(
                     Page::Contacts => contacts_ui(ui, policy),
                     Page::Calendar => calendar_ui(ui, policy),
                     Page::Tasks => tasks_ui(ui, policy),
+                    Page::Advanced => advanced_ui::page_ui(ui, policy),
                     _ => safety_ui(ui, policy),
                 }
             }

@@ -1,6 +1,7 @@
 //! Policies: the list, the editor with the Exchange Browser, Licensing Details.
 
-pub mod browser;
+pub mod advanced_ui;
+mod browser;
 pub mod browser_ui;
 pub mod editor;
 pub mod editor_ui;

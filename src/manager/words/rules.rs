@@ -78,6 +78,12 @@ pub fn deed_sentence(line: &JournalRow) -> String {
         "drop" => format!("A write that was never made was forgotten: {text}"),
         "in doubt" => format!("It is not known whether the write was made: {text}"),
         "undo" => "Earlier writes were taken back.".to_owned(),
+        "put back" => {
+            "The CRM does not permit it: the mailbox gets what the CRM has, as the policy says.".to_owned()
+        }
+        "left alone" => {
+            "The CRM does not permit it: each side keeps what it has, as the policy says.".to_owned()
+        }
         "unrolled" => format!("A series, kept in step occurrence by occurrence: {text}"),
         "moved" | "relink" => text.to_owned(),
         other => format!("{}: {text}", capital(other)),

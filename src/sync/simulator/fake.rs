@@ -58,6 +58,8 @@ pub struct Faults {
     pub unavailable: u32,
     /// Single items are refused for now.
     pub not_now: u32,
+    /// Single writes are not permitted.
+    pub forbidden: u32,
     /// An item is made, and refused: the request was delivered twice, and the system is busy the second time.
     pub made_and_refused: u32,
     /// A version changes although the content does not.
@@ -74,6 +76,7 @@ impl Faults {
         lost_answer: 0,
         unavailable: 0,
         not_now: 0,
+        forbidden: 0,
         made_and_refused: 0,
         token_churn: 0,
         meddled: 0,
@@ -380,6 +383,11 @@ impl State {
     }
 
     fn refuses(&mut self) -> Option<ItemError> {
+        // Nothing is drawn for it in worlds that have it not.
+        let forbidden = self.faults.forbidden;
+        if forbidden > 0 && self.random.percent(forbidden) {
+            return Some(ItemError::Forbidden { reason: "read only".into() });
+        }
         let chance = self.faults.not_now;
         self.random.percent(chance).then(|| ItemError::NotNow("busy".into()))
     }

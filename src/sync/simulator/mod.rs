@@ -13,6 +13,8 @@ mod matrix;
 mod merged;
 #[cfg(test)]
 mod messages;
+#[cfg(test)]
+mod permission;
 mod private;
 mod random;
 #[cfg(test)]

@@ -221,6 +221,7 @@ impl World {
                 email: None,
             },
             safety: riva_core::documents::Safety::default(),
+            no_permission: riva_core::documents::NoPermission::default(),
             created: None,
             modified: None,
             users: Vec::new(),

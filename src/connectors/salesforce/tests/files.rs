@@ -113,7 +113,7 @@ async fn a_refused_file_is_no_fault() {
 
     house.org().set_file_storage(Some(3));
     let full = files.attach(&message, &file("a", b"four")).await.unwrap();
-    assert!(matches!(&full, Err(ItemError::Forbidden { reason }) if reason.contains("storage")), "{full:?}");
+    assert!(matches!(&full, Err(ItemError::Invalid { reason }) if reason.contains("storage")), "{full:?}");
     house.org().set_file_storage(None);
 
     // Somebody else's message, or one from before files were kept.

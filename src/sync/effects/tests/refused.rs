@@ -2,12 +2,11 @@
 
 use super::*;
 use riva_core::holds::HoldRow;
-use std::sync::atomic::Ordering;
 
 #[test]
 fn once_the_agent_is_to_stop_nothing_is_sent() {
     let mut bench = bench();
-    bench.stopped.store(true, Ordering::SeqCst);
+    bench.stop.after(0);
     let mut works = [to_write(Side::Crm, IntentKind::Create)];
     assert_eq!(bench.write(&mut works), Err(CycleFault::Stopped));
     assert_eq!((works[0].fate, bench.open(), bench.store.all_pairs()), (Fate::Open, vec![], vec![]));

@@ -16,7 +16,6 @@ use riva_core::ids::{MemberId, PairId};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::RemoteRef;
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, PairRow, PairState, Presence, Side};
-use std::sync::atomic::Ordering;
 
 fn bench() -> Bench {
     Bench::new(|_, _| {})
@@ -263,7 +262,7 @@ fn what_cannot_be_looked_for_is_held_until_its_side_reports_it() {
 fn an_agent_that_is_to_stop_finds_nothing_out() {
     let mut bench = bench();
     lost(&mut bench, update());
-    bench.stopped.store(true, Ordering::SeqCst);
+    bench.stop.after(0);
     assert_eq!(bench.recover(), Err(CycleFault::Stopped));
     assert_eq!(bench.open().len(), 1);
 }

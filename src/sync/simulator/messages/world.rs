@@ -7,7 +7,7 @@ use super::super::world::{Log, NoStop, SeededIds, VirtualClock, run_until_killed
 use super::fake::{FakeLog, FakeMailbox, Faults};
 use crate::{CycleContext, CycleOutcome, Record, run_cycle};
 use chrono::Duration;
-use riva_core::documents::{EmailPolicy, Policy, PolicyModules, Safety, Schedule};
+use riva_core::documents::{EmailPolicy, NoPermission, Policy, PolicyModules, Safety, Schedule};
 use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::ports::{Clock as _, Person, PersonKind, SilentWriter};
 use riva_core::queue::{MemberRow, MemberState};
@@ -48,6 +48,7 @@ impl World {
             schedule: Schedule::default(),
             modules: PolicyModules { email: Some(email), ..PolicyModules::default() },
             safety: Safety::default(),
+            no_permission: NoPermission::default(),
             created: None,
             modified: None,
             users: Vec::new(),

@@ -10,7 +10,9 @@ use crate::{
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
-use riva_core::documents::{CalendarPolicy, Policy, PolicyModules, Safety, SafetyLimit, Schedule};
+use riva_core::documents::{
+    CalendarPolicy, NoPermission, Policy, PolicyModules, Safety, SafetyLimit, Schedule,
+};
 use riva_core::fault::{CallError, Fault};
 use riva_core::history::Deed;
 use riva_core::holds::{Decided, Decision, HoldKind, HoldRow};
@@ -159,6 +161,7 @@ impl World {
             },
             // The guard has tests of its own: here it would hide what deletions do.
             safety: Safety { calendar: SafetyLimit { items: 10_000, percent: 100 }, ..Safety::default() },
+            no_permission: NoPermission::default(),
             created: None,
             modified: None,
             users: Vec::new(),

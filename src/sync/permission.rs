@@ -1,0 +1,206 @@
+//! What a user may not do in the CRM is tried again, left as it is, or put back in the mailbox, as the policy says (Riva's
+//! *privilege exceptions*).
+//!
+//! A change that is put back needs no plan of its own: its rows are made to say that it had been written, and that the CRM
+//! has put its own value back since. So the next cycle brings that to the mailbox by the table's row 3, with all that this
+//! row minds.
+
+use crate::arrived::adopt_update;
+use crate::effects::Effects;
+use crate::in_step::{adopt_fields, clean, finish, origin_of};
+use crate::journal;
+use crate::loops;
+use crate::plan::KEPT_IN_CRM;
+use crate::project::{complete, map_item};
+use crate::veil::VEILED;
+use crate::work::{Fate, Work, Write};
+use chrono::{DateTime, Utc};
+use riva_core::activity::Level;
+use riva_core::documents::{Direction, MayNot, MayNotCreate};
+use riva_core::item::{Field, Value};
+use riva_core::rows::{Commit, Hashes, IntentKind, PairRow, PairState, Side};
+
+/// So begins why an item stays in the mailbox alone.
+const LEFT: &str = "Not made in the CRM, and left alone, as the policy says: ";
+
+/// Whether a pair is alone because its item may not be made in the CRM. Under another policy it is tried again, and what it
+/// claimed is anybody's.
+pub(crate) fn is_left(pair: &PairRow) -> bool {
+    let why = pair.reason.as_deref();
+    pair.state == PairState::Detached && why.is_some_and(|why| why.starts_with(LEFT))
+}
+
+/// What a policy says is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    PutBack,
+    Leave,
+}
+
+impl Effects<'_, '_> {
+    /// Settles a write that the CRM does not permit as the policy says. Answers whether it does: a policy that says nothing
+    /// has it tried again.
+    pub(crate) fn not_permitted(
+        &self,
+        kind: IntentKind,
+        work: &mut Work,
+        why: &str,
+        now: DateTime<Utc>,
+        commit: &mut Commit,
+    ) -> bool {
+        let policy = self.ctx.policy.no_permission;
+        // Where nothing goes to the mailbox, nothing goes back.
+        let goes_back = self.ctx.policy.modules.direction(self.module) == Some(Direction::TwoWay);
+        let by = |may_not| match may_not {
+            MayNot::Retry => None,
+            MayNot::Rollback if goes_back => Some(Says::PutBack),
+            MayNot::Rollback | MayNot::Ignore => Some(Says::Leave),
+        };
+        let says = match kind {
+            IntentKind::Create => (policy.create == MayNotCreate::Ignore).then_some(Says::Leave),
+            IntentKind::Update => by(policy.modify),
+            IntentKind::Delete => by(policy.delete),
+        };
+        let Some(says) = says.filter(|_| !self.module.is_log()) else { return false };
+        if work.writes.first().is_none_or(hides) {
+            return false;
+        }
+        let write = work.writes.remove(0);
+        let done = match (&write, says) {
+            (Write::Create { .. }, _) => {
+                leave(work, &format!("{LEFT}{why}."), commit);
+                Says::Leave
+            }
+            (Write::Update { .. }, Says::PutBack) => self.put_back(&write, work, now, commit),
+            (Write::Update { .. }, Says::Leave) => {
+                keep_both(&write.sends(&self.hasher), work);
+                go_on(work, now, commit);
+                Says::Leave
+            }
+            (Write::Delete { .. }, Says::PutBack) => self.make_again(&write, work, now, commit),
+            (Write::Delete { .. }, Says::Leave) => {
+                leave(work, KEPT_IN_CRM, commit);
+                Says::Leave
+            }
+        };
+        let (deed, text) = match done {
+            Says::PutBack => (
+                "put back",
+                "not permitted in the CRM: the mailbox gets what the CRM has, as the policy says",
+            ),
+            Says::Leave => {
+                ("left alone", "not permitted in the CRM: each side keeps what it has, as the policy says")
+            }
+        };
+        let text = format!("{}: {text}", work.title);
+        commit.journal.push(journal::of_work(work, now, deed, text.clone()));
+        self.ctx.line(Level::Warning, Some(self.module), text);
+        true
+    }
+
+    /// As if the change had been made, and the CRM had put its own value back since. Of a field that was never in step there is
+    /// nothing to put back: each side keeps its own.
+    fn put_back(&self, write: &Write, work: &mut Work, now: DateTime<Utc>, commit: &mut Commit) -> Says {
+        let known = work.pair.mail.as_ref().map(|at| at.seen.clone()).unwrap_or_default();
+        let (was_in_step, never): (Vec<_>, Vec<_>) = write
+            .sends(&self.hasher)
+            .0
+            .into_iter()
+            .partition(|(key, _)| known.0.contains_key(Hashes::field_of(key)));
+        let [changed, never] = [was_in_step, never].map(|fields| Hashes(fields.into_iter().collect()));
+        keep_both(&never, work);
+        if changed.0.is_empty() {
+            go_on(work, now, commit);
+            return Says::Leave;
+        }
+        let all = origin_of(write, work.read(Side::Mail), &self.hasher);
+        let mut origin = Hashes::default();
+        adopt_fields(&mut origin, &all, &changed);
+        adopt_update(&mut work.pair, Side::Crm, &changed, &origin);
+        if let Some(at) = &mut work.pair.mail {
+            // Its user has changed it: that is no loop, however often he does.
+            loops::forget(&mut at.sent, &changed);
+        }
+        (work.pair.state, work.pair.reason, work.pair.attempts) = (PairState::Linked, None, 0);
+        work.pair.next_try = Some(now);
+        commit.pairs.push(work.pair.clone());
+        Says::PutBack
+    }
+
+    /// What was deleted in the mailbox is made there again: in this very cycle, and planned once more if that ends before.
+    /// Where that cannot be, the CRM keeps it alone.
+    fn make_again(&self, write: &Write, work: &mut Work, now: DateTime<Utc>, commit: &mut Commit) -> Says {
+        let Some(again) = self.made_again(write, work) else {
+            leave(work, KEPT_IN_CRM, commit);
+            return Says::Leave;
+        };
+        work.writes = vec![again];
+        work.fate = Fate::Open;
+        work.pair.next_try = Some(now);
+        commit.pairs.push(work.pair.clone());
+        Says::PutBack
+    }
+
+    /// The item of a deletion for the mailbox; `None` of an occurrence, which comes and goes with its series, and of what lacks
+    /// a field there.
+    fn made_again(&self, write: &Write, work: &Work) -> Option<Write> {
+        let of_series = |side| work.pair.side(side).is_some_and(|at| at.id.as_occurrence().is_some());
+        if of_series(Side::Mail) || of_series(Side::Crm) {
+            return None;
+        }
+        let Write::Delete { side: Side::Crm, base: Some(origin), .. } = write else {
+            return None;
+        };
+        let (crm, mail) = (self.caps.side(Side::Crm), self.caps.side(Side::Mail));
+        let mut item = map_item(origin, crm, mail);
+        complete(&mut item, origin, mail).ok()?;
+        Some(Write::Create { side: Side::Mail, item })
+    }
+}
+
+/// Whether a write keeps from the CRM what became private. It is tried again, whatever the policy says: what the CRM shows is
+/// not to stay there.
+fn hides(write: &Write) -> bool {
+    let veiled = Value::text(VEILED);
+    match write {
+        Write::Create { .. } => false,
+        Write::Update { set, base, .. } => {
+            set.get(&Field::Summary) == Some(&veiled) || base.get(Field::Summary) == Some(&veiled)
+        }
+        Write::Delete { frees_origin, .. } => *frees_origin,
+    }
+}
+
+/// The item stays where it is, on its own.
+fn leave(work: &mut Work, reason: &str, commit: &mut Commit) {
+    work.pair.state = PairState::Detached;
+    work.pair.reason = Some(reason.to_owned());
+    (work.pair.attempts, work.pair.next_try) = (0, None);
+    clean(work, commit);
+    commit.pairs.push(work.pair.clone());
+}
+
+/// Fields that differ are in step as they are.
+fn keep_both(fields: &Hashes, work: &mut Work) {
+    for side in [Side::Mail, Side::Crm] {
+        let Some(shown) = work.read(side).map(|read| read.hashes.clone()) else { continue };
+        let Some(at) = work.pair.side_mut(side) else { continue };
+        if side == Side::Mail {
+            loops::taken_over(at, &shown, fields);
+        }
+        let mut in_step = at.seen.clone();
+        adopt_fields(&mut in_step, &shown, fields);
+        loops::follow(at, in_step);
+    }
+}
+
+/// What is left to be written, is; without anything, both sides are in step.
+fn go_on(work: &mut Work, now: DateTime<Utc>, commit: &mut Commit) {
+    if work.writes.is_empty() {
+        finish(work, commit);
+        return;
+    }
+    work.fate = Fate::Open;
+    work.pair.next_try = Some(now);
+    commit.pairs.push(work.pair.clone());
+}
