@@ -6,16 +6,16 @@ use egui::{Label, RichText, Ui};
 use riva_core::documents::{MayNot, MayNotCreate, Policy};
 
 const CREATE: [(MayNotCreate, &str); 2] =
-    [(MayNotCreate::Retry, "Retry"), (MayNotCreate::Ignore, "Ignore: keep it in the mailbox alone")];
+    [(MayNotCreate::Retry, "Retry"), (MayNotCreate::Ignore, "Ignore: it stays in the mailbox alone")];
 const MODIFY: [(MayNot, &str); 3] = [
     (MayNot::Retry, "Retry"),
-    (MayNot::Rollback, "Rollback: the CRM's values return to the mailbox"),
+    (MayNot::Rollback, "Rollback: the CRM's values return"),
     (MayNot::Ignore, "Ignore: each side keeps its own"),
 ];
 const DELETE: [(MayNot, &str); 3] = [
     (MayNot::Retry, "Retry"),
-    (MayNot::Rollback, "Rollback: it is made again in the mailbox"),
-    (MayNot::Ignore, "Ignore: the CRM keeps it, the mailbox does not"),
+    (MayNot::Rollback, "Rollback: made again in the mailbox"),
+    (MayNot::Ignore, "Ignore: it stays in the CRM alone"),
 ];
 
 pub(super) fn page_ui(ui: &mut Ui, policy: &mut Policy) {
@@ -35,7 +35,7 @@ pub(super) fn page_ui(ui: &mut Ui, policy: &mut Policy) {
         ui.add_space(6.0);
         form::below(
             ui,
-            "Retry: in the next three cycles, then every hour, at most 50 times; until then it is among the errors.",
+            "Retry: in the next three cycles, then every hour, at most 50 times; meanwhile it is listed as an error.",
             false,
         );
     }
