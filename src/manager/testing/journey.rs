@@ -8,7 +8,7 @@ use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use riva_core::documents::{EmailPolicy, SystemKind};
+use riva_core::documents::{EmailPolicy, MayNot, MayNotCreate, NoPermission, SystemKind};
 use riva_core::fault::{Fault, FaultKind};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -198,4 +198,30 @@ fn email_is_switched_on_in_the_policy_editor() {
     let wanted =
         EmailPolicy { sent: false, ignore, master_folder, attachments: true, ..EmailPolicy::default() };
     assert_eq!(company.admin.policy(&"Sales".into()).unwrap().modules.email, Some(wanted));
+}
+
+#[test]
+fn what_the_crm_does_not_permit_is_decided_in_the_policy_editor() {
+    let runtime = runtime();
+    let company = Company::new(25, 18, Duration::from_millis(2));
+    let mut h = harness(company.office(runtime.handle()), Open::Manager);
+    click(&mut h, Role::Button, "Policies");
+    open_row(&mut h, "Sales");
+    click(&mut h, Role::Tab, "Advanced");
+    for (operation, choice) in [
+        ("Create", "Ignore: it stays in the mailbox alone"),
+        ("Modify", "Rollback: the CRM's values return"),
+        ("Delete", "Ignore: it stays in the CRM alone"),
+    ] {
+        h.get_by_role_and_label(Role::ComboBox, operation).click();
+        h.run_steps(4);
+        h.query_all_by_label(choice).last().unwrap().click();
+        h.run_steps(4);
+    }
+    wait(&mut h, "What a user has changed in the mailbox is lost there.");
+    click(&mut h, Role::Button, "Save");
+    wait(&mut h, "Restart the Riva CRM Agent service?");
+    let wanted =
+        NoPermission { create: MayNotCreate::Ignore, modify: MayNot::Rollback, delete: MayNot::Ignore };
+    assert_eq!(company.admin.policy(&"Sales".into()).unwrap().no_permission, wanted);
 }
