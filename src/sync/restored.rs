@@ -250,10 +250,8 @@ impl ModuleCycle<'_, '_> {
                 | Deed::Become(PairState::Detached, _)
                 | Deed::Hold(HoldKind::DeletedButEdited, _),
             ) if pair.state == PairState::Linked && self.catches_up(side) => {
-                match reading.now(side.other()).item() {
-                    Some(item) if side == Side::Mail || !self.skips(item) => {
-                        PairPlan { deed: Deed::Create(side), ..plan }
-                    }
+                match reading.now(side.other()) {
+                    Now::Present { .. } => PairPlan { deed: Deed::Create(side), ..plan },
                     _ => plan,
                 }
             }

@@ -82,7 +82,6 @@ impl FirstSync<'_, '_, '_> {
             if !batch.contains(&theirs) {
                 // Its cycle died between claiming and storing it, and there will be none with that id.
                 self.cycle.ctx.store.unclaim(connection, theirs).await?;
-                self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
                 return Ok(Elsewhere::Nowhere);
             }
             // It is being made in this very batch.
@@ -99,7 +98,6 @@ impl FirstSync<'_, '_, '_> {
             {
                 // It claims what it was before: part of another series, or an appointment of its own.
                 self.cycle.claim_anew(&other, &item).await?;
-                self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
                 Ok(Elsewhere::Nowhere)
             }
             Place::Taken(_) if occurrence || part => Ok(Elsewhere::There),
@@ -219,9 +217,6 @@ impl FirstSync<'_, '_, '_> {
         let another = pair.generation > 1 || sent_again;
         let newcomer = Newcomer { id: id.clone(), version: version.clone(), item, another };
         let linked_anew = self.cycle.take_place(&mut pair, *side, newcomer, commit).await?;
-        if pair.state == PairState::Quarantined {
-            pair.next_try = Some(now);
-        }
         if pair.state != PairState::Tombstoned {
             self.cycle.line(Level::Info, followed(item));
         }

@@ -113,6 +113,8 @@ struct State {
     now: DateTime<Utc>,
     /// Whether it says when an item was last changed.
     tells_when: bool,
+    /// Answers that were on their way while something was written: each shows an item once more as it was.
+    late: BTreeMap<RemoteId, Stored>,
 }
 
 /// A backup of a fake system.
@@ -155,6 +157,7 @@ impl FakeSide {
             refuses_poison: false,
             now: DateTime::UNIX_EPOCH,
             tells_when: true,
+            late: BTreeMap::new(),
         };
         Self {
             name,
@@ -423,8 +426,8 @@ impl Reader for FakeSide {
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
         self.enter().await?;
-        let state = self.state();
-        let items: Vec<Listed> = state
+        let mut state = self.state();
+        let mut items: Vec<Listed> = state
             .items
             .iter()
             .filter(|(id, s)| {
@@ -433,13 +436,20 @@ impl Reader for FakeSide {
             .take(5)
             .map(|(id, s)| Listed { id: id.clone(), version: Version::new(s.version.to_string()) })
             .collect();
+        for listed in &mut items {
+            if let Some(then) = state.late.remove(&listed.id) {
+                listed.version = Version::new(then.version.to_string());
+            }
+        }
         let next = (items.len() == 5).then(|| items.last().map(|l| Cursor::new(l.id.as_str()))).flatten();
         Ok(ListPage { items, next })
     }
 
-    async fn fetch(&self, _module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
+    async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         self.enter().await?;
         let state = self.state();
+        let is_other = |id: &&RemoteId| state.items.get(*id).is_some_and(|s| s.module != module);
+        assert_eq!(ids.iter().find(is_other), None, "it is asked for as something else: {module:?}");
         Ok(ids
             .iter()
             .map(|id| match state.items.get(id) {

@@ -1,13 +1,19 @@
 //! The engine under a virtual clock, against fake systems that lose answers, with a process that is killed at any
 //! moment: the same code as in production.
 
+#[cfg(test)]
+mod backups;
 pub mod chaos;
 mod check;
 #[cfg(test)]
 mod decisions;
 mod fake;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod made_twice;
+#[cfg(test)]
+mod marked;
 #[cfg(test)]
 mod matrix;
 mod merged;
@@ -24,11 +30,15 @@ mod renamed;
 #[cfg(test)]
 mod restored;
 #[cfg(test)]
+mod same_uid;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod series;
+#[cfg(test)]
+mod shared;
 #[cfg(test)]
 mod stubborn;
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn said(carried_out: u32, not: u32, in_doubt: u32) -> String {
 }
 
 /// Of worlds that are killed after each step of a cycle in turn, those in which something was written down and not sent.
-fn never_sent(world: impl Fn() -> World, sent: impl Fn(&World) -> bool) -> Vec<World> {
+pub(super) fn never_sent(world: impl Fn() -> World, sent: impl Fn(&World) -> bool) -> Vec<World> {
     let killed = (1..200).map(|steps| {
         let world = world();
         world.kill_after(Some(steps));
@@ -59,14 +59,14 @@ fn has_open_intents(world: &World) -> bool {
 }
 
 /// The answer to what the CRM is sent in the next cycle is lost.
-fn answer_lost(world: &World) {
+pub(super) fn answer_lost(world: &World) {
     world.crm.set_faults(Faults { lost_answer: 100, ..Faults::default() });
     assert!(world.cycle().is_some_and(|outcome| outcome.fault.is_some()));
     world.crm.set_faults(Faults::default());
     world.pass(20);
 }
 
-fn note(text: &str) -> Value {
+pub(super) fn note(text: &str) -> Value {
     Value::body(Body::plain(text))
 }
 

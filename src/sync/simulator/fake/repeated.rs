@@ -1,7 +1,8 @@
 //! Requests that are delivered twice, and systems that show what was made only after a while.
 
-use super::FakeSide;
-use riva_core::ids::RemoteId;
+use super::{Backup, FakeSide};
+use riva_core::ids::{Marker, RemoteId};
+use riva_core::item::Item;
 
 impl FakeSide {
     /// The request that made an item is delivered once more: there are two with its marker.
@@ -9,6 +10,29 @@ impl FakeSide {
         let mut state = self.state();
         let (item, marker) = state.items.get(id).map(|stored| (stored.item.clone(), stored.marker))?;
         Some(state.insert(self.name, item, marker))
+    }
+
+    /// A request arrives that had been given up: it makes this, with this marker.
+    pub fn arrives(&self, mut item: Item, marker: Marker) -> RemoteId {
+        (self.normalise)(&mut item);
+        super::complete(&mut item, &self.caps);
+        self.state().insert(self.name, item, Some(marker))
+    }
+
+    /// What a user deleted is taken back: it has the id that it had.
+    pub fn user_takes_back(&self, id: &RemoteId) {
+        let mut state = self.state();
+        let version = state.bump(id);
+        if let Some(stored) = state.items.get_mut(id) {
+            (stored.deleted, stored.version) = (false, version);
+        }
+    }
+
+    /// The next listing that has an item was on its way since it was as a backup has it.
+    pub fn lists_late(&self, id: &RemoteId, then: &Backup) {
+        if let Some(then) = then.items.get(id) {
+            self.state().late.insert(id.clone(), then.clone());
+        }
     }
 
     /// From now on it may take so long until an item that was made is found by its marker.

@@ -1,14 +1,16 @@
 //! Stories of a meeting that two users have in their calendars: it is one record in the CRM, which one of them keeps.
 
+use super::super::world::run_until_killed;
 use super::cases::{in_both_calendars, settle, spans};
-use super::fake::FakeCalendar;
+use super::fake::{FakeCalendar, Faults};
 use super::make::{single, wall};
 use super::world::World;
 use chrono::Duration;
 use riva_core::documents::DeletePolicy;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Field, Item, Value};
-use riva_core::rows::{PairRow, PairState, Side};
+use riva_core::ports::SyncStore as _;
+use riva_core::rows::{Commit, PairRow, PairState, Side};
 use std::sync::Arc;
 
 const CUSTOMER: &str = "carol@customer.example";
@@ -19,6 +21,8 @@ const KEPT: &str =
     "This meeting was deleted here alone: its record stays in the CRM for another syncing user who keeps it.";
 
 const TAKEN_UP: &str = "Review: The syncing user whose copy made this meeting's record has deleted that copy: this one keeps it.";
+
+const BOBS: MemberId = MemberId(2);
 
 /// One of Ann and Bob.
 struct Both {
@@ -219,4 +223,104 @@ fn what_is_deleted_in_the_crm_goes_from_the_calendar_that_keeps_it() {
     assert_eq!(both.records(), 0);
     assert!(both.world.mail.get(&both.anns).is_none(), "{:?}", both.world.log());
     assert!(both.bobs.get(&both.his).is_some(), "his organizer tells him");
+}
+
+#[test]
+fn who_comes_second_waits_for_a_record_that_cannot_be_made_yet() {
+    let both = Both::of(Some(CUSTOMER));
+    both.world.crm.set_faults(Faults { not_now: 100, ..Faults::default() });
+    both.world.cycle_of_both(&both.bobs);
+    assert_eq!(both.records(), 0);
+    assert_eq!(both.stands(&both.his), (PairState::Detached, Some(IN_THE_CRM.into())));
+    assert_eq!(both.world.store.claimants(), [both.pair(&both.anns).id]);
+    both.world.crm.set_faults(Faults::default());
+    both.settle();
+    assert_eq!(both.records(), 1);
+    assert_eq!(both.stands(&both.anns), (PairState::Linked, None));
+    assert_eq!(both.world.store.claimants(), [both.pair(&both.anns).id]);
+}
+
+#[test]
+fn a_customers_meeting_that_is_in_the_crm_already_is_linked() {
+    let both = Both::of(Some(CUSTOMER));
+    let meeting = both.world.mail.get(&both.anns).expect("it is there");
+    both.world.crm.user_create(meeting);
+    for _ in 0..4 {
+        both.world.pass(Duration::minutes(61));
+        both.world.cycle(None).expect("nobody kills it");
+    }
+    assert_eq!(both.records(), 1);
+    assert_eq!(both.stands(&both.anns), (PairState::Linked, None));
+    assert_eq!(both.world.store.claimants(), [both.pair(&both.anns).id]);
+}
+
+/// The pairs of a record, by member and state.
+fn pairs_of_record(both: &Both, record: &RemoteId) -> Vec<(MemberId, PairState, bool)> {
+    let pairs = both.world.store.all_pairs().into_iter();
+    let of_record = pairs.filter(|pair| pair.crm.as_ref().is_some_and(|at| at.id == *record));
+    of_record.map(|pair| (pair.member, pair.state, pair.mail.is_some())).collect()
+}
+
+#[test]
+fn a_record_that_was_taken_up_is_in_one_pair_and_followed() {
+    let both = Both::of(Some(CUSTOMER));
+    both.settle();
+    let record = both.pair(&both.anns).crm.expect("it has one").id;
+    // Bob sees it as well, and leaves it alone for the same reason.
+    assert!(pairs_of_record(&both, &record).contains(&(BOBS, PairState::Detached, false)));
+    both.world.mail.user_delete(&both.anns);
+    // Somebody makes another one of the same name just when Bob takes that one up.
+    both.world.cycle(None).expect("nobody kills it");
+    let meeting = both.bobs.get(&both.his).expect("it is there");
+    let another = both.world.crm.user_create(meeting);
+    both.world.cycle_of_both(&both.bobs);
+    assert_eq!(both.pair(&both.his).crm.map(|at| at.id), Some(record.clone()));
+    both.settle();
+    let bobs = pairs_of_record(&both, &record).into_iter().filter(|(member, ..)| *member == BOBS);
+    assert_eq!(bobs.collect::<Vec<_>>(), [(BOBS, PairState::Linked, true)]);
+    let joined = |pair: &PairRow| {
+        let with = format!("Joined with {}.", both.pair(&both.his).id);
+        pair.member == BOBS && pair.state == PairState::Tombstoned && pair.reason == Some(with)
+    };
+    assert_eq!(both.world.store.all_pairs().iter().filter(|pair| joined(pair)).count(), 1);
+    // What is edited in the CRM comes to his calendar.
+    both.world.crm.user_edit(&record, into("Room 2"));
+    both.settle();
+    let his = both.bobs.get(&both.his).expect("it is there");
+    assert_eq!(his.text(Field::Location), Some("Room 2"), "{another}: {:#?}", both.world.log());
+}
+
+/// Ann has let go of the record; Bob's own pair is altered before his next cycle.
+fn let_go(alter: impl Fn(&PairRow) -> PairRow, of_record: bool) -> Both {
+    let both = Both::of(Some(CUSTOMER));
+    both.settle();
+    let record = both.pair(&both.anns).crm.expect("it has one").id;
+    both.world.mail.user_delete(&both.anns);
+    both.world.cycle(None).expect("nobody kills it");
+    let bobs = |pair: &PairRow| pair.member == BOBS && pair.crm.as_ref().is_some_and(|at| at.id == record);
+    let pair = match of_record {
+        true => both.world.store.all_pairs().into_iter().find(bobs).expect("he sees the record"),
+        false => both.pair(&both.his),
+    };
+    let commit = Commit { pairs: vec![alter(&pair)], ..Commit::default() };
+    run_until_killed(both.world.store.commit(BOBS, 1, &commit)).expect("nobody kills it").expect("in memory");
+    both.settle();
+    both
+}
+
+#[test]
+fn what_a_colleague_leaves_alone_for_another_reason_takes_up_nothing() {
+    let other = Some("Left alone: an administrator decided so.".to_owned());
+    let reason = |pair: &PairRow| PairRow { reason: other.clone(), ..pair.clone() };
+    let taken = |both: &Both| both.pair(&both.his).crm.map(|at| at.id);
+    let both = let_go(reason, false);
+    assert_eq!((both.records(), taken(&both)), (1, None), "his copy");
+    let both = let_go(reason, true);
+    assert_eq!((both.records(), taken(&both)), (1, None), "the record, as he sees it");
+    // It is the twin of another item of his.
+    let linked = |pair: &PairRow| PairRow { mail: pair.crm.clone(), ..pair.clone() };
+    let both = let_go(linked, true);
+    assert_eq!((both.records(), taken(&both)), (1, None), "the record is another one's");
+    let both = let_go(PairRow::clone, true);
+    assert!(taken(&both).is_some(), "nothing else keeps him from it");
 }

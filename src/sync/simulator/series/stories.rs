@@ -22,7 +22,7 @@ pub(super) fn stand_up() -> (World, RemoteId) {
     (world, id)
 }
 
-fn made(world: &mut World, item: Item) -> RemoteId {
+pub(super) fn made(world: &mut World, item: Item) -> RemoteId {
     let id = world.mail.user_create(item);
     world.deeds.made.insert(id.clone());
     id
@@ -35,7 +35,7 @@ pub(super) fn starts(world: &World) -> Vec<String> {
     records.into_keys().collect()
 }
 
-fn record(world: &World, start: &str) -> RemoteId {
+pub(super) fn record(world: &World, start: &str) -> RemoteId {
     let at = |item: &Item| item.when().map(|w| w.utc().0.format("%Y%m%dT%H%M").to_string());
     let live = world.crm.live();
     live.iter().find(|(_, item)| at(item).as_deref() == Some(start)).expect("a record").0.clone()

@@ -1,0 +1,203 @@
+//! By what it is noticed that a backup of a CRM was put back, and what is taken for one and is none.
+
+use super::recovered::note;
+use super::{Knobs, World};
+use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy, Refused};
+use riva_core::ids::RemoteId;
+use riva_core::item::{Element, Field, Item, Sensitivity, Value};
+use std::sync::Arc;
+
+/// A CRM that tells of deletions by what is missing in its listings; deletions are carried out, and nobody is asked.
+fn world() -> World {
+    let mut world = World::new(2, Knobs { crm_without_tombstones: true, ..Knobs::CALM });
+    world.approves = false;
+    let all = DeletePolicy::Propagate;
+    let modules = &mut world.policy.modules;
+    modules.contacts =
+        Some(ContactsPolicy { deleted_in_mail: all, deleted_in_crm: all, ..ContactsPolicy::default() });
+    modules.calendar =
+        Some(CalendarPolicy { deleted_in_mail: all, deleted_in_crm: all, ..CalendarPolicy::default() });
+    world.policy.safety.refused = Refused::Restore;
+    world
+}
+
+fn contacts(world: &mut World, how_many: usize) -> Vec<RemoteId> {
+    let ids = (0..how_many).map(|_| {
+        let contact = world.new_contact();
+        world.crm.user_create(contact)
+    });
+    let ids = ids.collect();
+    world.settle(6);
+    ids
+}
+
+fn events(world: &mut World, how_many: usize) -> Vec<RemoteId> {
+    let ids = (0..how_many).map(|_| {
+        let event = world.new_event();
+        world.crm.user_create(event)
+    });
+    ids.collect()
+}
+
+/// What stops the next cycle.
+fn fault(world: &World) -> Option<String> {
+    world.pass(61);
+    world.cycle().expect("nobody kills it").fault.map(|fault| fault.to_string())
+}
+
+fn write(item: &mut Item, text: &str) {
+    item.set(Field::Notes, note(text));
+}
+
+#[test]
+fn nothing_is_synced_before_it_is_accepted_whatever_becomes_of_what_gave_it_away() {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
+    world.settle(4);
+    let before = world.mail.live();
+    world.crm.put_back(backup, true);
+    let why = fault(&world).expect("it is noticed");
+    assert!(
+        why.starts_with("CRM: ") && why.contains("A backup seems to have been put back: in the CRM, "),
+        "{why}"
+    );
+    assert!(why.contains("Nothing is synced with crm, so that"), "{why}");
+    // Now nothing is older there than it was.
+    world.crm.user_edit(&record, |item| write(item, "newer than all"));
+    assert_eq!(fault(&world), Some(why));
+    assert_eq!(world.mail.live(), before);
+    world.accepts(false);
+    assert_eq!(fault(&world), None);
+}
+
+#[test]
+fn a_listing_that_was_on_its_way_while_something_was_written_is_no_backup() {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    let then = world.crm.back_up();
+    world.crm.user_edit(&record, |item| write(item, "written meanwhile"));
+    world.settle(4);
+    let before = (world.mail.live(), world.crm.live());
+    world.crm.lists_late(&record, &then);
+    assert_eq!((fault(&world), fault(&world)), (None, None));
+    assert_eq!((world.mail.live(), world.crm.live()), before);
+}
+
+#[test]
+fn what_is_deleted_while_others_were_changed_later_is_deleted() {
+    let mut world = world();
+    let records = contacts(&mut world, 6);
+    for record in &records[1..4] {
+        world.crm.user_delete(record);
+    }
+    world.settle(6);
+    assert_eq!((world.mail.live().len(), world.store.all_holds().len()), (3, 0), "{:#?}", world.log());
+}
+
+#[test]
+fn where_versions_tell_nothing_the_newest_may_be_deleted() {
+    let mut world = world();
+    Arc::get_mut(&mut world.mail).expect("nobody else has it").tell_no_deletions();
+    let cards: Vec<RemoteId> = (0..6)
+        .map(|_| {
+            let contact = world.new_contact();
+            world.mail.user_create(contact)
+        })
+        .collect();
+    world.settle(6);
+    for card in &cards[3..] {
+        world.mail.user_delete(card);
+    }
+    world.settle(6);
+    assert_eq!((world.crm.live().len(), world.store.all_holds().len()), (3, 0), "{:#?}", world.log());
+}
+
+/// Twelve appointments, the first of which was changed after a backup that lacks a contact. Answers what was in the mailbox
+/// when it is put back.
+fn backup_without_a_contact(tells: bool) -> (World, usize) {
+    let mut world = world();
+    let meetings = events(&mut world, 12);
+    world.settle(6);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&meetings[0], |item| item.set_text(Field::Location, "Room 1"));
+    contacts(&mut world, 1);
+    let before = world.mail.live().len();
+    assert_eq!(before, 13);
+    world.crm.put_back(backup, tells);
+    (world, before)
+}
+
+#[test]
+fn what_the_feed_tells_of_an_older_item_gives_a_backup_away_before_anything_is_deleted() {
+    let (world, before) = backup_without_a_contact(true);
+    assert!(fault(&world).is_some_and(|why| why.contains("backup")));
+    assert_eq!(world.mail.live().len(), before, "{:#?}", world.log());
+}
+
+#[test]
+fn what_is_made_after_a_backup_was_put_back_does_not_hide_it() {
+    let (mut world, before) = backup_without_a_contact(false);
+    events(&mut world, 12);
+    assert!(fault(&world).is_some_and(|why| why.contains("backup")));
+    assert_eq!(world.mail.live().len(), before, "{:#?}", world.log());
+}
+
+/// A contact that was changed after a backup, which is put back and accepted: it is to be brought up to date.
+fn brought_up_to_date(before: fn(&mut Item), since: fn(&mut Item)) -> World {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    world.crm.user_edit(&record, before);
+    world.settle(4);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&record, since);
+    world.settle(4);
+    world.crm.put_back(backup, true);
+    assert!(fault(&world).is_some());
+    world.accepts(true);
+    world.settle(6);
+    world
+}
+
+#[test]
+fn numbers_are_brought_up_to_date() {
+    fn numbers(item: &mut Item, of: &[&str]) {
+        let one = |kind: &&str| ((*kind).to_owned(), Element::plain(format!("030 1234567 {}", kind.len())));
+        item.set(Field::Phones, Value::set(of.iter().map(one).collect()));
+    }
+    let kinds = |items: Vec<(RemoteId, Item)>| -> Vec<String> {
+        let (_, item) = &items[0];
+        item.set_elements(Field::Phones).map(|all| all.keys().cloned().collect()).unwrap_or_default()
+    };
+    let changes: [(fn(&mut Item), fn(&mut Item), &[&str]); 4] = [
+        (|item| numbers(item, &["home"]), |item| numbers(item, &["home", "work"]), &["home", "work"]),
+        (|item| numbers(item, &["home", "work"]), |item| numbers(item, &["home"]), &["home"]),
+        (|item| numbers(item, &[]), |item| numbers(item, &["home"]), &["home"]),
+        (|item| numbers(item, &["home"]), |item| numbers(item, &[]), &[]),
+    ];
+    for (before, since, expected) in changes {
+        let world = brought_up_to_date(before, since);
+        for side in [&world.mail, &world.crm] {
+            assert_eq!(kinds(side.live()), expected, "{:#?}", world.log());
+        }
+    }
+}
+
+#[test]
+fn what_is_private_by_now_is_not_made_again_in_a_crm_that_lost_it() {
+    let mut world = world();
+    let old = contacts(&mut world, 1).remove(0);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&old, |item| write(item, "what was agreed today"));
+    contacts(&mut world, 1);
+    let (card, _) = world.mail.live().remove(1);
+    world.crm.put_back(backup, true);
+    assert!(fault(&world).is_some());
+    let private = Value::Sensitivity(Sensitivity::Private);
+    world.mail.user_edit(&card, |item| item.set(Field::Sensitivity, private));
+    world.accepts(true);
+    world.settle(6);
+    let ids: Vec<RemoteId> = world.crm.live().into_iter().map(|(id, _)| id).collect();
+    assert_eq!((ids, world.mail.live().len()), (vec![old], 2), "{:#?}", world.log());
+}

@@ -1,0 +1,79 @@
+//! Records that another member has as well, as the rows tell of that.
+
+use super::world::run_until_killed;
+use super::{Knobs, World};
+use crate::hash::FieldHasher;
+use riva_core::documents::{ContactsPolicy, DeletePolicy};
+use riva_core::ids::{MemberId, PairId, RemoteId};
+use riva_core::item::{Field, Value};
+use riva_core::ports::SyncStore;
+use riva_core::rows::{Commit, PairRow, PairState};
+use uuid::Uuid;
+
+const BOB: MemberId = MemberId(2);
+
+/// Bob's pair of the record of one of Ann's, by which he keeps it.
+fn bob_keeps(world: &World, anns: &PairRow, state: PairState, reason: Option<&str>, claim: (&str, u64)) {
+    let pair = PairRow {
+        id: PairId(Uuid::from_u128(7)),
+        member: BOB,
+        state,
+        reason: reason.map(str::to_owned),
+        mail: None,
+        ..anns.clone()
+    };
+    let (id, commit) = (pair.id, Commit { pairs: vec![pair], ..Commit::default() });
+    run_until_killed(async {
+        world.store.commit(BOB, 1, &commit).await.expect("it is in memory");
+        let taken = SyncStore::take_over(&world.store, &"crm".into(), claim.0, claim.1, id, BOB).await;
+        taken.expect("it is in memory");
+    })
+    .expect("nobody kills it");
+}
+
+fn record_of(pair: &PairRow) -> RemoteId {
+    pair.crm.as_ref().expect("it has one").id.clone()
+}
+
+#[test]
+fn whoever_deletes_a_contact_deletes_it_for_all() {
+    let mut world = World::new(3, Knobs::CALM);
+    let deleted_in_mail = DeletePolicy::Propagate;
+    world.policy.modules.contacts = Some(ContactsPolicy { deleted_in_mail, ..ContactsPolicy::default() });
+    let contact = world.new_contact();
+    let card = world.mail.user_create(contact);
+    world.settle(4);
+    let anns = world.store.all_pairs().remove(0);
+    let key = FieldHasher::new([42; 16]).text("email", "p1@example.com");
+    bob_keeps(&world, &anns, PairState::Linked, None, ("contact", key));
+    world.mail.user_delete(&card);
+    world.settle(4);
+    assert!(world.crm.live().is_empty(), "{:#?}", world.log());
+}
+
+/// That is the business of her calendar alone: no contact has that id.
+#[test]
+fn a_meeting_is_taken_up_by_the_calendar() {
+    let mut world = World::new(3, Knobs::CALM);
+    let mut meeting = world.new_event();
+    meeting.uid = Some("uid-1".to_owned());
+    meeting.set(Field::Organizer, Value::text("carol@customer.example"));
+    world.mail.user_create(meeting);
+    world.settle(4);
+    let pair = world.store.all_pairs().remove(0);
+    let record = record_of(&pair);
+    let key = pair.uid.expect("it has a UID");
+    let kept = "This meeting was deleted here alone: its record stays in the CRM for another syncing user who keeps it.";
+    bob_keeps(&world, &pair, PairState::Detached, Some(kept), ("event", key));
+    let waits = "This meeting is in the CRM already, from another syncing user's calendar.";
+    let waiting = PairRow { crm: None, state: PairState::Detached, reason: Some(waits.to_owned()), ..pair };
+    let commit = Commit { pairs: vec![waiting.clone()], ..Commit::default() };
+    run_until_killed(world.store.commit(waiting.member, 1, &commit))
+        .expect("nobody kills it")
+        .expect("in memory");
+    world.settle(4);
+    let pairs = world.store.all_pairs();
+    let anns = pairs.iter().find(|pair| pair.id == waiting.id).expect("it is there");
+    assert_eq!((anns.state, anns.crm.as_ref().map(|at| &at.id)), (PairState::Linked, Some(&record)));
+    assert_eq!(world.store.claimants(), [waiting.id]);
+}
