@@ -132,6 +132,8 @@ pub struct FakeSide {
     state: Mutex<State>,
     killer: Killer,
     normalise: fn(&mut Item),
+    /// What happens while items are read next.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl FakeSide {
@@ -166,6 +168,7 @@ impl FakeSide {
             state: Mutex::new(state),
             killer,
             normalise,
+            meanwhile: Mutex::default(),
         }
     }
 
@@ -447,6 +450,9 @@ impl Reader for FakeSide {
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         self.enter().await?;
+        if let Some(happens) = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            happens();
+        }
         let state = self.state();
         let is_other = |id: &&RemoteId| state.items.get(*id).is_some_and(|s| s.module != module);
         assert_eq!(ids.iter().find(is_other), None, "it is asked for as something else: {module:?}");

@@ -3,12 +3,15 @@
 
 use super::recovered::{answer_lost, note};
 use super::renamed::states;
+use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
 use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy};
-use riva_core::ids::RemoteId;
-use riva_core::item::{Element, Field, Item, Value};
-use riva_core::rows::{PairRow, PairState};
+use riva_core::ids::{MemberId, RemoteId, Version};
+use riva_core::item::{Element, Field, Item, Module, Value};
+use riva_core::ports::SyncStore as _;
+use riva_core::rows::{FeedScope, Ingest, Observation, PairRow, PairState, Presence, Side};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const BUSY: Faults = Faults { not_now: 100, ..Faults::NONE };
 
@@ -75,6 +78,35 @@ fn what_arrives_at_last_is_linked_and_nobody_elses_twin() {
     assert_eq!((pair.state, pair.mail.map(|at| at.id)), (PairState::Linked, Some(id.clone())));
     assert!(of_record(&world, &other).mail.is_some_and(|at| at.id != id), "it has an item of its own");
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (2, 2));
+}
+
+#[test]
+fn what_arrives_while_it_is_about_to_be_made_again_is_not_made_again() {
+    let (mut world, id, item) = given_up();
+    world.crm.set_faults(Faults::NONE);
+    let marker = world.store.all_pairs()[0].marker();
+    let (crm, store) = (Arc::clone(&world.crm), Arc::clone(&world.store));
+    world.mail.meanwhile(move || {
+        // Another user's cycle has read the connection's feed.
+        let record = crm.arrives(item, marker);
+        let (member, version) = (MemberId(1), Some(Version::new("5")));
+        let seen = Observation { member, id: record, presence: Presence::Present, version };
+        let (scope, side) = (FeedScope::Member(member), Side::Crm);
+        let page = Ingest {
+            scope,
+            module: Module::Contacts,
+            side,
+            observations: vec![seen],
+            after: None,
+            cursor: None,
+        };
+        run_until_killed(store.ingest(1, &page)).expect("nobody kills it").expect("it is in memory");
+    });
+    world.cycle();
+    world.settle(4);
+    assert_eq!((world.crm.live().len(), world.crm.writes()), (1, 0), "{:#?}", world.log());
+    let pair = of_record(&world, &world.crm.live()[0].0);
+    assert_eq!((pair.state, pair.mail.map(|at| at.id)), (PairState::Linked, Some(id)));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Items of the mailbox that carry our marker, and get another id: moved, copied, or taken back by their user.
 
 use super::renamed::{deletions, moves, records, states, thing, write};
+use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use riva_core::documents::{ContactsPolicy, DeletePolicy};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Item, Module};
-use riva_core::rows::{PairRow, PairState};
+use riva_core::ports::SyncStore as _;
+use riva_core::rows::{Commit, PairRow, PairState};
 use std::collections::BTreeMap;
 
 /// A contact of the mailbox that carries our marker, and is in step; and its record. Deletions are carried out.
@@ -106,6 +108,33 @@ fn of_several_copies_the_one_takes_its_place_that_shows_most_of_it() {
         assert_eq!(stands_for(&world, &record), Some(copies[likest].clone()), "{likest} of {}", copies.len());
         assert_eq!((moves(&world), text_of(&world)), (vec![deed.to_owned()], "first".to_owned()));
         assert_eq!(states(&world)[&PairState::Tombstoned], 1, "it stands alone no more");
+    }
+}
+
+/// By whatever way that came to be.
+#[test]
+fn a_copy_that_is_another_pairs_own_does_not_take_its_place() {
+    for with_record in [false, true] {
+        let (mut world, id, record) = in_step();
+        let copied = copy(&world, &id, |_| {});
+        world.settle(4);
+        let of_copy = |pair: &PairRow| pair.mail.as_ref().is_some_and(|at| at.id == copied);
+        let own = world.store.all_pairs().into_iter().find(of_copy).expect("it stands alone");
+        let pair = match with_record {
+            true => PairRow { crm: own.mail.clone(), ..own },
+            false => PairRow { state: PairState::Quarantined, ..own },
+        };
+        let commit = Commit { pairs: vec![pair.clone()], ..Commit::default() };
+        run_until_killed(world.store.commit(pair.member, 1, &commit))
+            .expect("it lives")
+            .expect("it is in memory");
+        world.mail.user_delete(&id);
+        world.settle(4);
+        assert!(world.crm.live().iter().all(|(id, _)| *id != record), "its deletion is one");
+        assert_eq!(
+            world.store.all_pairs().into_iter().find(of_copy).map(|pair| pair.state),
+            Some(pair.state)
+        );
     }
 }
 

@@ -25,7 +25,8 @@ fn bob_keeps(world: &World, anns: &PairRow, state: PairState, reason: Option<&st
     let (id, commit) = (pair.id, Commit { pairs: vec![pair], ..Commit::default() });
     run_until_killed(async {
         world.store.commit(BOB, 1, &commit).await.expect("it is in memory");
-        let taken = SyncStore::take_over(&world.store, &"crm".into(), claim.0, claim.1, id, BOB).await;
+        let taken =
+            SyncStore::take_over(world.store.as_ref(), &"crm".into(), claim.0, claim.1, id, BOB).await;
         taken.expect("it is in memory");
     })
     .expect("nobody kills it");

@@ -157,7 +157,7 @@ pub struct World {
     /// The CRM.
     pub crm: Arc<FakeSide>,
     /// What the engine remembers.
-    pub store: MemoryStore,
+    pub store: Arc<MemoryStore>,
     /// Every item a user made, by its serial number (which stands in its family name or subject).
     pub known: BTreeMap<u64, Known>,
     knobs: Knobs,
@@ -233,7 +233,7 @@ impl World {
         Self {
             mail: Arc::new(mail),
             crm: Arc::new(crm),
-            store: MemoryStore::new(killer.clone()),
+            store: Arc::new(MemoryStore::new(killer.clone())),
             known: BTreeMap::new(),
             knobs,
             random,
@@ -483,7 +483,7 @@ impl World {
             crm: &crm,
             members: &members,
             modules: &modules,
-            store: &self.store,
+            store: self.store.as_ref(),
             stop: &NoStop,
         };
         let ctx = CycleContext {
@@ -492,7 +492,7 @@ impl World {
             policy: &self.policy,
             mail: Arc::clone(&self.mail) as Arc<dyn SilentWriter>,
             crm: Arc::clone(&self.crm) as Arc<dyn SilentWriter>,
-            store: &self.store,
+            store: self.store.as_ref(),
             clock: &self.clock,
             ids: &self.ids,
             events: &self.log,

@@ -3,6 +3,7 @@
 use super::{Backup, FakeSide};
 use riva_core::ids::{Marker, RemoteId};
 use riva_core::item::Item;
+use std::sync::PoisonError;
 
 impl FakeSide {
     /// The request that made an item is delivered once more: there are two with its marker.
@@ -33,6 +34,11 @@ impl FakeSide {
         if let Some(then) = then.items.get(id) {
             self.state().late.insert(id.clone(), then.clone());
         }
+    }
+
+    /// This happens while items are read next.
+    pub fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(happens));
     }
 
     /// From now on it may take so long until an item that was made is found by its marker.

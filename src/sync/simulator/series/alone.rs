@@ -1,13 +1,17 @@
 //! Occurrences that are in the calendar by themselves as well, or were before: received alone, they have the UID of a series
 //! and the name of the occurrence.
 
+use super::super::world::run_until_killed;
 use super::make::{daily, of, series, single, wall};
 use super::stories::{made, record, stand_up, starts};
 use super::world::World;
+use chrono::Duration;
 use riva_core::documents::DeletePolicy;
+use riva_core::ids::MemberId;
 use riva_core::item::Item;
-use riva_core::ports::SeriesSupport;
+use riva_core::ports::{SeriesSupport, SyncStore as _};
 use riva_core::rows::{PairState, Side};
+use std::sync::Arc;
 
 /// The second day of the stand-up.
 fn alone() -> Item {
@@ -77,4 +81,36 @@ fn what_is_made_of_a_cancelled_occurrence_has_a_record() {
     made(&mut world, alone());
     world.settle();
     assert_eq!(starts(&world).len(), 5, "{:?}", world.log());
+}
+
+/// Whether its record was made is not known yet: the occurrence does not take it before.
+#[test]
+fn an_occurrence_waits_for_what_is_being_written_for_one_that_was_received_alone() {
+    let mut waited = 0;
+    for turns in 1..200 {
+        let mut world = World::new(1, SeriesSupport::None);
+        Arc::get_mut(&mut world.crm).expect("nobody else has it").shows_after(90 * 60);
+        let first = made(&mut world, alone());
+        let died = world.cycle(Some(turns)).is_none();
+        let open = run_until_killed(world.store.open_intents(MemberId(1))).expect("nobody kills it");
+        if !died {
+            break;
+        }
+        if open.expect("it is in memory").is_empty() || !world.crm.live().is_empty() {
+            continue;
+        }
+        waited += 1;
+        world.deeds.deleted.insert(first.clone());
+        world.mail.user_delete(&first);
+        let id = made(&mut world, series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)));
+        world.pass(Duration::minutes(61));
+        world.cycle(None);
+        let occurrence = id.occurrence(of("20261126T090000"));
+        assert_eq!((starts(&world).len(), world.pair_of(Side::Mail, &occurrence)), (4, None));
+        assert!(world.pair_of(Side::Mail, &first).is_some());
+        world.settle();
+        assert_eq!(starts(&world).len(), 5, "{:?}", world.log());
+        assert!(world.pair_of(Side::Mail, &occurrence).is_some_and(|pair| pair.crm.is_some()));
+    }
+    assert!(waited > 0, "it was never killed between the writing down and the sending");
 }

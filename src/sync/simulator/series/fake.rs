@@ -114,6 +114,11 @@ impl FakeCalendar {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From now on it may take so long until an item that was made is found by its marker.
+    pub fn shows_after(&mut self, seconds: u32) {
+        self.caps.modules.values_mut().for_each(|caps| caps.cool_down_secs = seconds);
+    }
+
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
     }
