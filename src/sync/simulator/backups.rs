@@ -1,11 +1,16 @@
 //! By what it is noticed that a backup of a CRM was put back, and what is taken for one and is none.
 
 use super::recovered::note;
+use super::world::run_until_killed;
 use super::{Knobs, World};
 use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy, Refused};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
+use riva_core::ports::SyncStore as _;
+use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence};
 use std::sync::Arc;
+
+type Change = fn(&mut Item);
 
 /// A CRM that tells of deletions by what is missing in its listings; deletions are carried out, and nobody is asked.
 fn world() -> World {
@@ -96,6 +101,35 @@ fn what_is_deleted_while_others_were_changed_later_is_deleted() {
     assert_eq!((world.mail.live().len(), world.store.all_holds().len()), (3, 0), "{:#?}", world.log());
 }
 
+/// That was before, and another matter.
+#[test]
+fn a_record_that_went_missing_earlier_does_not_hide_a_backup() {
+    let mut world = world();
+    let old = contacts(&mut world, 4).remove(0);
+    let of_old = |pair: &PairRow| pair.crm.as_ref().is_some_and(|at| at.id == old);
+    let pair = world.store.all_pairs().into_iter().find(of_old).expect("it has a pair");
+    let row = world.store.all_items().into_iter().find(|row| row.id == old).expect("it has a row");
+    let commit = Commit {
+        items: vec![ItemRow { presence: Presence::Missing, dirty: false, ..row }],
+        pairs: vec![PairRow { state: PairState::Detached, ..pair.clone() }],
+        ..Commit::default()
+    };
+    run_until_killed(world.store.commit(pair.member, 1, &commit))
+        .expect("it lives")
+        .expect("it is in memory");
+    world.crm.user_delete(&old);
+    let backup = world.crm.back_up();
+    contacts(&mut world, 3);
+    world.crm.put_back(backup, false);
+    world.settle(6);
+    let holds = world.store.all_holds();
+    assert!(
+        matches!(&holds[..], [hold] if hold.reason.contains("as if a backup had been put back")),
+        "{holds:?}"
+    );
+    assert_eq!(world.mail.live().len(), 7);
+}
+
 #[test]
 fn where_versions_tell_nothing_the_newest_may_be_deleted() {
     let mut world = world();
@@ -145,7 +179,7 @@ fn what_is_made_after_a_backup_was_put_back_does_not_hide_it() {
 }
 
 /// A contact that was changed after a backup, which is put back and accepted: it is to be brought up to date.
-fn brought_up_to_date(before: fn(&mut Item), since: fn(&mut Item)) -> World {
+fn brought_up_to_date(before: Change, since: Change) -> World {
     let mut world = world();
     let record = contacts(&mut world, 1).remove(0);
     world.crm.user_edit(&record, before);
@@ -170,7 +204,7 @@ fn numbers_are_brought_up_to_date() {
         let (_, item) = &items[0];
         item.set_elements(Field::Phones).map(|all| all.keys().cloned().collect()).unwrap_or_default()
     };
-    let changes: [(fn(&mut Item), fn(&mut Item), &[&str]); 4] = [
+    let changes: [(Change, Change, &[&str]); 4] = [
         (|item| numbers(item, &["home"]), |item| numbers(item, &["home", "work"]), &["home", "work"]),
         (|item| numbers(item, &["home", "work"]), |item| numbers(item, &["home"]), &["home"]),
         (|item| numbers(item, &[]), |item| numbers(item, &["home"]), &["home"]),

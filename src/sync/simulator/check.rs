@@ -3,9 +3,9 @@
 use super::FakeSide;
 use super::world::{World, serial_of};
 use crate::hash::FieldHasher;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Field, Item};
-use riva_core::rows::{PairState, Side};
+use riva_core::rows::{ItemRow, PairRow, PairState, Side};
 use std::collections::BTreeMap;
 
 /// All live items of a side by serial number.
@@ -35,6 +35,7 @@ pub fn check(world: &mut World) -> Result<(), String> {
             return Err(format!("the pair {claimant} is gone, and still claims its record"));
         }
     }
+    rows_agree(&pairs, &world.store.all_items())?;
     for (serial, known) in &world.known {
         let none = Vec::new();
         let (m, c) = (mail.get(serial).unwrap_or(&none), crm.get(serial).unwrap_or(&none));
@@ -72,6 +73,27 @@ pub fn check(world: &mut World) -> Result<(), String> {
                     return Err(format!("I3: #{serial} was detached, and no user deleted it"));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Pairs and rows say the same: a row's pair has that item, and what is in step needs no reason.
+///
+/// # Errors
+/// What does not agree.
+pub fn rows_agree(pairs: &[PairRow], items: &[ItemRow]) -> Result<(), String> {
+    let pairs: BTreeMap<PairId, &PairRow> = pairs.iter().map(|pair| (pair.id, pair)).collect();
+    for pair in pairs.values().filter(|pair| pair.state == PairState::Linked) {
+        if let Some(reason) = &pair.reason {
+            return Err(format!("the pair {} is in step, and says: {reason}", pair.id));
+        }
+    }
+    for row in items {
+        let Some(id) = row.pair else { continue };
+        let at = pairs.get(&id).and_then(|pair| pair.side(row.side));
+        if at.is_none_or(|at| at.id != row.id) {
+            return Err(format!("{} is said to be in the pair {id}, which has {at:?}", row.id));
         }
     }
     Ok(())

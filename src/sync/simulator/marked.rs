@@ -3,6 +3,7 @@
 use super::renamed::{deletions, moves, records, states, thing, write};
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
+use crate::hash::FieldHasher;
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use riva_core::documents::{ContactsPolicy, DeletePolicy};
 use riva_core::ids::RemoteId;
@@ -10,6 +11,8 @@ use riva_core::item::{Item, Module};
 use riva_core::ports::SyncStore as _;
 use riva_core::rows::{Commit, PairRow, PairState};
 use std::collections::BTreeMap;
+
+type Change = fn(&mut Item);
 
 /// A contact of the mailbox that carries our marker, and is in step; and its record. Deletions are carried out.
 fn in_step() -> (World, RemoteId, RemoteId) {
@@ -87,15 +90,15 @@ fn what_waits_after_a_merge_is_followed() {
 /// The copies of what is gone stood alone beside it.
 #[test]
 fn of_several_copies_the_one_takes_its_place_that_shows_most_of_it() {
-    let edited = |item: &mut Item| write(item, "edited");
-    let as_it_was = |_: &mut Item| ();
-    let of: [(Vec<fn(&mut Item)>, usize, &str); 4] = [
-        (vec![as_it_was, edited], 0, "moved"),
-        (vec![edited, as_it_was], 1, "moved"),
+    let edited: Change = |item| write(item, "edited");
+    let as_it_was: Change = |_| ();
+    let of: [(&[Change], usize, &str); 4] = [
+        (&[as_it_was, edited], 0, "moved"),
+        (&[edited, as_it_was], 1, "moved"),
         // Of equals, the first.
-        (vec![edited, as_it_was, as_it_was], 1, "moved"),
+        (&[edited, as_it_was, as_it_was], 1, "moved"),
         // What it shows otherwise is nobody's edit of the one that is gone.
-        (vec![edited], 0, "link"),
+        (&[edited], 0, "link"),
     ];
     for (changes, likest, deed) in of {
         let (mut world, id, record) = in_step();
@@ -120,9 +123,10 @@ fn a_copy_that_is_another_pairs_own_does_not_take_its_place() {
         world.settle(4);
         let of_copy = |pair: &PairRow| pair.mail.as_ref().is_some_and(|at| at.id == copied);
         let own = world.store.all_pairs().into_iter().find(of_copy).expect("it stands alone");
-        let pair = match with_record {
-            true => PairRow { crm: own.mail.clone(), ..own },
-            false => PairRow { state: PairState::Quarantined, ..own },
+        let pair = if with_record {
+            PairRow { crm: own.mail.clone(), ..own }
+        } else {
+            PairRow { state: PairState::Quarantined, ..own }
         };
         let commit = Commit { pairs: vec![pair.clone()], ..Commit::default() };
         run_until_killed(world.store.commit(pair.member, 1, &commit))
@@ -161,6 +165,28 @@ fn what_is_taken_back_from_the_trash_is_not_deleted_once_more() {
     assert_eq!(world.mail.live().iter().map(|(id, _)| id).collect::<Vec<_>>(), [&back]);
     assert_eq!(world.crm.live().len(), 0, "nor is its record made again");
     assert_eq!(states(&world), BTreeMap::from([(PairState::Detached, 1)]));
+}
+
+/// A mailbox that names it anew when it is moved: whenever the process dies.
+#[test]
+fn what_took_a_place_is_known_by_its_new_uid_at_once() {
+    let key = FieldHasher::new([42; 16]).text("uid", "uid-2");
+    for steps in 1..200 {
+        let (world, id, record) = in_step();
+        let moved = copy(&world, &id, |item| item.uid = Some("uid-2".to_owned()));
+        world.mail.user_delete(&id);
+        world.kill_after(Some(steps));
+        let died = world.cycle().is_none();
+        world.kill_after(None);
+        let pair = pair(&world, &record);
+        let expected = pair.mail.as_ref().filter(|at| at.id == moved).map(|_| key);
+        assert_eq!(pair.uid, expected, "killed after {steps} steps");
+        if !died {
+            assert_eq!(expected, Some(key));
+            return;
+        }
+    }
+    panic!("it never came to its end");
 }
 
 /// What was written to it went along, though no answer told of that: it is no edit of the CRM that nobody has seen.

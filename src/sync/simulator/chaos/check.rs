@@ -21,6 +21,7 @@
 //! | I17 | lossy stability | on each pair of connectors; here by convergence of a CRM that cuts and rewrites |
 //! | I18 | database loss | here: [`database_lost`] |
 
+use super::super::check::rows_agree;
 use super::history::Standing;
 use super::items::{Content, Slot, serial_of};
 use super::server::Stored;
@@ -47,6 +48,7 @@ pub fn check(world: &mut World) -> Result<(), String> {
             return Err(format!("the pair {claimant} is gone, and still claims its record"));
         }
     }
+    rows_agree(&world.store.all_pairs(), &world.store.all_items())?;
     each_item(world, &view)?;
     each_edit(world, &view)?;
     each_that_went(world)

@@ -5,13 +5,15 @@ use super::super::world::run_until_killed;
 use super::make::{daily, of, series, single, wall};
 use super::stories::{made, record, stand_up, starts};
 use super::world::World;
+use crate::hash::FieldHasher;
 use chrono::Duration;
 use riva_core::documents::DeletePolicy;
-use riva_core::ids::MemberId;
+use riva_core::ids::{ConnectionName, MemberId, PairId};
 use riva_core::item::Item;
-use riva_core::ports::{SeriesSupport, SyncStore as _};
+use riva_core::ports::{SeriesSupport, SyncStore};
 use riva_core::rows::{PairState, Side};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The second day of the stand-up.
 fn alone() -> Item {
@@ -113,4 +115,19 @@ fn an_occurrence_waits_for_what_is_being_written_for_one_that_was_received_alone
         assert!(world.pair_of(Side::Mail, &occurrence).is_some_and(|pair| pair.crm.is_some()));
     }
     assert!(waited > 0, "it was never killed between the writing down and the sending");
+}
+
+/// The process died between the claim and the pair: nobody waits for that pair.
+#[test]
+fn an_occurrence_is_made_at_once_though_a_pair_that_never_was_claims_it() {
+    let mut world = World::new(1, SeriesSupport::None);
+    let key = FieldHasher::new([42; 16]).text("uid", "Stand-up@uid#20261126T090000");
+    let never = PairId(Uuid::from_u128(7));
+    let crm = ConnectionName::from("crm");
+    let claimed = SyncStore::take_over(&world.store, &crm, "event", key, never, MemberId(1));
+    run_until_killed(claimed).expect("nobody kills it").expect("it is in memory");
+    made(&mut world, series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)));
+    world.cycle(None);
+    assert_eq!(starts(&world).len(), 5, "{:?}", world.log());
+    assert!(!world.store.claimants().contains(&never));
 }

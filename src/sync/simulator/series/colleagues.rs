@@ -298,9 +298,10 @@ fn let_go(alter: impl Fn(&PairRow) -> PairRow, of_record: bool) -> Both {
     both.world.mail.user_delete(&both.anns);
     both.world.cycle(None).expect("nobody kills it");
     let bobs = |pair: &PairRow| pair.member == BOBS && pair.crm.as_ref().is_some_and(|at| at.id == record);
-    let pair = match of_record {
-        true => both.world.store.all_pairs().into_iter().find(bobs).expect("he sees the record"),
-        false => both.pair(&both.his),
+    let pair = if of_record {
+        both.world.store.all_pairs().into_iter().find(bobs).expect("he sees the record")
+    } else {
+        both.pair(&both.his)
     };
     let commit = Commit { pairs: vec![alter(&pair)], ..Commit::default() };
     run_until_killed(both.world.store.commit(BOBS, 1, &commit)).expect("nobody kills it").expect("in memory");
