@@ -150,8 +150,8 @@ impl ModuleCycle<'_, '_> {
         // Tombstoned and detached pairs are left as they are: there is no need to read them.
         let mut mail = self.fetch(Side::Mail, &ids(&pairs, Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(&pairs, Side::Crm)).await?;
-        self.nothing_was_put_back(Side::Mail, &pairs, &mail_rows, &mail).await?;
-        self.nothing_was_put_back(Side::Crm, &pairs, &crm_rows, &crm).await?;
+        self.nothing_was_put_back(Side::Mail, &pairs, &mail_rows, &mut mail).await?;
+        self.nothing_was_put_back(Side::Crm, &pairs, &crm_rows, &mut crm).await?;
         self.follow_moved(&mut pairs, &mut mail).await?;
         self.follow(&mut pairs, &mut crm).await?;
         // Those that were followed to other ids have rows by now.

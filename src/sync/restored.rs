@@ -69,9 +69,7 @@ pub(crate) async fn none_is_older<'r>(
     side: Side,
     seen: impl IntoIterator<Item = Seen<'r>>,
 ) -> Result<(), CycleFault> {
-    // The version of an occurrence is made of what it shows.
-    let older = |(id, then, now): &Seen<'_>| id.as_occurrence().is_none() && now.is_before(then);
-    let Some((id, then, _)) = seen.into_iter().find(older) else { return Ok(()) };
+    let Some((id, then, _)) = seen.into_iter().find(is_older) else { return Ok(()) };
     // It may have been seen in a newer version than what was on its way: it is asked for once more.
     let fetched = ctx.side(side).fetch(module, std::slice::from_ref(id)).await;
     let fetched = fetched.map_err(|e| CycleFault::of(side, e))?;
@@ -88,6 +86,11 @@ pub(crate) async fn none_is_older<'r>(
     let connection = ctx.connection(side);
     ctx.store.set_fact(&restored_fact(connection), &found).await?;
     Err(fault(side, connection, &found))
+}
+
+/// Whether an item is older than it was. (The version of an occurrence is made of what it shows.)
+fn is_older((id, then, now): &Seen<'_>) -> bool {
+    id.as_occurrence().is_none() && now.is_before(then)
 }
 
 /// What was changed last on a side.
@@ -127,18 +130,26 @@ fn seen<'r>(
 }
 
 impl ModuleCycle<'_, '_> {
-    /// Fails if anything that was fetched is older than it was when its pair was in step, or when it was observed.
+    /// Fails if anything that was fetched is older than it was when its pair was in step, or when it was observed. It is asked
+    /// for once more before: a copy of the system that lags behind may have answered, and what that shows would pass for its
+    /// users' edit.
     pub async fn nothing_was_put_back(
         &self,
         side: Side,
         pairs: &[PairRow],
         rows: &BTreeMap<RemoteId, ItemRow>,
-        fetched: &BTreeMap<RemoteId, Fetched>,
+        fetched: &mut BTreeMap<RemoteId, Fetched>,
     ) -> Result<(), CycleFault> {
         // What was accepted is older than its pair, and its row says nothing.
         if self.anew || !self.caps.side(side).versions_in_order {
             return Ok(());
         }
+        let older: BTreeSet<RemoteId> =
+            seen(side, pairs, rows.values(), fetched).filter(is_older).map(|(id, ..)| id.clone()).collect();
+        if older.is_empty() {
+            return Ok(());
+        }
+        fetched.extend(self.fetch(side, &older.into_iter().collect::<Vec<_>>()).await?);
         none_is_older(self.ctx, self.module, side, seen(side, pairs, rows.values(), fetched)).await
     }
 

@@ -90,6 +90,23 @@ fn a_listing_that_was_on_its_way_while_something_was_written_is_no_backup() {
     assert_eq!((world.mail.live(), world.crm.live()), before);
 }
 
+/// Planned from what it was, it would pass for its users' change, and be written to the mailbox.
+#[test]
+fn a_reading_from_a_copy_that_lags_behind_is_no_edit() {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    let then = world.crm.back_up();
+    world.crm.user_edit(&record, |item| write(item, "agreed"));
+    world.settle(4);
+    let writes = world.mail.writes();
+    world.crm.user_edit(&record, |item| write(item, "agreed, and signed"));
+    world.crm.reads_late(&record, &then);
+    assert_eq!(fault(&world), None);
+    let shown = world.mail.live().remove(0).1;
+    assert_eq!(shown.get(Field::Notes), Some(&note("agreed, and signed")));
+    assert_eq!((world.settle(4), world.mail.writes()), (Some(0), writes + 1));
+}
+
 #[test]
 fn what_is_deleted_while_others_were_changed_later_is_deleted() {
     let mut world = world();

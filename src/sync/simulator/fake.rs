@@ -115,6 +115,8 @@ struct State {
     tells_when: bool,
     /// Answers that were on their way while something was written: each shows an item once more as it was.
     late: BTreeMap<RemoteId, Stored>,
+    /// The same, of readings.
+    stale: BTreeMap<RemoteId, Stored>,
 }
 
 /// A backup of a fake system.
@@ -160,6 +162,7 @@ impl FakeSide {
             now: DateTime::UNIX_EPOCH,
             tells_when: true,
             late: BTreeMap::new(),
+            stale: BTreeMap::new(),
         };
         Self {
             name,
@@ -453,12 +456,14 @@ impl Reader for FakeSide {
         if let Some(happens) = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take() {
             happens();
         }
-        let state = self.state();
+        let mut state = self.state();
+        let stale: BTreeMap<RemoteId, Stored> =
+            ids.iter().filter_map(|id| state.stale.remove_entry(id)).collect();
         let is_other = |id: &&RemoteId| state.items.get(*id).is_some_and(|s| s.module != module);
         assert_eq!(ids.iter().find(is_other), None, "it is asked for as something else: {module:?}");
         Ok(ids
             .iter()
-            .map(|id| match state.items.get(id) {
+            .map(|id| match stale.get(id).or_else(|| state.items.get(id)) {
                 Some(s) if !s.deleted => Fetched::Present {
                     version: Version::new(s.version.to_string()),
                     marker: s.marker,

@@ -36,6 +36,13 @@ impl FakeSide {
         }
     }
 
+    /// The next reading of an item shows it as a backup has it: it comes from a copy of the system that lags behind.
+    pub fn reads_late(&self, id: &RemoteId, then: &Backup) {
+        if let Some(then) = then.items.get(id) {
+            self.state().stale.insert(id.clone(), then.clone());
+        }
+    }
+
     /// This happens while items are read next.
     pub fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
         *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(happens));
