@@ -56,7 +56,7 @@ impl<M: Meaning> Line<M> {
     /// What it is where the document says nothing.
     pub fn without_given(&self) -> String {
         match self.own {
-            Some(own) => format!("{} (as Salesforce has it)", own.title()),
+            Some(own) => format!("{} (default)", own.title()),
             None => "No meaning: not synced".to_owned(),
         }
     }
