@@ -11,13 +11,15 @@ use riva_core::queue::MemberSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is in force.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Documents {
     pub settings: Settings,
     pub connections: BTreeMap<ConnectionName, Connection>,
-    pub policies: BTreeMap<PolicyName, Policy>,
+    /// Each with all its users: whoever works on one of them shares it.
+    pub policies: BTreeMap<PolicyName, Arc<Policy>>,
     /// What is wrong, in words.
     pub complaints: Vec<String>,
     allotment: Allotment,
@@ -56,7 +58,7 @@ impl Documents {
             let read = loaded.policies.iter().find(|p| p.name == name);
             let read = read.filter(|_| sound(DocumentKind::Policy, name.as_str()));
             let good = read.or_else(|| last.policies.get(&name)).cloned();
-            documents.policies.extend(good.map(|p| (name.clone(), Policy { name, ..p })));
+            documents.policies.extend(good.map(|p| (name.clone(), Arc::new(Policy { name, ..p }))));
         }
         documents.complain(&loaded);
         documents.deal(folder, now)?;
@@ -92,7 +94,7 @@ impl Documents {
     pub fn deal(&mut self, folder: &Path, now: DateTime<Utc>) -> Result<(), AdminError> {
         // A licence is valid until the end of its last day where it is used.
         let today = now.with_timezone(&Local).date_naive();
-        let policies: Vec<Policy> = self.policies.values().cloned().collect();
+        let policies: Vec<Policy> = self.policies.values().map(|p| Policy::clone(p)).collect();
         let connections: Vec<Connection> = self.connections.values().cloned().collect();
         self.allotment = allot(&policies, &connections, &installed(folder, today)?, today);
         Ok(())
@@ -129,7 +131,7 @@ impl Documents {
             enabled: policy.enabled,
         };
         let users = |p: &'_ Policy| p.users.iter().map(|u| spec(p, &u.address)).collect::<Vec<_>>();
-        self.policies.values().flat_map(users).collect()
+        self.policies.values().flat_map(|p| users(p)).collect()
     }
 }
 
@@ -157,7 +159,7 @@ impl LastGood {
         let good = Self {
             settings: documents.settings.clone(),
             connections: documents.connections.clone(),
-            policies: documents.policies.clone(),
+            policies: documents.policies.iter().map(|(name, p)| (name.clone(), Policy::clone(p))).collect(),
         };
         let path = Self::path(folder);
         let beside = path.with_extension("new");

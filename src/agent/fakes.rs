@@ -11,6 +11,7 @@ use riva_core::ports::{
     ResolvedName, SeriesSupport, Silence, SilentWriter, StepSink, Systems, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -110,11 +111,14 @@ pub(crate) struct Fakes {
     pub crm: Arc<Mutex<World>>,
     /// Creates wait until this is true.
     pub gate: Arc<watch::Sender<bool>>,
+    /// How many systems were handed out.
+    pub made: Arc<AtomicUsize>,
 }
 
 impl Fakes {
     pub fn new() -> Self {
-        Self { mail: Arc::default(), crm: Arc::default(), gate: Arc::new(watch::Sender::new(true)) }
+        let gate = Arc::new(watch::Sender::new(true));
+        Self { mail: Arc::default(), crm: Arc::default(), gate, made: Arc::default() }
     }
 
     pub fn mail(&self) -> MutexGuard<'_, World> {
@@ -126,6 +130,7 @@ impl Fakes {
     }
 
     fn system(&self, world: &Arc<Mutex<World>>) -> Arc<System> {
+        self.made.fetch_add(1, Ordering::SeqCst);
         Arc::new(System { world: Arc::clone(world), gate: Arc::clone(&self.gate) })
     }
 }

@@ -24,6 +24,8 @@ mod decision_tests;
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod tests;
 
 pub use logging::{LogGuard, start_logging};

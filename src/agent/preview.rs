@@ -81,7 +81,7 @@ impl From<Unseen> for Result<Response, Failed> {
 /// What a preview works with.
 struct Opened {
     member: MemberRow,
-    policy: Policy,
+    policy: Arc<Policy>,
     mail: Arc<dyn SilentWriter>,
     crm: Arc<dyn SilentWriter>,
     system: Arc<dyn CrmSystem>,
@@ -92,7 +92,7 @@ struct Opened {
 impl Opened {
     async fn of(service: &Service, id: MemberId) -> Result<Self, Unseen> {
         let member = service.member(id).await?.ok_or(Unseen::Member(id))?;
-        let known: Option<(Policy, Connection, Connection)> = service.policy(&member.policy);
+        let known: Option<(Arc<Policy>, Connection, Connection)> = service.policy(&member.policy);
         let Some((policy, mail, crm)) = known else { return Err(Unseen::Policy(member.policy)) };
         let mail = service.systems.mail(&mail).await?.open(&member.address).await?;
         let system = service.systems.crm(&crm).await?;

@@ -83,7 +83,8 @@ impl Scheduler {
     /// Claims who is due, as far as there is room, the policies in turn.
     async fn fill(&mut self) {
         let documents = self.service.documents();
-        let mut policies: Vec<&Policy> = documents.policies.values().filter(|p| p.enabled).collect();
+        let mut policies: Vec<&Policy> =
+            documents.policies.values().map(AsRef::as_ref).filter(|p: &&Policy| p.enabled).collect();
         let first = self.last_served.as_ref().and_then(|last| policies.iter().position(|p| p.name > *last));
         policies.rotate_left(first.unwrap_or(0));
         let most = usize::try_from(documents.settings.agent.max_threads.max(1)).unwrap_or(usize::MAX);

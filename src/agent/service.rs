@@ -92,12 +92,12 @@ impl Service {
     }
 
     /// A policy with its two connections, if all three are there.
-    pub fn policy(&self, name: &PolicyName) -> Option<(Policy, Connection, Connection)> {
+    pub fn policy(&self, name: &PolicyName) -> Option<(Arc<Policy>, Connection, Connection)> {
         let documents = self.documents();
         let policy = documents.policies.get(name)?;
         let mail = documents.connections.get(&policy.mail)?;
         let crm = documents.connections.get(&policy.crm)?;
-        Some((policy.clone(), mail.clone(), crm.clone()))
+        Some((Arc::clone(policy), mail.clone(), crm.clone()))
     }
 
     /// The turn to read a connection's feed.

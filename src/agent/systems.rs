@@ -36,12 +36,22 @@ pub(crate) struct Kept {
     systems: Arc<dyn Systems>,
     mail: Mutex<BTreeMap<ConnectionName, Made<dyn MailSystem>>>,
     crm: Mutex<BTreeMap<ConnectionName, Made<dyn CrmSystem>>>,
+    /// Who makes one: the others who want it wait for that one.
+    turns: Mutex<BTreeMap<ConnectionName, Turn>>,
 }
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Kept {
     /// Nothing is made yet.
     pub fn new(workspace: &Path, systems: Arc<dyn Systems>) -> Self {
-        Self { workspace: workspace.to_owned(), systems, mail: Mutex::default(), crm: Mutex::default() }
+        Self {
+            workspace: workspace.to_owned(),
+            systems,
+            mail: Mutex::default(),
+            crm: Mutex::default(),
+            turns: Mutex::default(),
+        }
     }
 
     /// The mail system of a connection.
@@ -70,10 +80,15 @@ impl Kept {
     ) -> Result<Arc<S>, Fault> {
         let name = known.name.clone();
         let revision = Revision::of(&self.workspace, &name);
-        if let Some(made) = locked(kept).get(&name)
-            && made.revision == revision
-        {
-            return Ok(Arc::clone(&made.system));
+        let made =
+            || locked(kept).get(&name).filter(|m| m.revision == revision).map(|m| Arc::clone(&m.system));
+        if let Some(system) = made() {
+            return Ok(system);
+        }
+        let turn = Arc::clone(locked(&self.turns).entry(name.clone()).or_default());
+        let _turn = turn.lock().await;
+        if let Some(system) = made() {
+            return Ok(system);
         }
         let (workspace, known) = (self.workspace.clone(), known.clone());
         // A keyring may take its time, and must not be asked from the runtime's own threads.

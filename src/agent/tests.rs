@@ -113,8 +113,13 @@ impl Running {
 }
 
 /// Waits for a condition; fails with its name after half a minute.
-pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub(crate) async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    until_within(Duration::from_secs(30), what, condition).await;
+}
+
+/// Waits for a condition; fails with its name after so long.
+pub(crate) async fn until_within(most: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + most;
     while !condition().await {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         sleep(Duration::from_millis(10)).await;

@@ -5,10 +5,13 @@ use crate::base::{Builder, Connection, Row, broken};
 use crate::codes::{millis, time};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt as _;
 use riva_core::ids::{ConnectionName, CrmUserId, EmailAddress, MemberId, PolicyName};
 use riva_core::ports::{Claimed, QueueStore, StoreError};
 use riva_core::queue::{MemberRow, MemberSpec, MemberState};
 use sqlx::Row as _;
+use std::collections::HashSet;
+use std::future::ready;
 
 /// What is read of a member.
 const COLUMNS: &str =
@@ -42,12 +45,10 @@ impl QueueStore for SqlStore {
     }
 
     async fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
-        let all = Builder::new(format!("SELECT {COLUMNS} FROM member ORDER BY id"))
-            .build()
-            .fetch_all(&self.reads)
-            .await
-            .map_err(broken)?;
-        all.iter().map(member).collect()
+        let mut all = Builder::new(format!("SELECT {COLUMNS} FROM member ORDER BY id"));
+        // Row by row: a row as the database hands it over is larger than what is made of it.
+        let rows = all.build().fetch(&self.reads).map_err(broken);
+        rows.and_then(|row| ready(member(&row))).try_collect().await
     }
 
     async fn claim(
@@ -193,9 +194,10 @@ async fn set_members(
         .fetch_all(&mut *connection)
         .await
         .map_err(broken)?;
+    let listed: HashSet<_> = wanted.iter().map(|w| (&w.policy, &w.address)).collect();
     for row in &all {
         let row = member(row)?;
-        if !wanted.iter().any(|w| w.policy == row.policy && w.address == row.address) {
+        if !listed.contains(&(&row.policy, &row.address)) {
             sqlx::query(off).bind(row.id.0).execute(&mut *connection).await.map_err(broken)?;
         }
     }

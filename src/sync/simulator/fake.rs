@@ -457,13 +457,13 @@ impl Reader for FakeSide {
             happens();
         }
         let mut state = self.state();
-        let stale: BTreeMap<RemoteId, Stored> =
+        let lagging: BTreeMap<RemoteId, Stored> =
             ids.iter().filter_map(|id| state.stale.remove_entry(id)).collect();
         let is_other = |id: &&RemoteId| state.items.get(*id).is_some_and(|s| s.module != module);
         assert_eq!(ids.iter().find(is_other), None, "it is asked for as something else: {module:?}");
         Ok(ids
             .iter()
-            .map(|id| match stale.get(id).or_else(|| state.items.get(id)) {
+            .map(|id| match lagging.get(id).or_else(|| state.items.get(id)) {
                 Some(s) if !s.deleted => Fetched::Present {
                     version: Version::new(s.version.to_string()),
                     marker: s.marker,
