@@ -444,10 +444,7 @@ impl Effects<'_, '_> {
                 clean(work, commit);
             }
             ItemError::Forbidden { .. }
-                if side == Side::Crm && self.not_permitted(kind, work, &error.to_string(), now, commit) =>
-            {
-                return;
-            }
+                if side == Side::Crm && self.not_permitted(kind, work, &error.to_string(), now, commit) => {}
             ItemError::Invalid { .. } | ItemError::Forbidden { .. } => {
                 // A user has changed it since it last failed: it starts anew.
                 let attempts = if changed(work) { 1 } else { work.pair.attempts + 1 };

@@ -221,7 +221,7 @@ pub(crate) struct Bench {
     clock: VirtualClock,
     ids: SeededIds,
     member: MemberRow,
-    policy: Policy,
+    pub policy: Policy,
 }
 
 impl Bench {

@@ -9,6 +9,7 @@ use riva_core::ports::Written;
 use riva_core::rows::PairRow;
 
 mod answered;
+mod not_permitted;
 mod refused;
 mod tagged;
 

@@ -115,8 +115,29 @@ fn what_an_item_was_made_without_counts_as_sent_blank() {
     bench.write(&mut [to_write(Side::Crm, IntentKind::Create)]).expect("all went well");
     let sent = pair_side(&bench.pair(), Side::Crm).sent.clone();
     let mut as_made = hashes(&visit("Room 1"));
+    let of_ours = as_made.clone();
     Bench::hasher().insert(&mut as_made, Field::Organizer, &Value::Blank);
     assert_eq!(sent, as_made);
+    // Where it is known what the system itself has filled, that is its base.
+    bench.crm.answers([written("c", "2", Some(&shown))]);
+    bench.write(&mut [to_write(Side::Crm, IntentKind::Create)]).expect("all went well");
+    assert_eq!(pair_side(&bench.pair(), Side::Crm).sent, of_ours);
+}
+
+/// What a user has filled since a change was written was not sent blank.
+#[test]
+fn after_a_change_only_what_it_sent_counts_as_sent() {
+    let mut bench = bench();
+    let mut shown = visit("Room 2");
+    shown.set_text(Field::Summary, "Visit of Ann");
+    bench.crm.answers([written("c", "2", Some(&shown))]);
+    bench.write(&mut [to_write(Side::Crm, IntentKind::Update)]).expect("all went well");
+    let place = Bench::hasher().value(Field::Location, &Value::text("Room 2"));
+    assert_eq!(
+        pair_side(&bench.pair(), Side::Crm).sent,
+        Hashes([(Hashes::key(Field::Location), place)].into())
+    );
+    assert!(row(&bench, Side::Crm).is_some_and(|row| row.dirty));
 }
 
 #[test]
