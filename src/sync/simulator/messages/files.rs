@@ -48,6 +48,22 @@ fn says(world: &World, text: &str) -> usize {
     world.log().iter().filter(|line| line.contains(text)).count()
 }
 
+/// The journal's lines of files, without those of other deeds: deed and text.
+fn told(world: &World) -> Vec<(String, String)> {
+    let lines = world.store.all_journal().into_iter().filter(|line| line.rule == "attachments");
+    lines.map(|line| (line.deed, line.text)).collect()
+}
+
+fn line(deed: &str, text: &str) -> (String, String) {
+    (deed.to_owned(), text.to_owned())
+}
+
+/// The only pair: tries, whether it has another one, and why.
+fn waits(world: &World) -> (u32, bool, Option<String>) {
+    let [pair] = &world.store.all_pairs()[..] else { panic!("one pair") };
+    (pair.attempts, pair.next_try.is_some(), pair.reason.clone())
+}
+
 #[test]
 fn each_file_comes_after_its_message_once() {
     let world = world(1);
@@ -56,6 +72,12 @@ fn each_file_comes_after_its_message_once() {
     assert_eq!(kept(&world), [one("a.txt", 3), one("a.txt", 3), one("b.pdf", 9)]);
     assert_eq!(says(&world, "Subject 1: empty is not logged: it is empty"), 1);
     assert_eq!(says(&world, "Logged 3 attachments of \"Subject 1\" in the CRM"), 1, "{:#?}", world.log());
+    let attached = |name: &str| line("attach crm", &format!("attached in the CRM: {name}, of Subject 1"));
+    let mut all = told(&world);
+    all.sort();
+    let left_out = line("left out", "Subject 1: empty is not logged: it is empty");
+    assert_eq!(all, [attached("a.txt"), attached("a.txt"), attached("b.pdf"), left_out]);
+    assert_eq!(waits(&world), (0, false, None));
     let id = world.mail[0].live().remove(0).0;
     world.mail[0].touch(&id);
     assert_eq!((world.settle(), kept(&world).len()), (0, 3));
@@ -137,9 +159,63 @@ fn a_refused_file_is_tried_again_and_told_of() {
     let pair = world.store.all_pairs().remove(0);
     let why = "Could not be attached in the CRM: a.txt: ";
     assert!(pair.reason.is_some_and(|reason| reason.starts_with(why) && reason.contains("storage is full")));
+    let failed = told(&world).pop().expect("it is told of");
+    assert!(failed.0 == "failed" && failed.1.starts_with("Subject 1: Could not be attached"), "{failed:?}");
+    assert_eq!(says(&world, "Logged 0"), 0);
     world.crm.set_file_faults(Faults::default());
     world.settle();
     assert_eq!((kept(&world).len(), world.pairs(PairState::Linked)), (1, 1));
+    assert_eq!(waits(&world), (0, false, None));
+    assert_eq!(says(&world, "Logged 1 attachment of \"Subject 1\" in the CRM"), 1);
+}
+
+/// Nothing of it is on its way: it need not be waited for.
+#[test]
+fn what_was_not_sent_or_was_refused_goes_in_the_next_cycle() {
+    let faults = [Faults { not_now: 100, ..Faults::default() }, Faults { refused: 100, ..Faults::default() }];
+    for faults in faults {
+        let world = world(11);
+        world.mail[0].put(offer(&world, &[("a.txt", 3)]));
+        world.pass(61);
+        world.crm.set_file_faults(faults);
+        let outcome = world.cycle(0).expect("nobody kills it");
+        assert_eq!((kept(&world).len(), outcome.again_at), (0, None), "{faults:?}");
+        world.crm.set_file_faults(Faults::default());
+        world.pass(1);
+        world.cycle(0);
+        assert_eq!(kept(&world), [one("a.txt", 3)], "{faults:?}");
+    }
+}
+
+/// The request may arrive within a minute, and no later.
+#[test]
+fn one_that_may_be_on_its_way_is_looked_for_when_its_minute_is_over() {
+    let world = world(12);
+    world.mail[0].put(offer(&world, &[("a.txt", 3)]));
+    world.pass(61);
+    world.crm.set_file_faults(Faults { lost_request: 100, ..Faults::default() });
+    let until = world.cycle(0).and_then(|outcome| outcome.again_at).expect("it says when it looks again");
+    assert_eq!((until.timestamp() - world.now(), waits(&world).1), (60, true));
+    world.crm.set_file_faults(Faults::default());
+    let outcome = world.cycle(0).expect("nobody kills it");
+    assert_eq!((kept(&world).len(), outcome.writes), (0, 0));
+    world.pass(1);
+    let outcome = world.cycle(0).expect("nobody kills it");
+    assert_eq!((kept(&world).len(), outcome.writes, outcome.again_at), (1, 1, None));
+}
+
+#[test]
+fn what_its_user_takes_off_a_message_is_not_waited_for() {
+    let world = world(13);
+    logged_alone(&world);
+    let (id, mut item) = world.mail[0].live().remove(0);
+    world.mail[0].take_away(&id);
+    item.set_files(std::iter::empty());
+    world.mail[0].put_back(&id, item);
+    assert_eq!((world.settle(), kept(&world).len()), (0, 0));
+    assert_eq!(waits(&world), (0, false, None));
+    let sent = world.store.all_pairs().remove(0).mail.expect("it has one").sent;
+    assert!(sent.0.is_empty(), "{sent:?}");
 }
 
 #[test]
@@ -173,6 +249,8 @@ fn what_is_no_longer_there_is_told_of_and_what_became_private_stays_where_it_is(
         let why = if private { "marked private" } else { "moved or deleted" };
         assert_eq!(says(&world, &format!("Subject 1: {why} before its attachments were logged")), 1);
         assert_eq!(world.pairs(PairState::Linked), 1);
+        let text = format!("Subject 1: {why} before its attachments were logged");
+        assert_eq!((told(&world), waits(&world)), (vec![line("left out", &text)], (0, false, None)));
     }
 }
 
