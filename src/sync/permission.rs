@@ -39,7 +39,7 @@ enum Says {
 
 impl Effects<'_, '_> {
     /// Settles a write that the CRM does not permit as the policy says. Answers whether it does: a policy that says nothing
-    /// has it tried again.
+    /// has it tried again. (By its rows, or its due time, the pair is planned anew should the cycle end here.)
     pub(crate) fn not_permitted(
         &self,
         kind: IntentKind,
@@ -71,13 +71,13 @@ impl Effects<'_, '_> {
                 leave(work, &format!("{LEFT}{why}."), commit);
                 Says::Leave
             }
-            (Write::Update { .. }, Says::PutBack) => self.put_back(&write, work, now, commit),
+            (Write::Update { .. }, Says::PutBack) => self.put_back(&write, work, commit),
             (Write::Update { .. }, Says::Leave) => {
                 keep_both(&write.sends(&self.hasher), work);
-                go_on(work, now, commit);
+                go_on(work, commit);
                 Says::Leave
             }
-            (Write::Delete { .. }, Says::PutBack) => self.make_again(&write, work, now, commit),
+            (Write::Delete { .. }, Says::PutBack) => self.make_again(&write, work, commit),
             (Write::Delete { .. }, Says::Leave) => {
                 leave(work, KEPT_IN_CRM, commit);
                 Says::Leave
@@ -100,7 +100,7 @@ impl Effects<'_, '_> {
 
     /// As if the change had been made, and the CRM had put its own value back since. Of a field that was never in step there is
     /// nothing to put back: each side keeps its own.
-    fn put_back(&self, write: &Write, work: &mut Work, now: DateTime<Utc>, commit: &mut Commit) -> Says {
+    fn put_back(&self, write: &Write, work: &mut Work, commit: &mut Commit) -> Says {
         let known = work.pair.mail.as_ref().map(|at| at.seen.clone()).unwrap_or_default();
         let (was_in_step, never): (Vec<_>, Vec<_>) = write
             .sends(&self.hasher)
@@ -110,7 +110,7 @@ impl Effects<'_, '_> {
         let [changed, never] = [was_in_step, never].map(|fields| Hashes(fields.into_iter().collect()));
         keep_both(&never, work);
         if changed.0.is_empty() {
-            go_on(work, now, commit);
+            go_on(work, commit);
             return Says::Leave;
         }
         let all = origin_of(write, work.read(Side::Mail), &self.hasher);
@@ -122,22 +122,18 @@ impl Effects<'_, '_> {
             loops::forget(&mut at.sent, &changed);
         }
         (work.pair.state, work.pair.reason, work.pair.attempts) = (PairState::Linked, None, 0);
-        work.pair.next_try = Some(now);
-        commit.pairs.push(work.pair.clone());
         Says::PutBack
     }
 
     /// What was deleted in the mailbox is made there again: in this very cycle, and planned once more if that ends before.
     /// Where that cannot be, the CRM keeps it alone.
-    fn make_again(&self, write: &Write, work: &mut Work, now: DateTime<Utc>, commit: &mut Commit) -> Says {
+    fn make_again(&self, write: &Write, work: &mut Work, commit: &mut Commit) -> Says {
         let Some(again) = self.made_again(write, work) else {
             leave(work, KEPT_IN_CRM, commit);
             return Says::Leave;
         };
         work.writes = vec![again];
         work.fate = Fate::Open;
-        work.pair.next_try = Some(now);
-        commit.pairs.push(work.pair.clone());
         Says::PutBack
     }
 
@@ -177,7 +173,6 @@ fn leave(work: &mut Work, reason: &str, commit: &mut Commit) {
     work.pair.reason = Some(reason.to_owned());
     (work.pair.attempts, work.pair.next_try) = (0, None);
     clean(work, commit);
-    commit.pairs.push(work.pair.clone());
 }
 
 /// Fields that differ are in step as they are.
@@ -185,9 +180,6 @@ fn keep_both(fields: &Hashes, work: &mut Work) {
     for side in [Side::Mail, Side::Crm] {
         let Some(shown) = work.read(side).map(|read| read.hashes.clone()) else { continue };
         let Some(at) = work.pair.side_mut(side) else { continue };
-        if side == Side::Mail {
-            loops::taken_over(at, &shown, fields);
-        }
         let mut in_step = at.seen.clone();
         adopt_fields(&mut in_step, &shown, fields);
         loops::follow(at, in_step);
@@ -195,12 +187,10 @@ fn keep_both(fields: &Hashes, work: &mut Work) {
 }
 
 /// What is left to be written, is; without anything, both sides are in step.
-fn go_on(work: &mut Work, now: DateTime<Utc>, commit: &mut Commit) {
+fn go_on(work: &mut Work, commit: &mut Commit) {
     if work.writes.is_empty() {
         finish(work, commit);
-        return;
+    } else {
+        work.fate = Fate::Open;
     }
-    work.fate = Fate::Open;
-    work.pair.next_try = Some(now);
-    commit.pairs.push(work.pair.clone());
 }

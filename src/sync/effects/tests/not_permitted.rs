@@ -81,6 +81,34 @@ fn a_change_that_is_left_alone_is_in_step_as_it_is_and_the_other_way_goes_on() {
 }
 
 #[test]
+fn a_change_that_is_left_alone_is_done_with() {
+    let mut bench = bench(MayNot::Ignore);
+    let mut works = [changed_by(to_write(Side::Crm, IntentKind::Update), Side::Mail)];
+    bench.write(&mut works).expect("it is left alone");
+    let pair = bench.pair();
+    assert_eq!((works[0].fate, pair.state, pair.next_try), (Fate::Done, Linked, None));
+    assert!(SIDES.iter().all(|of| row(&bench, *of).is_some_and(|row| !row.dirty)));
+}
+
+/// What was never in step is nobody's change: there is nothing to put back.
+#[test]
+fn what_a_link_would_fill_is_left_alone() {
+    let mut bench = bench(MayNot::Rollback);
+    let mut work = to_write(Side::Crm, IntentKind::Update);
+    for of in SIDES {
+        work.pair.side_mut(of).as_mut().expect("it has one").seen = Hashes::default();
+    }
+    let mut works = [work];
+    bench.write(&mut works).expect("it is left alone");
+    let pair = bench.pair();
+    assert_eq!((works[0].fate, pair.state, pair.next_try), (Fate::Done, Linked, None));
+    assert_eq!(bench.journal()[1].0, "left alone");
+    for of in SIDES {
+        assert_eq!(pair_side(&pair, of).seen, hashes(&visit("Room 1")));
+    }
+}
+
+#[test]
 fn what_is_put_back_was_written_and_changed_since_by_its_rows() {
     let mut bench = bench(MayNot::Rollback);
     let mut works = [changed_on_both_sides()];
