@@ -196,6 +196,13 @@ impl SilentWriter for Scripted {
 /// Asks to end when it was asked so often whether to.
 pub(crate) struct Stop(AtomicU32);
 
+impl Default for Stop {
+    /// Never.
+    fn default() -> Self {
+        Self(AtomicU32::new(u32::MAX))
+    }
+}
+
 impl Stop {
     pub fn after(&self, asks: u32) {
         self.0.store(asks, Ordering::SeqCst);
@@ -238,7 +245,7 @@ impl Bench {
             crm: side(Side::Crm),
             store: Memory::default(),
             counts: ModuleCounts::default(),
-            stop: Stop(AtomicU32::new(u32::MAX)),
+            stop: Stop::default(),
             keeps: true,
             log: Log::default(),
             clock: VirtualClock(Mutex::new(now)),

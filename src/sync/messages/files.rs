@@ -270,8 +270,6 @@ impl ModuleCycle<'_, '_> {
         let Bringing { mut pair, title, mut commit, brought, refused, .. } = bringing;
         let now = self.ctx.clock.now();
         let due = notes.iter().map(|(_, tried)| self.arrives_until(*tried).unwrap_or(now)).min();
-        pair.state = PairState::Linked;
-        pair.reason = None;
         if refused.is_empty() {
             pair.next_try = due;
             let again = due.filter(|due| *due > now);

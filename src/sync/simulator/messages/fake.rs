@@ -1,4 +1,8 @@
-//! A mailbox whose messages move and go, and a CRM that logs them and loses answers.
+//! A CRM that logs messages and loses answers, and what it has in common with the mailbox.
+
+mod mailbox;
+
+pub use mailbox::FakeMailbox;
 
 use super::super::fake::Killer;
 use super::super::random::Random;
@@ -14,9 +18,6 @@ use riva_core::ports::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Messages told of in one page.
-const PAGE: usize = 3;
 
 /// How badly both behave, in percent of calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,243 +66,6 @@ fn capabilities(fields: &[Field]) -> Capabilities {
         series: SeriesSupport::None,
     };
     Capabilities { modules: [(Module::Email, email)].into() }
-}
-
-/// What stands in a mailbox.
-#[derive(Debug, Default)]
-struct Box_ {
-    messages: BTreeMap<RemoteId, (u64, Item)>,
-    gone: BTreeSet<RemoteId>,
-    log: Vec<RemoteId>,
-    next: u64,
-    folders: BTreeSet<String>,
-    writes: u64,
-}
-
-/// A mailbox.
-pub struct FakeMailbox {
-    name: &'static str,
-    caps: Capabilities,
-    state: Mutex<(Box_, Random, Faults)>,
-    killer: Killer,
-}
-
-impl FakeMailbox {
-    pub fn new(name: &'static str, seed: u64, killer: Killer) -> Self {
-        let fields = [
-            Field::MailFolder,
-            Field::From,
-            Field::To,
-            Field::Cc,
-            Field::Bcc,
-            Field::SentAt,
-            Field::Summary,
-            Field::Body,
-            Field::Sensitivity,
-            Field::Attachments,
-        ];
-        let state = Mutex::new((Box_::default(), Random::new(seed), Faults::default()));
-        Self { name, caps: capabilities(&fields), state, killer }
-    }
-
-    fn state(&self) -> MutexGuard<'_, (Box_, Random, Faults)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn set_faults(&self, faults: Faults) {
-        self.state().2 = faults;
-    }
-
-    /// Writes to messages: there must be none.
-    pub fn writes(&self) -> u64 {
-        self.state().0.writes
-    }
-
-    /// The folders that were made.
-    pub fn folders(&self) -> BTreeSet<String> {
-        self.state().0.folders.clone()
-    }
-
-    /// Its user deletes the drop folders, and others with them.
-    pub fn delete_folders(&self) {
-        self.state().0.folders.clear();
-    }
-
-    /// What is in the mailbox now.
-    pub fn live(&self) -> Vec<(RemoteId, Item)> {
-        self.state().0.messages.iter().map(|(id, (_, item))| (id.clone(), item.clone())).collect()
-    }
-
-    /// A message comes in, is sent, or is put somewhere.
-    pub fn put(&self, item: Item) -> RemoteId {
-        let state = &mut self.state().0;
-        state.next += 1;
-        let id = RemoteId::new(format!("{}-{:05}", self.name, state.next));
-        state.messages.insert(id.clone(), (state.next, item));
-        state.log.push(id.clone());
-        id
-    }
-
-    /// A user deletes a message, or moves it where nobody looks.
-    pub fn take_away(&self, id: &RemoteId) -> Option<Item> {
-        let state = &mut self.state().0;
-        let (_, item) = state.messages.remove(id)?;
-        state.gone.insert(id.clone());
-        state.log.push(id.clone());
-        Some(item)
-    }
-
-    /// A message changes under its id.
-    pub fn put_back(&self, id: &RemoteId, item: Item) {
-        let state = &mut self.state().0;
-        state.next += 1;
-        let next = state.next;
-        state.messages.insert(id.clone(), (next, item));
-        state.log.push(id.clone());
-    }
-
-    /// A user moves a message to a folder: it has another id there.
-    pub fn move_to(&self, id: &RemoteId, folder: MailFolder) -> Option<RemoteId> {
-        let mut item = self.take_away(id)?;
-        item.set_text(Field::MailFolder, folder.as_str());
-        Some(self.put(item))
-    }
-
-    /// A message is flagged: its version changes.
-    pub fn touch(&self, id: &RemoteId) {
-        let state = &mut self.state().0;
-        state.next += 1;
-        let next = state.next;
-        if let Some((version, _)) = state.messages.get_mut(id) {
-            *version = next;
-            state.log.push(id.clone());
-        }
-    }
-
-    async fn enter(&self) -> Result<(), CallError> {
-        self.killer.step().await;
-        let state = &mut *self.state();
-        if state.1.percent(state.2.unavailable) { Err(down()) } else { Ok(()) }
-    }
-
-    fn written<T>(&self) -> Vec<Result<T, ItemError>> {
-        self.state().0.writes += 1;
-        Vec::new()
-    }
-}
-
-#[async_trait]
-impl MessageSource for FakeMailbox {
-    async fn make_folders(&self, folders: &MessageFolders) -> Result<Vec<String>, CallError> {
-        self.enter().await?;
-        let made = folders.master.iter().filter(|name| self.state().0.folders.insert((*name).clone()));
-        Ok(made.cloned().collect())
-    }
-
-    async fn messages(
-        &self,
-        _folders: &MessageFolders,
-        cursor: Option<&Cursor>,
-    ) -> Result<ChangePage, CallError> {
-        self.enter().await?;
-        let state = &mut *self.state();
-        if cursor.is_some() && state.1.percent(state.2.cursor_lost) {
-            return Err(CallError::CursorLost("too old".into()));
-        }
-        let from: usize = cursor.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
-        let all = &state.0.log;
-        let to = (from + PAGE).min(all.len());
-        let changes =
-            all.get(from..to).unwrap_or_default().iter().filter_map(|id| match state.0.messages.get(id) {
-                Some((version, _)) => {
-                    Some(Change::Seen { id: id.clone(), version: Version::new(version.to_string()) })
-                }
-                None => cursor.is_some().then(|| Change::Deleted { id: id.clone() }),
-            });
-        Ok(ChangePage {
-            changes: changes.collect(),
-            cursor: Cursor::new(to.to_string()),
-            more: to < all.len(),
-        })
-    }
-
-    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
-        self.enter().await?;
-        let state = self.state();
-        let files = state.0.messages.get(message).map(|(_, item)| item.files()).unwrap_or_default();
-        Ok(files.into_iter().find(|file| file.key == key).map(|file| content(&file)).ok_or(ItemError::Gone))
-    }
-}
-
-/// What a file of a message holds: as many bytes as it is listed with.
-fn content(file: &FileListed) -> MessageFile {
-    let content = vec![u8::try_from(file.nth).unwrap_or(0); usize::try_from(file.size).unwrap_or(0)];
-    MessageFile { name: file.name.clone(), media_type: "text/plain".into(), content }
-}
-
-#[async_trait]
-impl Reader for FakeMailbox {
-    fn capabilities(&self) -> &Capabilities {
-        &self.caps
-    }
-
-    async fn changes(&self, _module: Module, _cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
-        never()
-    }
-
-    async fn list(&self, _: Module, _: Option<Window>, _: Option<&Cursor>) -> Result<ListPage, CallError> {
-        never()
-    }
-
-    async fn fetch(&self, _module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
-        self.enter().await?;
-        let state = self.state();
-        let one = |id: &RemoteId| match state.0.messages.get(id) {
-            Some((version, item)) => Fetched::Present {
-                version: Version::new(version.to_string()),
-                marker: None,
-                modified: None,
-                item: Box::new(item.clone()),
-            },
-            None => Fetched::Gone,
-        };
-        Ok(ids.iter().map(one).collect())
-    }
-
-    async fn probe(&self, _: Module, _: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
-        never()
-    }
-
-    fn message_source(&self) -> Option<&dyn MessageSource> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl SilentWriter for FakeMailbox {
-    fn silence(&self) -> Silence {
-        Silence::ByNature
-    }
-
-    async fn create(&self, _: Module, _: &[Draft]) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        Ok(self.written())
-    }
-
-    async fn update(&self, _: Module, _: &[Patch]) -> Result<Vec<Result<Written, ItemError>>, CallError> {
-        Ok(self.written())
-    }
-
-    async fn delete(&self, _: Module, _: &[Removal]) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        Ok(self.written())
-    }
-
-    async fn tag(
-        &self,
-        _: Module,
-        _: &[(RemoteRef, Marker)],
-    ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
-        Ok(self.written())
-    }
 }
 
 /// One message in the CRM's log.
@@ -383,6 +147,12 @@ impl FakeLog {
     pub fn files_of(&self, id: &RemoteId) -> Vec<MessageFile> {
         let files = self.files();
         files.kept.iter().filter(|(of, _)| of == id).map(|(_, file)| file.clone()).collect()
+    }
+
+    /// A user of the CRM hangs a file on a record.
+    pub fn hang(&self, id: &RemoteId, name: &str, content: &[u8]) {
+        let (name, media_type) = (name.to_owned(), "text/plain".to_owned());
+        self.files().kept.push((id.clone(), MessageFile { name, media_type, content: content.to_vec() }));
     }
 
     /// A minute has passed: what was on its way is there.

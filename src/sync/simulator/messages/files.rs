@@ -5,16 +5,16 @@ use super::world::{MEMBERS, World};
 use riva_core::item::{Field, Item, MailFolder, Sensitivity, Value};
 use riva_core::rows::PairState;
 
-const CUSTOMER: &str = "customer@far.example";
-const MIB: u64 = 1 << 20;
+pub(super) const CUSTOMER: &str = "customer@far.example";
+pub(super) const MIB: u64 = 1 << 20;
 
-fn offer(world: &World, files: &[(&str, u64)]) -> Item {
+pub(super) fn offer(world: &World, files: &[(&str, u64)]) -> Item {
     let mut item = message(1, MailFolder::Inbox, CUSTOMER, &[MEMBERS[0]], world.now());
     item.set_files(files.iter().map(|(name, size)| ((*name).to_owned(), *size)));
     item
 }
 
-fn world(seed: u64) -> World {
+pub(super) fn world(seed: u64) -> World {
     let world = World::new(seed);
     world.knows(CUSTOMER);
     world.settle();
@@ -22,7 +22,7 @@ fn world(seed: u64) -> World {
 }
 
 /// Names and first bytes of what hangs on the only record.
-fn kept(world: &World) -> Vec<(String, usize)> {
+pub(super) fn kept(world: &World) -> Vec<(String, usize)> {
     let records = world.crm.records();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     let mut all: Vec<_> =
@@ -31,12 +31,12 @@ fn kept(world: &World) -> Vec<(String, usize)> {
     all
 }
 
-fn one(name: &str, size: usize) -> (String, usize) {
+pub(super) fn one(name: &str, size: usize) -> (String, usize) {
     (name.to_owned(), size)
 }
 
 /// A message is in the log, and its file is not there yet.
-fn logged_alone(world: &World) {
+pub(super) fn logged_alone(world: &World) {
     world.mail[0].put(offer(world, &[("a.txt", 3)]));
     world.crm.set_file_faults(Faults { not_now: 100, ..Faults::default() });
     world.pass(61);
@@ -44,22 +44,22 @@ fn logged_alone(world: &World) {
     world.crm.set_file_faults(Faults::default());
 }
 
-fn says(world: &World, text: &str) -> usize {
+pub(super) fn says(world: &World, text: &str) -> usize {
     world.log().iter().filter(|line| line.contains(text)).count()
 }
 
 /// The journal's lines of files, without those of other deeds: deed and text.
-fn told(world: &World) -> Vec<(String, String)> {
+pub(super) fn told(world: &World) -> Vec<(String, String)> {
     let lines = world.store.all_journal().into_iter().filter(|line| line.rule == "attachments");
     lines.map(|line| (line.deed, line.text)).collect()
 }
 
-fn line(deed: &str, text: &str) -> (String, String) {
+pub(super) fn line(deed: &str, text: &str) -> (String, String) {
     (deed.to_owned(), text.to_owned())
 }
 
 /// The only pair: tries, whether it has another one, and why.
-fn waits(world: &World) -> (u32, bool, Option<String>) {
+pub(super) fn waits(world: &World) -> (u32, bool, Option<String>) {
     let [pair] = &world.store.all_pairs()[..] else { panic!("one pair") };
     (pair.attempts, pair.next_try.is_some(), pair.reason.clone())
 }

@@ -2,5 +2,6 @@
 
 mod fake;
 mod files;
+mod files_in_part;
 mod stories;
 mod world;

@@ -3,8 +3,9 @@
 use super::super::MemoryStore;
 use super::super::fake::Killer;
 use super::super::random::Random;
-use super::super::world::{Log, NoStop, SeededIds, VirtualClock, run_until_killed};
+use super::super::world::{Log, SeededIds, VirtualClock, run_until_killed};
 use super::fake::{FakeLog, FakeMailbox, Faults};
+use crate::scripted::Stop;
 use crate::{CycleContext, CycleOutcome, Record, run_cycle};
 use chrono::Duration;
 use riva_core::documents::{EmailPolicy, NoPermission, Policy, PolicyModules, Safety, Schedule};
@@ -25,6 +26,7 @@ pub struct World {
     pub policy: Policy,
     pub random: Random,
     pub killer: Killer,
+    pub stop: Stop,
     clock: VirtualClock,
     ids: SeededIds,
     log: Log,
@@ -60,6 +62,7 @@ impl World {
             policy,
             random,
             killer,
+            stop: Stop::default(),
             clock: VirtualClock(Mutex::new("2026-11-24T08:00:00Z".parse().expect("a time"))),
             ids: SeededIds(AtomicU64::new(1)),
             log: Log::default(),
@@ -121,7 +124,7 @@ impl World {
             clock: &self.clock,
             ids: &self.ids,
             events: &self.log,
-            stop: &NoStop,
+            stop: &self.stop,
             record: Record::default(),
         };
         run_until_killed(run_cycle(&ctx))
