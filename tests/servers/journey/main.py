@@ -86,15 +86,15 @@ def sync(riva):
 
 
 def pair_up(erp, kind, ours, theirs):
-    """Which record stands for which item: equal ones first, then those of the same name."""
+    """Which record stands for which item: equal ones first, then those that may have been cut, then those of the same name."""
     twins, remaining = {}, list(theirs)
-    for equal_alone in (True, False):
+    equal = lambda item, t: all(t[field] == value for field, value in item.items() if field in t and field != "keys")
+    cut = lambda item, t: not erp.differences(kind, item, t)
+    for fits in (equal, cut, lambda item, t: True):
         for name, item in ours.items():
             if name in twins:
                 continue
-            alike = [t for t in remaining if set(t["keys"]) & set(item["keys"])]
-            if equal_alone:
-                alike = [t for t in alike if not erp.differences(kind, item, t)]
+            alike = [t for t in remaining if set(t["keys"]) & set(item["keys"]) and fits(item, t)]
             if alike:
                 twins[name] = alike[0]
                 remaining.remove(alike[0])
