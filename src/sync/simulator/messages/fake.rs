@@ -10,11 +10,11 @@ use crate::memory::Gate as _;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
-use riva_core::item::{Field, FileListed, Item, MailFolder, Module, Value};
+use riva_core::item::{Field, Item, MailFolder, Module, Value};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, FileKept, ListPage, LoggedMessage, MessageFile,
-    MessageFiles, MessageFolders, MessageLog, MessageSource, ModuleCapabilities, Patch, Person, Precision,
-    Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, FileKept, ListPage, LoggedMessage, MessageFile, MessageFiles,
+    MessageLog, ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef, Removal, SeriesSupport,
+    Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
