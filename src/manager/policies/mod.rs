@@ -1,7 +1,7 @@
 //! Policies: the list, the editor with the Exchange Browser, Licensing Details.
 
-pub mod advanced_ui;
-mod browser;
+mod advanced_ui;
+pub mod browser;
 pub mod browser_ui;
 pub mod editor;
 pub mod editor_ui;
