@@ -4,7 +4,7 @@
 //! Such a request is noted with its pair, until both sides are in step: what it sent, and what its origin showed. A side that
 //! shows it later has got it from us. Taken for its users' edit, it would undo what the other side's did meanwhile.
 
-use crate::in_step::{adopt_fields, adopt_sent, of_field};
+use crate::in_step::{adopt_fields, adopt_sent, adopt_shown_of, of_field};
 use crate::loops;
 use riva_core::rows::{Hashes, PairRow, PairSide, Side};
 use std::collections::BTreeSet;
@@ -91,9 +91,7 @@ pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origi
         && !origin.0.is_empty()
     {
         loops::taken_over(at, origin, sends);
-        let mut seen = at.seen.clone();
-        adopt_fields(&mut seen, origin, sends);
-        loops::follow(at, seen);
+        adopt_shown_of(at, origin, sends);
     }
 }
 

@@ -9,7 +9,8 @@ use crate::edited::untouched;
 use crate::hash::FieldHasher;
 use crate::holds;
 use crate::in_step::{
-    adopt_fields, adopt_written, after_write, clean, finish, in_step_but_for, made_without, origin_of,
+    adopt_fields, adopt_shown_of, adopt_written, after_write, clean, finish, in_step_but_for, made_without,
+    origin_of,
 };
 use crate::journal;
 use crate::loops;
@@ -369,9 +370,7 @@ impl Effects<'_, '_> {
             loops::taken_over(at, &origin, &sends);
             if !work.writes.is_empty() {
                 // The fields that were sent are in step now, whatever becomes of the second write.
-                let mut in_step = at.seen.clone();
-                adopt_fields(&mut in_step, &origin, &sends);
-                loops::follow(at, in_step);
+                adopt_shown_of(at, &origin, &sends);
             }
         }
         let old_row = work.read(side).and_then(|r| r.row.clone());

@@ -35,13 +35,11 @@ pub(crate) fn in_step_but_for(work: &mut Work, hasher: &FieldHasher) {
             let keeps = is_written(side, field) && !takes_for_base(hasher, field, at, &shown, origin);
             !is_written(side.other(), field) && !keeps && !is_left_alone(field)
         });
-        let mut in_step = at.seen.clone();
-        adopt_fields(&mut in_step, &shown, &base);
-        Some((side, in_step))
+        Some((side, shown, base))
     });
-    for (side, in_step) in bases.into_iter().flatten() {
+    for (side, shown, base) in bases.into_iter().flatten() {
         if let Some(at) = work.pair.side_mut(side) {
-            loops::follow(at, in_step);
+            adopt_shown_of(at, &shown, &base);
         }
     }
 }
@@ -153,6 +151,13 @@ pub(crate) fn adopt_shown(side: &mut PairSide, mut seen: Hashes) {
     let of_shown = |key: &str| shown.contains(Hashes::field_of(key));
     let before = side.seen.0.iter().map(|(key, hash)| (key.clone(), *hash));
     seen.0.extend(before.filter(|(key, _)| !of_shown(key)));
+    loops::follow(side, seen);
+}
+
+/// What a side shows of these fields is in step.
+pub(crate) fn adopt_shown_of(side: &mut PairSide, shown: &Hashes, fields: &Hashes) {
+    let mut seen = side.seen.clone();
+    adopt_fields(&mut seen, shown, fields);
     loops::follow(side, seen);
 }
 

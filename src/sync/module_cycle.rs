@@ -95,11 +95,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     ) -> Result<(), CycleFault> {
         let result = self.steps(outcome).await;
         for side in [Side::Mail, Side::Crm] {
-            self.ctx
-                .side(side)
-                .remarks(self.module)
-                .into_iter()
-                .for_each(|text| self.line(Level::Warning, text));
+            for text in self.ctx.side(side).remarks(self.module) {
+                self.line(Level::Warning, text);
+            }
         }
         *counts = self.counts;
         outcome.writes += self.writes;

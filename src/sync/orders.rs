@@ -12,7 +12,6 @@ use riva_core::history::{Order, OrderRow};
 use riva_core::ids::PairId;
 use riva_core::item::Module;
 use riva_core::rows::{Commit, PairRow, PairState};
-use std::fmt::Write as _;
 
 /// Carries out the open orders for a member. One that is interrupted is begun again: each step finds what is done.
 pub(crate) async fn carry_out(ctx: &CycleContext<'_>, hasher: FieldHasher) -> Result<(), CycleFault> {
@@ -85,11 +84,10 @@ pub(crate) async fn retry_after_a_change_of_policy(
     rules: ModuleRules,
 ) -> Result<(), CycleFault> {
     let fact = format!("rules/{}/{}", ctx.member.id.0, module.as_str());
-    let mut all = format!("{rules:?}");
-    if !ctx.policy.no_permission.is_default() {
-        let _ = write!(all, "{:?}", ctx.policy.no_permission);
-    }
-    let now = format!("{:016x}", hasher.text("rules", &all));
+    // Where it says nothing the text is as it was before there was such a thing: nobody is tried again for that.
+    let permission = Some(ctx.policy.no_permission).filter(|says| !says.is_default());
+    let permission = permission.map_or_else(String::new, |says| format!("{says:?}"));
+    let now = format!("{:016x}", hasher.text("rules", &format!("{rules:?}{permission}")));
     let known = ctx.store.fact(&fact).await?;
     if known.as_ref() == Some(&now) {
         return Ok(());

@@ -7,7 +7,7 @@
 
 use crate::arrived::adopt_update;
 use crate::effects::Effects;
-use crate::in_step::{adopt_fields, clean, finish, origin_of};
+use crate::in_step::{adopt_fields, adopt_shown_of, clean, finish};
 use crate::journal;
 use crate::loops;
 use crate::plan::KEPT_IN_CRM;
@@ -113,9 +113,10 @@ impl Effects<'_, '_> {
             go_on(work, commit);
             return Says::Leave;
         }
-        let all = origin_of(write, work.read(Side::Mail), &self.hasher);
         let mut origin = Hashes::default();
-        adopt_fields(&mut origin, &all, &changed);
+        if let Some(read) = work.read(Side::Mail) {
+            adopt_fields(&mut origin, &read.hashes, &changed);
+        }
         adopt_update(&mut work.pair, Side::Crm, &changed, &origin);
         if let Some(at) = &mut work.pair.mail {
             // Its user has changed it: that is no loop, however often he does.
@@ -179,10 +180,9 @@ fn leave(work: &mut Work, reason: &str, commit: &mut Commit) {
 fn keep_both(fields: &Hashes, work: &mut Work) {
     for side in [Side::Mail, Side::Crm] {
         let Some(shown) = work.read(side).map(|read| read.hashes.clone()) else { continue };
-        let Some(at) = work.pair.side_mut(side) else { continue };
-        let mut in_step = at.seen.clone();
-        adopt_fields(&mut in_step, &shown, fields);
-        loops::follow(at, in_step);
+        if let Some(at) = work.pair.side_mut(side) {
+            adopt_shown_of(at, &shown, fields);
+        }
     }
 }
 

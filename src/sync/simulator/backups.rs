@@ -3,7 +3,7 @@
 use super::recovered::note;
 use super::world::run_until_killed;
 use super::{Knobs, World};
-use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy, Refused};
+use riva_core::documents::Refused;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
 use riva_core::ports::SyncStore as _;
@@ -16,12 +16,7 @@ type Change = fn(&mut Item);
 fn world() -> World {
     let mut world = World::new(2, Knobs { crm_without_tombstones: true, ..Knobs::CALM });
     world.approves = false;
-    let all = DeletePolicy::Propagate;
-    let modules = &mut world.policy.modules;
-    modules.contacts =
-        Some(ContactsPolicy { deleted_in_mail: all, deleted_in_crm: all, ..ContactsPolicy::default() });
-    modules.calendar =
-        Some(CalendarPolicy { deleted_in_mail: all, deleted_in_crm: all, ..CalendarPolicy::default() });
+    world.carries_deletions_out();
     world.policy.safety.refused = Refused::Restore;
     world
 }

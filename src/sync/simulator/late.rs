@@ -5,7 +5,7 @@ use super::recovered::{answer_lost, note};
 use super::renamed::states;
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
-use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy, Direction};
+use riva_core::documents::{DeletePolicy, Direction};
 use riva_core::ids::{MemberId, RemoteId, Version};
 use riva_core::item::{Element, Field, Item, Module, Value};
 use riva_core::ports::SyncStore as _;
@@ -20,12 +20,7 @@ const BUSY: Faults = Faults { not_now: 100, ..Faults::NONE };
 /// A world that carries deletions out.
 fn world(knobs: Knobs) -> World {
     let mut world = World::new(3, knobs);
-    let all = DeletePolicy::Propagate;
-    let modules = &mut world.policy.modules;
-    modules.contacts =
-        Some(ContactsPolicy { deleted_in_mail: all, deleted_in_crm: all, ..ContactsPolicy::default() });
-    modules.calendar =
-        Some(CalendarPolicy { deleted_in_mail: all, deleted_in_crm: all, ..CalendarPolicy::default() });
+    world.carries_deletions_out();
     world
 }
 

@@ -3,7 +3,7 @@
 use super::check::{by_serial, check};
 use super::random::Random;
 use super::{Knobs, World};
-use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy, Refused};
+use riva_core::documents::Refused;
 use riva_core::holds::{Decision, HoldKind};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Item, Module, Value};
@@ -13,12 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A world in step, whose policy carries deletions out, and asks nobody.
 fn world(seed: u64) -> World {
     let mut world = World::new(seed, Knobs { crm_without_tombstones: seed.is_multiple_of(2), ..Knobs::CALM });
-    let all = DeletePolicy::Propagate;
-    let modules = &mut world.policy.modules;
-    modules.contacts =
-        Some(ContactsPolicy { deleted_in_mail: all, deleted_in_crm: all, ..ContactsPolicy::default() });
-    modules.calendar =
-        Some(CalendarPolicy { deleted_in_mail: all, deleted_in_crm: all, ..CalendarPolicy::default() });
+    world.carries_deletions_out();
     world.policy.safety.refused = Refused::Restore;
     for _ in 0..6 {
         world.user_creates();

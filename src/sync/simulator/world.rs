@@ -9,6 +9,8 @@ use crate::{accept, preview, preview_undo};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
+#[cfg(test)]
+use riva_core::documents::DeletePolicy;
 use riva_core::documents::{CalendarPolicy, ContactsPolicy, Policy, PolicyModules, SafetyLimit};
 use riva_core::fault::{CallError, Fault};
 use riva_core::history::{Deed, DeedSink};
@@ -248,6 +250,17 @@ impl World {
             policy,
             serial: 0,
         }
+    }
+
+    /// Its policy carries deletions out on both sides.
+    #[cfg(test)]
+    pub(crate) fn carries_deletions_out(&mut self) {
+        let all = DeletePolicy::Propagate;
+        let modules = &mut self.policy.modules;
+        modules.contacts =
+            Some(ContactsPolicy { deleted_in_mail: all, deleted_in_crm: all, ..ContactsPolicy::default() });
+        modules.calendar =
+            Some(CalendarPolicy { deleted_in_mail: all, deleted_in_crm: all, ..CalendarPolicy::default() });
     }
 
     /// The log's lines.
