@@ -42,10 +42,14 @@ pub enum PolicyVerb {
         /// Do not sync tasks.
         #[arg(long)]
         no_tasks: bool,
-        /// Log e-mail in the CRM too: Inbox, Sent Items and a drop folder, each message once. From Exchange to Salesforce alone.
-        /// The choices are keys of [modules.email] in the policy's file.
+        /// Log e-mail in the CRM too: Inbox, Sent Items and a drop folder, each message once. From Exchange alone. The choices are
+        /// keys of [modules.email] in the policy's file.
         #[arg(long)]
         email: bool,
+        /// Bring the files that hang on items in the mailbox to the CRM, up to 10 MiB each. For one module alone:
+        /// `attachments = true` under [modules.calendar] and so on in the policy's file.
+        #[arg(long)]
+        attachments: bool,
         /// Minutes between full sync cycles.
         #[arg(long, default_value_t = 15)]
         interval: u32,
@@ -134,7 +138,18 @@ impl PolicyVerb {
         match self {
             Self::List => list(desk, &admin),
             Self::Show { name } => show(desk, &admin, &name.into()),
-            Self::Add { name, mail, crm, no_contacts, no_calendar, no_tasks, email, interval, why } => {
+            Self::Add {
+                name,
+                mail,
+                crm,
+                no_contacts,
+                no_calendar,
+                no_tasks,
+                email,
+                attachments,
+                interval,
+                why,
+            } => {
                 let name = PolicyName::from(name);
                 match admin.policy(&name) {
                     Err(AdminError::NoSuch { .. }) => {}
@@ -143,18 +158,22 @@ impl PolicyVerb {
                         return Err(Failure::Other(format!("policy {:?} exists already", name.as_str())));
                     }
                 }
+                let mut modules = PolicyModules {
+                    contacts: (!no_contacts).then(ContactsPolicy::default),
+                    calendar: (!no_calendar).then(CalendarPolicy::default),
+                    tasks: (!no_tasks).then(TasksPolicy::default),
+                    email: email.then(EmailPolicy::default),
+                };
+                if attachments {
+                    modules.bring_files();
+                }
                 let policy = Policy {
                     name,
                     enabled: false,
                     mail: mail.into(),
                     crm: crm.into(),
                     schedule: Schedule { interval_minutes: interval, ..Schedule::default() },
-                    modules: PolicyModules {
-                        contacts: (!no_contacts).then(ContactsPolicy::default),
-                        calendar: (!no_calendar).then(CalendarPolicy::default),
-                        tasks: (!no_tasks).then(TasksPolicy::default),
-                        email: email.then(EmailPolicy::default),
-                    },
+                    modules,
                     safety: Safety::default(),
                     no_permission: NoPermission::default(),
                     created: None,

@@ -7,6 +7,7 @@ mod moved;
 mod reading;
 
 use crate::context::CycleFault;
+use crate::files;
 use crate::holds;
 use crate::journal;
 use crate::loops;
@@ -311,6 +312,10 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             }
             _ => {}
         }
+        if let Some(item) = reading.mail.item() {
+            self.cycle.note_files(&mut work.pair, item);
+            work.left_alone = files::before_files(work.left_alone, &work.pair, at);
+        }
         // The link itself is stored before anything is written for it.
         for read in [&work.mail, &work.crm].into_iter().flatten() {
             let row = read.row.clone();
@@ -440,6 +445,10 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             seen: hashes.clone(),
             sent: Hashes::default(),
         });
+        if target == Side::Crm {
+            self.cycle.note_files(&mut pair, &candidate.item);
+        }
+        let left_alone = files::before_files(None, &pair, self.cycle.ctx.clock.now());
         let Candidate { version, marker, row, .. } = candidate;
         let read = Read { version, marker, hashes, row, more_changed: false };
         let seen = journal::seen(candidate.side, None, &read);
@@ -453,7 +462,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             title: candidate.item.title(),
             seen,
             image: None,
-            left_alone: None,
+            left_alone,
             fate: Fate::Open,
             pair,
         });

@@ -60,7 +60,7 @@ fn takes_for_base(
     }
     // What is not sent of an item that was made is blank.
     let mut sent = of_field(&at.sent, field);
-    if sent.is_empty() && at.seen.0.is_empty() && !at.sent.0.is_empty() {
+    if sent.is_empty() && at.seen.0.is_empty() && at.sent.0.keys().any(|key| !loops::is_note(key)) {
         sent = blank(hasher, field);
     }
     sent == of_field(shown, field) || !origin.is_some_and(|origin| has(&origin.seen))

@@ -20,6 +20,7 @@ mod deeds;
 mod edited;
 mod effects;
 mod feed;
+mod files;
 mod first_sync;
 mod guard;
 pub mod hash;

@@ -9,7 +9,7 @@
 //! writes to each side, the field is left alone. After that day it is looked at once more: a user may have meant it.
 
 use crate::arrived;
-use crate::messages::files;
+use crate::files;
 use crate::work::LeftAlone;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::item::Field;

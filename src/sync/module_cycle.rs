@@ -3,6 +3,7 @@
 use crate::accepted::Accepted;
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
 use crate::effects::Effects;
+use crate::files;
 use crate::first_sync::{Candidate, FirstSync};
 use crate::guard::{self, Deletions, Doubt};
 use crate::hash::FieldHasher;
@@ -11,7 +12,7 @@ use crate::in_step::{clean, finish};
 use crate::journal;
 use crate::loops;
 use crate::merge::{Merged, Won};
-use crate::messages::{self, files};
+use crate::messages;
 use crate::observe::observe;
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
 use crate::project::{complete, map_item};
@@ -205,7 +206,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             let pairs = pairs.into_iter().filter(|p| p.state != PairState::Unrolled).collect();
             let readings = self.read_pairs(pairs).await?;
             self.newest_are_no_older(&readings).await?;
-            for (pair, reading) in readings {
+            for (mut pair, reading) in readings {
                 if gone_unseen(&pair, &reading) {
                     continue;
                 }
@@ -214,11 +215,16 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                     self.becomes_series(work, &reading, side, &mut commit).await?;
                     continue;
                 }
-                if files::are_due(&pair) && reading.crm.item().is_some() {
-                    self.bring_files(pair, &reading).await?;
+                if let Some(item) = reading.mail.item() {
+                    self.note_files(&mut pair, item);
+                }
+                let plan = self.plan(&pair, &reading);
+                if self.brings_files(&pair, &plan) && reading.crm.item().is_some() {
+                    let work = self.in_step_work(pair, &plan, &reading, &mut commit);
+                    self.bring_files(work, &reading.mail).await?;
                     continue;
                 }
-                self.plan_one(pair, &reading, &mut works, &mut alone, &mut deletions, &mut commit);
+                self.plan_one(pair, plan, &reading, &mut works, &mut alone, &mut deletions, &mut commit);
             }
             self.store(&commit).await?;
             self.write(&mut works).await?;
@@ -237,16 +243,27 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         self.made_again(plan, pair, reading)
     }
 
+    /// The work of a pair for which nothing is written by its plan.
+    fn in_step_work(&self, pair: PairRow, plan: &PairPlan, reading: &Reading, commit: &mut Commit) -> Work {
+        let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
+        if let Deed::Merge(merged) = &plan.deed {
+            work.left_alone = loops::left_alone(&merged.frozen, self.ctx.clock.now());
+            self.tell(merged, &work, commit);
+        }
+        work
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a plan leads to goes different ways")]
     fn plan_one(
         &mut self,
         pair: PairRow,
+        plan: PairPlan,
         reading: &Reading,
         works: &mut Vec<Work>,
         alone: &mut Vec<Candidate>,
         deletions: &mut Vec<(PairRow, Side)>,
         commit: &mut Commit,
     ) {
-        let plan = self.plan(&pair, reading);
         let work = reading.work(pair, journal::row(plan.row), &self.hasher);
         if let Deed::Delete(side) = plan.deed {
             deletions.push((work.pair, side));
@@ -296,7 +313,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             }
             Deed::Merge(merged) => {
                 work.writes = reading.updates(&merged);
-                work.left_alone = loops::left_alone(&merged.frozen, self.ctx.clock.now());
+                let now = self.ctx.clock.now();
+                work.left_alone =
+                    files::before_files(loops::left_alone(&merged.frozen, now), &work.pair, now);
                 self.tell(&merged, &work, commit);
                 works.push(work);
             }

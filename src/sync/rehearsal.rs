@@ -6,7 +6,7 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageFile, MessageFolders, MessageLog,
+    Capabilities, ChangePage, Draft, Fetched, FileSource, ListPage, MessageFolders, MessageLog,
     MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
@@ -99,6 +99,10 @@ impl Reader for Rehearsal {
         self.real.message_source().map(|_| self as &dyn MessageSource)
     }
 
+    fn file_source(&self) -> Option<&dyn FileSource> {
+        self.real.file_source()
+    }
+
     fn message_log(&self) -> Option<&dyn MessageLog> {
         self.real.message_log()
     }
@@ -119,13 +123,6 @@ impl MessageSource for Rehearsal {
         match self.real.message_source() {
             Some(source) => source.messages(folders, cursor).await,
             None => self.real.changes(Module::Email, cursor).await,
-        }
-    }
-
-    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
-        match self.real.message_source() {
-            Some(source) => source.file(message, key).await,
-            None => Ok(Err(ItemError::Gone)),
         }
     }
 }

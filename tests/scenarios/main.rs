@@ -9,6 +9,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that panics is a failed test.
 
+mod attachments;
 mod list;
 mod office;
 mod pairs;

@@ -65,11 +65,12 @@ impl Office {
         let module = self.kind.module().as_str();
         let policy = format!(
             "enabled = true\nmail = \"mail\"\ncrm = \"crm\"\n\n[modules.{module}]\ndirection = {}\nconflict = {}\n\
-             deleted_in_mail = {}\ndeleted_in_crm = {}\n\n[[user]]\naddress = \"{}\"\n",
+             deleted_in_mail = {}\ndeleted_in_crm = {}\nattachments = {}\n\n[[user]]\naddress = \"{}\"\n",
             word(&rules.direction),
             word(&rules.conflict),
             word(&rules.deleted_in_mail),
             word(&rules.deleted_in_crm),
+            rules.attachments,
             self.who.address
         );
         let path = self.folder.path().join("policies/scenario.toml");

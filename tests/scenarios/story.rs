@@ -36,6 +36,7 @@ pub struct Rules {
     pub conflict: ConflictWinner,
     pub deleted_in_mail: DeletePolicy,
     pub deleted_in_crm: DeletePolicy,
+    pub attachments: bool,
 }
 
 /// Both ways, deletions are carried out, conflicts are held.
@@ -44,6 +45,7 @@ pub const TWO_WAY: Rules = Rules {
     conflict: ConflictWinner::Hold,
     deleted_in_mail: DeletePolicy::Propagate,
     deleted_in_crm: DeletePolicy::Propagate,
+    attachments: false,
 };
 
 /// What people do, a sync, and what must have come of it.

@@ -17,8 +17,8 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::Module;
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, Listed, Patch, Reader, RemoteRef, Removal,
-    Silence, SilentWriter, Window, Written,
+    Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFile, ListPage, Listed, Patch, Reader,
+    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::hash::Hasher as _;
@@ -467,6 +467,25 @@ impl Reader for Mailbox {
             all.push(found);
         }
         Ok(all)
+    }
+
+    fn file_source(&self) -> Option<&dyn FileSource> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl FileSource for Mailbox {
+    /// What stands in the text of an event or a task. Links to files elsewhere are not followed.
+    async fn file(
+        &self,
+        module: Module,
+        item: &RemoteId,
+        key: &str,
+    ) -> Result<Result<ItemFile, ItemError>, CallError> {
+        let Some(whole) = self.get(item.as_str()).await? else { return Ok(Err(ItemError::Gone)) };
+        let file = Resource::read(module, &whole.text).ok().and_then(|resource| resource.file(key));
+        Ok(file.ok_or(ItemError::Gone))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::vcard::{CardResource, NotAContact, change_card, new_card, read_card};
 use chrono::{DateTime, Utc};
 use riva_core::ids::Marker;
 use riva_core::item::{Field, Item, Module, Value};
+use riva_core::ports::ItemFile;
 use std::collections::BTreeMap;
 
 /// A resource that was understood.
@@ -66,6 +67,15 @@ impl Resource {
             Self::Event(event) => read_event(event).map_err(|e| e.to_string()),
             Self::Task(task) => Ok(read_task(task)),
             Self::Card(card) => Ok(read_card(card)),
+        }
+    }
+
+    /// What a file holds that hangs on it, by its key.
+    pub fn file(&self, key: &str) -> Option<ItemFile> {
+        match self {
+            Self::Event(event) => event.file(key),
+            Self::Task(task) => task.file(key),
+            Self::Card(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
-//! The files that hang on a message: how its mailbox lists them, and what one of them holds.
+//! The files that hang on an item: how its mailbox lists them, and what one of them holds.
 //!
-//! A file is known by its name and size, not by its attachment id: that one changes whenever the message is moved. Sizes,
+//! A file is known by its name and size, not by its attachment id: that one changes whenever the item is moved. Sizes,
 //! and which files are shown inside the text, are told by Exchange 2010 and newer; no older one is spoken to.
 
 use super::client::{item_of, messages};
@@ -8,12 +8,13 @@ use super::mailbox::Mailbox;
 use super::request;
 use super::shape::{child_is_true, child_text};
 use super::xml::Read;
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::RemoteId;
-use riva_core::item::FileListed;
-use riva_core::ports::MessageFile;
+use riva_core::item::{FileListed, Module};
+use riva_core::ports::{FileSource, ItemFile};
 
 /// A file as `item:Attachments` lists it.
 pub(super) struct Listed {
@@ -25,10 +26,12 @@ pub(super) struct Listed {
     pub(super) size: u64,
 }
 
-/// The files that hang on an item. Pictures inside its text, items, and links to files elsewhere are none.
+/// The files that hang on an item. Pictures inside its text, a contact's picture, items, and links to files elsewhere are none.
 pub(super) fn listed<'a>(node: roxmltree::Node<'a, 'a>) -> impl Iterator<Item = Listed> + 'a {
     let all = node.one("Attachments").into_iter().flat_map(|list| list.elements());
-    let files = all.filter(|a| a.tag_name().name() == "FileAttachment" && !child_is_true(*a, "IsInline"));
+    let is_shown =
+        |a: roxmltree::Node<'a, 'a>| ["IsInline", "IsContactPhoto"].iter().any(|is| child_is_true(a, is));
+    let files = all.filter(move |a| a.tag_name().name() == "FileAttachment" && !is_shown(*a));
     files.map(|file| Listed {
         id: file.one("AttachmentId").and_then(|id| id.attribute("Id")).unwrap_or_default().to_owned(),
         name: child_text(file, "Name"),
@@ -37,7 +40,7 @@ pub(super) fn listed<'a>(node: roxmltree::Node<'a, 'a>) -> impl Iterator<Item = 
 }
 
 /// Reads the file in an answer to `GetAttachment`.
-pub(super) fn read<'a>(message: roxmltree::Node<'a, 'a>) -> Result<MessageFile, ItemError> {
+pub(super) fn read<'a>(message: roxmltree::Node<'a, 'a>) -> Result<ItemFile, ItemError> {
     let invalid = |reason: &str| ItemError::Invalid { reason: reason.to_owned() };
     let file = message.one("Attachments").and_then(|all| all.one("FileAttachment"));
     let file = file.ok_or_else(|| invalid("Exchange's answer lacks the file"))?;
@@ -45,7 +48,7 @@ pub(super) fn read<'a>(message: roxmltree::Node<'a, 'a>) -> Result<MessageFile, 
     let content = file.text_of("Content");
     let content = content.ok_or_else(|| invalid("Exchange does not tell what the file holds"))?;
     let content = bytes(&content).ok_or_else(|| invalid("what Exchange says the file holds is no base64"))?;
-    Ok(MessageFile { name: child_text(file, "Name"), media_type: child_text(file, "ContentType"), content })
+    Ok(ItemFile { name: child_text(file, "Name"), media_type: child_text(file, "ContentType"), content })
 }
 
 /// Base64 as XML has it: with white space anywhere.
@@ -55,13 +58,9 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Mailbox {
-    /// What a file holds that hangs on a message, by its key.
-    pub(super) async fn attached(
-        &self,
-        message: &RemoteId,
-        key: &str,
-    ) -> Result<Result<MessageFile, ItemError>, CallError> {
-        let id = match self.attachment_id(message, key).await? {
+    /// What a file holds that hangs on an item, by its key.
+    async fn attached(&self, item: &RemoteId, key: &str) -> Result<Result<ItemFile, ItemError>, CallError> {
+        let id = match self.attachment_id(item, key).await? {
             Ok(id) => id,
             Err(why) => return Ok(Err(why)),
         };
@@ -69,7 +68,7 @@ impl Mailbox {
         let doc = reply.document()?;
         match messages(&doc).into_iter().next() {
             Some(Ok(answer)) => Ok(read(answer)),
-            // It was taken off the message since we looked.
+            // It was taken off the item since we looked.
             Some(Err(refusal)) if refusal.code == "ErrorInvalidAttachmentId" => Ok(Err(ItemError::Gone)),
             Some(Err(refusal)) => Ok(Err(self.not_read(&refusal)?)),
             None => Err(Self::silent_answer()),
@@ -79,12 +78,12 @@ impl Mailbox {
     /// The id that a file has just now.
     async fn attachment_id(
         &self,
-        message: &RemoteId,
+        item: &RemoteId,
         key: &str,
     ) -> Result<Result<String, ItemError>, CallError> {
         let deleted = self.deleted_items().await?;
         let wanted = ["item:ParentFolderId", "item:Attachments"].map(request::field_uri).to_vec();
-        let reply = self.call(request::get_item(std::slice::from_ref(message), wanted)).await?;
+        let reply = self.call(request::get_item(std::slice::from_ref(item), wanted)).await?;
         let doc = reply.document()?;
         let node = match messages(&doc).into_iter().next() {
             Some(Ok(answer)) => item_of(answer).ok_or_else(Self::silent_answer)?,
@@ -102,12 +101,24 @@ impl Mailbox {
     }
 }
 
+#[async_trait]
+impl FileSource for Mailbox {
+    async fn file(
+        &self,
+        _module: Module,
+        item: &RemoteId,
+        key: &str,
+    ) -> Result<Result<ItemFile, ItemError>, CallError> {
+        self.attached(item, key).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// What the answer to `GetAttachment` with these attachments is read as.
-    fn answered(attachments: &str) -> Result<MessageFile, ItemError> {
+    fn answered(attachments: &str) -> Result<ItemFile, ItemError> {
         let text = format!("<message><Attachments>{attachments}</Attachments></message>");
         let doc = roxmltree::Document::parse(&text).unwrap();
         read(doc.root_element())
@@ -119,11 +130,8 @@ mod tests {
             "<FileAttachment><Name> a b.txt</Name><ContentType>text/plain</ContentType>\
              <Content>\n  aGVs\r\n\tbG8 =\n</Content></FileAttachment>",
         );
-        let wanted = MessageFile {
-            name: "a b.txt".into(),
-            media_type: "text/plain".into(),
-            content: b"hello".to_vec(),
-        };
+        let wanted =
+            ItemFile { name: "a b.txt".into(), media_type: "text/plain".into(), content: b"hello".to_vec() };
         assert_eq!(file, Ok(wanted));
         let empty = answered("<FileAttachment><Name>e</Name><Content/></FileAttachment>").unwrap();
         assert_eq!((empty.media_type.as_str(), empty.content.len()), ("", 0));
@@ -144,6 +152,7 @@ mod tests {
         let text = "<Message><Attachments>\
             <FileAttachment><AttachmentId Id=\"1\"/><Name>a.txt</Name><Size>9</Size></FileAttachment>\
             <FileAttachment><Name>logo.png</Name><Size>9</Size><IsInline>true</IsInline></FileAttachment>\
+            <FileAttachment><Name>ContactPicture.jpg</Name><IsContactPhoto>true</IsContactPhoto></FileAttachment>\
             <ItemAttachment><Name>Fwd</Name><Size>9</Size></ItemAttachment>\
             <ReferenceAttachment><Name>far.docx</Name><Size>9</Size></ReferenceAttachment>\
             <FileAttachment><Name>b.txt</Name><IsInline>false</IsInline></FileAttachment></Attachments></Message>";

@@ -92,6 +92,7 @@ pub(super) fn properties() -> Vec<Node> {
         "item:Sensitivity",
         "item:Body",
         "item:Categories",
+        "item:Attachments",
         "contacts:DisplayName",
         "contacts:GivenName",
         "contacts:MiddleName",

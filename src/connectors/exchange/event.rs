@@ -67,6 +67,7 @@ pub(super) fn properties() -> Vec<Node> {
         "item:Sensitivity",
         "item:Body",
         "item:Categories",
+        "item:Attachments",
         "item:Importance",
         "item:ReminderIsSet",
         "item:ReminderMinutesBeforeStart",

@@ -15,8 +15,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, MailFolder, Module, Role, Value};
 use riva_core::ports::{
-    Capabilities, Change as FeedEntry, ChangePage, Draft, Fetched, ListPage, Listed, MessageSource, Patch,
-    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, Change as FeedEntry, ChangePage, Draft, Fetched, FileSource, ListPage, Listed,
+    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -330,6 +330,10 @@ impl Reader for Mailbox {
     }
 
     fn message_source(&self) -> Option<&dyn MessageSource> {
+        Some(self)
+    }
+
+    fn file_source(&self) -> Option<&dyn FileSource> {
         Some(self)
     }
 

@@ -1,13 +1,12 @@
 //! Messages: `MessageType` to the canonical item. They are read, and never written.
 
-use super::attachments;
 use super::shape::{Path, child_text, read_common, read_text};
 use super::xml::{Node, Read};
 use chrono::{DateTime, Utc};
 use riva_core::item::{Field, Item, Module, Role, Value};
 
 /// Fields that are read; the folder is told by the mailbox.
-pub(super) const FIELDS: [Field; 10] = [
+pub(super) const FIELDS: [Field; 9] = [
     Field::Summary,
     Field::Body,
     Field::MailFolder,
@@ -17,7 +16,6 @@ pub(super) const FIELDS: [Field; 10] = [
     Field::Bcc,
     Field::SentAt,
     Field::Sensitivity,
-    Field::Attachments,
 ];
 
 /// The headers with people.
@@ -65,6 +63,5 @@ pub(super) fn read(node: roxmltree::Node<'_, '_>) -> Item {
             .collect();
         item.set_addresses(role, people.iter().map(|(address, name)| (address.as_str(), name.as_str())));
     }
-    item.set_files(attachments::listed(node).map(|file| (file.name, file.size)));
     item
 }

@@ -6,10 +6,10 @@ use super::request::{self, Folder};
 use super::xml::Read;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use riva_core::fault::{CallError, ItemError};
+use riva_core::fault::CallError;
 use riva_core::ids::{Cursor, RemoteId, Version};
 use riva_core::item::MailFolder;
-use riva_core::ports::{CREATE_NEW_EMAIL, Change, ChangePage, MessageFile, MessageFolders, MessageSource};
+use riva_core::ports::{CREATE_NEW_EMAIL, Change, ChangePage, MessageFolders, MessageSource};
 use serde::{Deserialize, Serialize};
 
 /// The ids of the default folders with messages.
@@ -223,9 +223,5 @@ impl MessageSource for Mailbox {
         };
         let cursor = serde_json::to_string(&places).map_err(|_| Self::silent_answer())?;
         Ok(ChangePage { changes, cursor: Cursor::new(cursor), more })
-    }
-
-    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
-        self.attached(message, key).await
     }
 }

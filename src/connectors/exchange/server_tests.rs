@@ -258,7 +258,7 @@ async fn each_end_of_a_file_says_what_to_do_with_it() {
                 .await;
         }
         let side = mailbox(&exchange).await;
-        side.message_source().unwrap().file(&"M".into(), &key).await
+        side.file_source().unwrap().file(Module::Email, &"M".into(), &key).await
     };
     let there = message("Success", "NoError", listed);
     let error = |code: &str| message("Error", code, "<m:Attachments/>");

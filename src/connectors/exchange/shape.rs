@@ -1,6 +1,7 @@
 //! What contacts and events have in common: where a property lies, how it is set or cleared, and in which order the
 //! schema wants properties (`types.xsd`, ItemType and its extensions).
 
+use super::attachments;
 use super::request::{field_uri, own_uri};
 use super::xml::Node;
 use chrono::{DateTime, Duration, Timelike as _, Utc};
@@ -232,6 +233,7 @@ pub(super) fn read_common(item: &mut Item, node: roxmltree::Node<'_, '_>, body: 
         _ => Sensitivity::Normal,
     };
     item.set(Field::Sensitivity, Value::Sensitivity(sensitivity));
+    item.set_files(attachments::listed(node).map(|file| (file.name, file.size)));
 }
 
 /// Low, normal or high.

@@ -48,6 +48,7 @@ pub(super) fn properties() -> Vec<Node> {
         "item:Sensitivity",
         "item:Body",
         "item:Categories",
+        "item:Attachments",
         "item:Importance",
         "item:ReminderDueBy",
         "item:ReminderIsSet",

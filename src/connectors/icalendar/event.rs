@@ -1,5 +1,6 @@
 //! Reads an event out of a calendar object resource (RFC 4791, section 4.1).
 
+use super::attachment;
 use super::line::{Component, Line};
 use super::moment::{Span, naive};
 use super::series;
@@ -10,6 +11,7 @@ use riva_core::item::{
     Attendee, Body, Element, Field, Item, Module, Participation, Sensitivity, ShowAs, Value, When,
     is_in_calendar,
 };
+use riva_core::ports::ItemFile;
 use std::collections::BTreeMap;
 
 /// A calendar object resource with its event: the VEVENT without RECURRENCE-ID, or the first if there is no such.
@@ -69,6 +71,11 @@ impl EventResource {
         }
     }
 
+    /// What a file holds that hangs on the event, by its key.
+    pub fn file(&self, key: &str) -> Option<ItemFile> {
+        attachment::file(self.event(), key)
+    }
+
     /// The event's UID, as it stands there.
     pub fn uid(&self) -> Option<String> {
         self.event().text_of("UID").map(|uid| uid.trim().to_owned())
@@ -99,6 +106,7 @@ pub(super) fn fields(calendar: &Component, event: &Component) -> Result<Item, St
     item.set_text(Field::Organizer, event.first("ORGANIZER").and_then(address).unwrap_or_default());
     item.set(Field::Attendees, attendees(event));
     item.set(Field::When, Value::When(when));
+    item.set_files(attachment::listed(event));
     Ok(item)
 }
 

@@ -1,5 +1,6 @@
 //! Events and tasks as iCalendar text (RFC 5545): read into items, and changed in place.
 
+mod attachment;
 mod clock;
 mod event;
 mod line;

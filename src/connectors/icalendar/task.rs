@@ -10,6 +10,7 @@
 //!
 //! A day is a day: it is never moved by a zone. `DUE:20260105T000000Z` is due on 5 January wherever the reader is.
 
+use super::attachment;
 use super::event::{
     Moment, Trigger, body, categories, importance, moment, one_line, plain_uid, sensitivity, trigger, upper,
 };
@@ -19,6 +20,7 @@ use super::write::{self, MARKER, PRODUCT, Refused, marker_line};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use riva_core::ids::Marker;
 use riva_core::item::{Body, Completion, Field, Item, Module, TaskStatus, Value, is_in_calendar};
+use riva_core::ports::ItemFile;
 use std::collections::BTreeMap;
 
 /// A calendar object resource with its to-do: the VTODO without RECURRENCE-ID, or the first if there is no such.
@@ -60,6 +62,11 @@ impl TaskResource {
         }
     }
 
+    /// What a file holds that hangs on the to-do, by its key.
+    pub fn file(&self, key: &str) -> Option<ItemFile> {
+        attachment::file(self.task(), key)
+    }
+
     /// The to-do.
     pub fn task(&self) -> &Component {
         match &self.calendar.parts[self.at] {
@@ -86,6 +93,7 @@ pub fn read_task(resource: &TaskResource) -> Item {
         item.set(Field::Reminder, reminder);
     }
     item.set_text(Field::Recurrence, recurrence(resource));
+    item.set_files(attachment::listed(task));
     item
 }
 

@@ -1,15 +1,16 @@
-//! The files beside the log of e-mail: `ir.attachment` rows, which the messages show by their `attachment_ids`.
+//! The files beside records: `ir.attachment` rows. A logged message shows those that its `attachment_ids` name, any other record
+//! those that name it.
 //!
 //! | file | ir.attachment |
 //! |---|---|
 //! | name | `name`, and `datas_fname` up to Odoo 12 |
 //! | content | `datas` |
-//! | the first contact or lead on which the message is | `res_model`, `res_id`: who may see it, may see the file |
+//! | the record; of a message, the first contact or lead on which it is | `res_model`, `res_id`: who may see it, may see the file |
 //!
-//! **Nobody is told**: a file is made by itself and then linked to the message, which is not posted anew.
+//! **Nobody is told**: a file is made by itself, and linked to a message that is not posted anew.
 //!
-//! The external id of a file follows from its message, its name and what it holds. So a request may be repeated, and nothing
-//! is made twice; two files of one message that are the same in both are one here. The server guesses the media type.
+//! The external id of a file follows from its record, its name and what it holds. So a request may be repeated, and nothing
+//! is made twice; two files of one record that are the same in both are one here. The server guesses the media type.
 
 use super::external_id::MODULE;
 use super::layout::Layout;
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use riva_core::fault::{CallError, ItemError};
-use riva_core::ports::{FileKept, LoggedMessage, MessageFile, MessageFiles};
+use riva_core::ports::{FileKept, FileOwner, ItemFile, ItemFiles};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -54,24 +55,33 @@ pub fn names(message_id: &str) -> String {
     format!("file_{}_", message::word(message_id))
 }
 
-/// The external id of a file of a message.
-fn name(message_id: &str, file: &MessageFile) -> String {
-    let content = Uuid::new_v5(&Uuid::NAMESPACE_OID, &file.content);
-    let both = Uuid::new_v5(&content, file.name.as_bytes());
-    format!("{}{}", names(message_id), both.simple())
+/// What the external ids of all files of a record begin with.
+fn names_at(model: &str, record: i64) -> String {
+    format!("file_{}_{record}_", model.replace('.', "_"))
 }
 
-/// The row of a file, as `load` wants it: a text for each column. `beside` is a row of its message.
-fn row(message_id: &str, beside: &Rpc, file: &MessageFile, layout: &Layout) -> BTreeMap<String, String> {
+/// The external id of a file: what those of its owner begin with, and what it is.
+fn name(of_owner: &str, file: &ItemFile) -> String {
+    let content = Uuid::new_v5(&Uuid::NAMESPACE_OID, &file.content);
+    let both = Uuid::new_v5(&content, file.name.as_bytes());
+    format!("{of_owner}{}", both.simple())
+}
+
+/// The row of a file with this external id, as `load` wants it: a text for each column.
+fn row(
+    name: &str,
+    (model, record): (&str, Option<i64>),
+    file: &ItemFile,
+    layout: &Layout,
+) -> BTreeMap<String, String> {
     let mut row: BTreeMap<String, String> = BTreeMap::new();
-    row.insert("id".into(), format!("{MODULE}.{}", name(message_id, file)));
+    row.insert("id".into(), format!("{MODULE}.{name}"));
     row.insert("name".into(), file.name.clone());
     if layout.has("datas_fname") {
         row.insert("datas_fname".into(), file.name.clone());
     }
     row.insert("datas".into(), STANDARD.encode(&file.content));
-    row.insert("res_model".into(), beside.get("model").map(Rpc::str).unwrap_or_default().to_owned());
-    let record = beside.get("res_id").and_then(Rpc::int);
+    row.insert("res_model".into(), model.to_owned());
     row.insert("res_id".into(), record.map(|id| id.to_string()).unwrap_or_default());
     row
 }
@@ -98,16 +108,31 @@ impl User {
         read(&self.session, model, &rows, columns).await
     }
 
+    /// Makes a file on a record; answers whether that is there.
+    async fn put(&self, layout: &Layout, owner: &FileOwner, file: &ItemFile) -> Result<bool, Failed> {
+        let Some((model, record)) = self.place_of(owner) else { return Ok(false) };
+        if search(&self.session, model, vec![condition("id", "=", record)], None).await?.is_empty() {
+            return Ok(false);
+        }
+        let name = name(&names_at(model, record), file);
+        self.load(MODEL, &[&row(&name, (model, Some(record)), file, layout)]).await?;
+        Ok(true)
+    }
+
+    /// The model and the row of a record.
+    fn place_of(&self, owner: &FileOwner) -> Option<(&'static str, i64)> {
+        let (table, row) = Table::row(owner.module, &owner.id)?;
+        Some((table.model(&self.known), row))
+    }
+
     /// Makes a file and links it to all rows of its message; answers whether there are any.
-    async fn hang(
-        &self,
-        layout: &Layout,
-        message: &LoggedMessage,
-        file: &MessageFile,
-    ) -> Result<bool, Failed> {
-        let rows = self.rows_of(&message.message_id, &["model", "res_id"]).await?;
+    async fn hang(&self, layout: &Layout, message_id: &str, file: &ItemFile) -> Result<bool, Failed> {
+        let rows = self.rows_of(message_id, &["model", "res_id"]).await?;
         let Some(beside) = rows.values().next() else { return Ok(false) };
-        let made = self.load(MODEL, &[&row(&message.message_id, beside, file, layout)]).await?;
+        let model = beside.get("model").map(Rpc::str).unwrap_or_default();
+        let record = beside.get("res_id").and_then(Rpc::int);
+        let name = name(&names(message_id), file);
+        let made = self.load(MODEL, &[&row(&name, (model, record), file, layout)]).await?;
         for file in made {
             let args = vec![Rpc::list(rows.keys().copied()), link(file)];
             self.session.call(Table::Messages.model(&self.known), Method::Write, args).await?;
@@ -130,13 +155,25 @@ impl User {
         Ok(())
     }
 
-    /// The files that rows of messages show, of those that the account may see.
-    async fn kept(&self, rows: &BTreeMap<i64, Rpc>) -> Result<Vec<FileKept>, Failed> {
+    /// The files that hang on a record: of a message, those that its rows show, each once.
+    async fn all_of(&self, owner: &FileOwner) -> Result<Vec<FileKept>, Failed> {
+        let Some(message_id) = &owner.message_id else {
+            let Some((model, record)) = self.place_of(owner) else { return Ok(Vec::new()) };
+            return self
+                .kept(vec![condition("res_model", "=", model), condition("res_id", "=", record)])
+                .await;
+        };
+        let rows = self.rows_of(message_id, &[LINKS]).await?;
         let files: BTreeSet<i64> = rows.values().flat_map(linked).collect();
         if files.is_empty() {
             return Ok(Vec::new());
         }
-        let seen = search(&self.session, MODEL, vec![condition("id", "in", Rpc::list(files))], None).await?;
+        self.kept(vec![condition("id", "in", Rpc::list(files))]).await
+    }
+
+    /// Files of which this is true, of those that the account may see.
+    async fn kept(&self, which: Vec<Rpc>) -> Result<Vec<FileKept>, Failed> {
+        let seen = search(&self.session, MODEL, which, None).await?;
         let seen = read(&self.session, MODEL, &seen, &["name", "file_size"]).await?;
         let kept = |row: &Rpc| FileKept {
             name: row.get("name").map(Rpc::str).unwrap_or_default().to_owned(),
@@ -147,24 +184,22 @@ impl User {
 }
 
 #[async_trait]
-impl MessageFiles for User {
-    /// Each file once, however many rows the message has.
-    async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError> {
-        let kept = async { self.kept(&self.rows_of(&message.message_id, &[LINKS]).await?).await };
-        kept.await.map_err(|failed| self.call(failed))
+impl ItemFiles for User {
+    async fn files(&self, owner: &FileOwner) -> Result<Vec<FileKept>, CallError> {
+        self.all_of(owner).await.map_err(|failed| self.call(failed))
     }
 
-    /// Two files of one message with the same name and the same content are one.
-    async fn attach(
-        &self,
-        message: &LoggedMessage,
-        file: &MessageFile,
-    ) -> Result<Result<(), ItemError>, CallError> {
+    /// Two files of one record with the same name and the same content are one.
+    async fn attach(&self, owner: &FileOwner, file: &ItemFile) -> Result<Result<(), ItemError>, CallError> {
         let Some(layout) = &self.known.files else {
-            let reason = "the connection account may not attach files to messages".into();
+            let reason = "the connection account may not attach files".into();
             return Ok(Err(ItemError::Forbidden { reason }));
         };
-        match self.hang(layout, message, file).await {
+        let done = match &owner.message_id {
+            Some(message_id) => self.hang(layout, message_id, file).await,
+            None => self.put(layout, owner, file).await,
+        };
+        match done {
             Ok(true) => Ok(Ok(())),
             Ok(false) => Ok(Err(ItemError::Gone)),
             Err(Failed::Refused(refusal)) => Ok(Err(refusal.item())),
@@ -179,17 +214,15 @@ mod tests {
 
     const ID: &str = "<1@far.example>";
 
-    fn file(name: &str, content: &[u8]) -> MessageFile {
-        MessageFile { name: name.into(), media_type: "text/plain".into(), content: content.to_vec() }
+    fn file(name: &str, content: &[u8]) -> ItemFile {
+        ItemFile { name: name.into(), media_type: "text/plain".into(), content: content.to_vec() }
     }
 
-    fn beside() -> Rpc {
-        Rpc::map([("model", Rpc::from("res.partner")), ("res_id", Rpc::Int(7))])
-    }
+    const AT: (&str, Option<i64>) = ("res.partner", Some(7));
 
     #[test]
     fn nothing_is_written_by_which_anybody_is_told() {
-        let made = row(ID, &beside(), &file("a.txt", b"a"), &Layout::for_tests(&WANTED, &[]));
+        let made = row("x", AT, &file("a.txt", b"a"), &Layout::for_tests(&WANTED, &[]));
         let columns: Vec<&str> = made.keys().map(String::as_str).collect();
         assert_eq!(columns, ["datas", "datas_fname", "id", "name", "res_id", "res_model"]);
         let Rpc::Map(written) = link(5) else { panic!("no columns") };
@@ -197,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_belongs_to_the_record_of_its_message_and_keeps_every_byte() {
+    fn a_file_belongs_to_its_record_and_keeps_every_byte() {
         let all: Vec<u8> = (0..=255).collect();
         // Without the column that Odoo 13 has no more.
-        let made = row(ID, &beside(), &file("a.bin", &all), &Layout::for_tests(&NEEDED, &[]));
+        let made = row("x", AT, &file("a.bin", &all), &Layout::for_tests(&NEEDED, &[]));
         assert!(!made.contains_key("datas_fname"));
         assert_eq!((made["res_model"].as_str(), made["res_id"].as_str()), ("res.partner", "7"));
         assert_eq!(STANDARD.decode(&made["datas"]), Ok(all));
@@ -208,16 +241,19 @@ mod tests {
 
     #[test]
     fn the_same_file_has_one_name_and_another_one_has_another() {
-        let this = name(ID, &file("a.txt", b"a"));
+        let of_message = names(ID);
+        let this = name(&of_message, &file("a.txt", b"a"));
         // With and without brackets it is the same message; what a mailbox calls its type does not matter.
-        let again = MessageFile { media_type: String::new(), ..file("a.txt", b"a") };
-        assert_eq!(this, name("1@far.example", &again));
-        assert!(this.starts_with(&names(ID)) && !this.contains('.'));
+        let again = ItemFile { media_type: String::new(), ..file("a.txt", b"a") };
+        assert_eq!(this, name(&names("1@far.example"), &again));
+        assert!(this.starts_with(&of_message) && !this.contains('.'));
         let others = [
-            name(ID, &file("b.txt", b"a")),
-            name(ID, &file("a.txt", b"b")),
-            name(ID, &file("a", b".txta")),
-            name("<2@far.example>", &file("a.txt", b"a")),
+            name(&of_message, &file("b.txt", b"a")),
+            name(&of_message, &file("a.txt", b"b")),
+            name(&of_message, &file("a", b".txta")),
+            name(&names("<2@far.example>"), &file("a.txt", b"a")),
+            name(&names_at("res.partner", 7), &file("a.txt", b"a")),
+            name(&names_at("crm.lead", 7), &file("a.txt", b"a")),
         ];
         assert!(!others.contains(&this));
     }

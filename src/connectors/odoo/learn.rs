@@ -32,20 +32,20 @@ impl Session {
             known.messages = None;
         }
         known.files = self.files(known).await?;
+        known.files_on_messages = known.files.is_some()
+            && known.messages.as_ref().is_some_and(files::can_hang)
+            && self.may(known, "mail.message", "write").await?;
         known.may_tag = self.may(known, "ir.model.data", "create").await?;
         known.places = self.places(known).await?;
         Ok(())
     }
 
-    /// The columns of files; `None` where none can be hung on logged messages.
+    /// The columns of files; `None` where none can be kept.
     async fn files(&self, known: &SignedIn) -> Result<Option<Layout>, Failed> {
-        if !known.messages.as_ref().is_some_and(files::can_hang) {
-            return Ok(None);
-        }
         let layout = self.layout_if_seen(known, files::MODEL, &files::WANTED).await?;
         let Some(layout) = layout.filter(files::can_keep) else { return Ok(None) };
-        for (model, right) in [(files::MODEL, "create"), (files::MODEL, "write"), ("mail.message", "write")] {
-            if !self.may(known, model, right).await? {
+        for right in ["create", "write"] {
+            if !self.may(known, files::MODEL, right).await? {
                 return Ok(None);
             }
         }

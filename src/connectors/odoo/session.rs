@@ -143,8 +143,10 @@ pub struct SignedIn {
     pub tasks: Option<task::Shape>,
     /// The columns of messages; `None` where none can be logged.
     pub messages: Option<Layout>,
-    /// The columns of files; `None` where none can be hung on logged messages.
+    /// The columns of files; `None` where none can be kept.
     pub files: Option<Layout>,
+    /// Whether logged messages can show files.
+    pub files_on_messages: bool,
     /// The columns of users.
     pub users: Layout,
     /// Whether external ids may be made.
@@ -268,6 +270,7 @@ impl Session {
             tasks: None,
             messages: None,
             files: None,
+            files_on_messages: false,
             users: Layout::default(),
             may_tag: false,
             places: Places::default(),

@@ -17,7 +17,7 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, Listed, MessageFiles, MessageLog, Patch, Reader,
+    Capabilities, ChangePage, Draft, Fetched, ItemFiles, ListPage, Listed, MessageLog, Patch, Reader,
     RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -518,8 +518,9 @@ impl SilentWriter for User {
         Ok(results)
     }
 
-    fn message_files(&self) -> Option<&dyn MessageFiles> {
-        self.known.files.as_ref().map(|_| self as &dyn MessageFiles)
+    fn item_files(&self, module: Module) -> Option<&dyn ItemFiles> {
+        let kept = self.known.files.is_some() && (!module.is_log() || self.known.files_on_messages);
+        kept.then_some(self as &dyn ItemFiles)
     }
 }
 

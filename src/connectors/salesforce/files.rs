@@ -1,5 +1,5 @@
-//! The files beside logged e-mail: each is a `ContentVersion` that is published at its message. Document and link are made
-//! with it, and the file belongs to the connection account, as the message does.
+//! The files beside records (logged e-mail, events, tasks, contacts, leads): each is a `ContentVersion` that is published at its
+//! record. Document and link are made with it, and the file belongs to the connection account.
 //!
 //! Salesforce has a file's name in two parts: the title, and an extension that it takes from the name on the client's
 //! machine (`PathOnClient`) and nobody can set. Where the two would not make the same name again, the title is the whole
@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use riva_core::fault::{CallError, ItemError};
-use riva_core::ports::{FileKept, LoggedMessage, MessageFile, MessageFiles};
+use riva_core::ports::{FileKept, FileOwner, ItemFile, ItemFiles};
 use serde_json::{Value as Json, json};
 
 /// What is written of a file.
@@ -24,10 +24,14 @@ const TITLE: usize = 255;
 /// Most characters of an extension; longer ones are refused.
 const EXTENSION: usize = 40;
 
-/// Whether files can be kept beside messages in an org whose objects look like this.
-pub fn can_keep(message: &Layout, version: &Layout, link: &Layout) -> bool {
+/// Whether files can be hung on logged messages that look like this.
+pub fn hang_on_messages(message: &Layout) -> bool {
     message.creates(CLIENT_MANAGED)
-        && version.createable
+}
+
+/// Whether files can be kept beside records in an org whose objects look like this.
+pub fn can_keep(version: &Layout, link: &Layout) -> bool {
+    version.createable
         && NEEDED.iter().all(|field| version.creates(field))
         && link.queryable
         && ["LinkedEntityId", "ContentDocumentId"].iter().all(|field| link.has(field))
@@ -81,10 +85,10 @@ fn named(name: &str) -> (&str, String) {
     (if same { start } else { name }, name.replace(['/', '\\'], "_"))
 }
 
-/// The record that hangs a file on a message.
-fn record(message: &LoggedMessage, file: &MessageFile, layout: &Layout) -> Result<Json, ItemError> {
+/// The version that hangs a file on a record.
+fn record(owner: &FileOwner, file: &ItemFile, layout: &Layout) -> Result<Json, ItemError> {
     let invalid = |reason: &str| ItemError::Invalid { reason: reason.to_owned() };
-    if !soql::is_id(message.id.as_str()) {
+    if !soql::is_id(owner.id.as_str()) {
         return Err(ItemError::Gone);
     }
     if file.content.is_empty() {
@@ -100,37 +104,33 @@ fn record(message: &LoggedMessage, file: &MessageFile, layout: &Layout) -> Resul
         "Title": title,
         "PathOnClient": path,
         "VersionData": STANDARD.encode(&file.content),
-        "FirstPublishLocationId": message.id.as_str(),
+        "FirstPublishLocationId": owner.id.as_str(),
     }))
 }
 
 #[async_trait]
-impl MessageFiles for User {
+impl ItemFiles for User {
     fn name_of(&self, name: &str) -> String {
         self.layouts.files.as_ref().map_or_else(|| name.to_owned(), |layout| fitting(name, layout))
     }
 
-    async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError> {
+    async fn files(&self, owner: &FileOwner) -> Result<Vec<FileKept>, CallError> {
         let query = format!(
             "SELECT ContentDocument.Title,ContentDocument.FileExtension,ContentDocument.ContentSize \
              FROM ContentDocumentLink WHERE LinkedEntityId = {}",
-            soql::text(message.id.as_str())
+            soql::text(owner.id.as_str())
         );
         Ok(self.api.query(&query, false).await?.iter().filter_map(kept).collect())
     }
 
     /// A name that is too long for a title is cut.
-    async fn attach(
-        &self,
-        message: &LoggedMessage,
-        file: &MessageFile,
-    ) -> Result<Result<(), ItemError>, CallError> {
+    async fn attach(&self, owner: &FileOwner, file: &ItemFile) -> Result<Result<(), ItemError>, CallError> {
         let Some(layout) = &self.layouts.files else {
             return Ok(Err(ItemError::Forbidden {
-                reason: "this org keeps no files beside messages".into(),
+                reason: "this org keeps no files beside its records".into(),
             }));
         };
-        let record = match record(message, file, layout) {
+        let record = match record(owner, file, layout) {
             Ok(record) => record,
             Err(error) => return Ok(Err(error)),
         };
@@ -149,8 +149,8 @@ mod tests {
         [("Title", 255), ("PathOnClient", 500), ("VersionData", 0), ("FirstPublishLocationId", 18)];
 
     fn written(name: &str) -> Result<Json, ItemError> {
-        let message = LoggedMessage { id: "02s000000000001AAA".into(), message_id: "<1@x>".to_owned() };
-        let file = MessageFile { name: name.to_owned(), media_type: String::new(), content: vec![1] };
+        let message = FileOwner::message("02s000000000001AAA".into(), "<1@x>");
+        let file = ItemFile { name: name.to_owned(), media_type: String::new(), content: vec![1] };
         record(&message, &file, &Layout::for_tests(&LAYOUT))
     }
 
@@ -212,15 +212,15 @@ mod tests {
         let message = Layout::for_tests(&[(CLIENT_MANAGED, 0)]);
         let version = Layout::for_tests(&LAYOUT);
         let link = Layout::for_tests(&[("LinkedEntityId", 18), ("ContentDocumentId", 18)]);
-        assert!(can_keep(&message, &version, &link));
-        assert!(!can_keep(&Layout::for_tests(&[]), &version, &link));
-        assert!(!can_keep(&message, &Layout { createable: false, ..version.clone() }, &link));
-        assert!(!can_keep(&message, &version, &Layout { queryable: false, ..link.clone() }));
-        assert!(!can_keep(&message, &version, &Layout::for_tests(&[("LinkedEntityId", 18)])));
+        assert!(hang_on_messages(&message) && !hang_on_messages(&Layout::for_tests(&[])));
+        assert!(can_keep(&version, &link));
+        assert!(!can_keep(&Layout { createable: false, ..version.clone() }, &link));
+        assert!(!can_keep(&version, &Layout { queryable: false, ..link.clone() }));
+        assert!(!can_keep(&version, &Layout::for_tests(&[("LinkedEntityId", 18)])));
         for field in NEEDED {
             let mut less = version.clone();
             less.fields.remove(field);
-            assert!(!can_keep(&message, &less, &link), "{field}");
+            assert!(!can_keep(&less, &link), "{field}");
         }
     }
 

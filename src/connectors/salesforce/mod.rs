@@ -156,10 +156,7 @@ impl Salesforce {
         let message = self.layout_if_seen("EmailMessage").await?;
         let relation = self.layout_if_seen("EmailMessageRelation").await?;
         let email = message.filter(|message| relation.is_some_and(|r| email::can_log(message, &r)));
-        let files = match &email {
-            Some(message) => self.files_beside(message).await?,
-            None => None,
-        };
+        let files = self.files().await?;
         if let Some(key) = &self.sync_key {
             let tasks = task.as_ref().map(|task| ("Task", task));
             for (object, layout) in [("Contact", &contact), ("Event", &event)].into_iter().chain(tasks) {
@@ -189,11 +186,11 @@ impl Salesforce {
         Ok(layouts)
     }
 
-    /// How files look that can be kept beside messages, if they can.
-    async fn files_beside(&self, message: &Layout) -> Result<Option<Layout>, CallError> {
+    /// How files look that can be kept beside records, if they can.
+    async fn files(&self) -> Result<Option<Layout>, CallError> {
         let version = self.layout_if_seen("ContentVersion").await?;
         let link = self.layout_if_seen("ContentDocumentLink").await?;
-        Ok(version.filter(|version| link.is_some_and(|link| files::can_keep(message, version, &link))))
+        Ok(version.filter(|version| link.is_some_and(|link| files::can_keep(version, &link))))
     }
 
     /// An object that the account may do without: `None` if it is hidden from it.
@@ -328,18 +325,24 @@ impl Endpoint for Salesforce {
             }
             let usage = self.api.usage().map(|(used, limit)| format!("; {used} of {limit} API requests used today"));
             let key = if layouts.sync_key.is_some() { "" } else { "; no external id field for markers (option sync_key_field)" };
-            let email = match (&layouts.email, &layouts.files) {
-                (Some(_), Some(_)) => "; e-mail can be logged, with its attachments",
-                (Some(_), None) => {
-                    "; e-mail can be logged, but without its attachments: the account may not create ContentVersion, see \
-                     ContentDocumentLink, or set IsClientManaged of EmailMessage"
+            let keeps_files = layouts.files.is_some();
+            let email = match &layouts.email {
+                Some(_) if !keeps_files => "; e-mail can be logged",
+                Some(message) if files::hang_on_messages(message) => "; e-mail can be logged, with its attachments",
+                Some(_) => {
+                    "; e-mail can be logged, but without its attachments: the account may not set IsClientManaged of EmailMessage"
                 }
-                (None, _) => {
+                None => {
                     "; e-mail cannot be logged: Enhanced Email is off, or the account may not create EmailMessage and EmailMessageRelation"
                 }
             };
+            let files = if keeps_files {
+                ""
+            } else {
+                "; attachments cannot be kept: the account may not create ContentVersion, or see ContentDocumentLink"
+            };
             let usage = usage.unwrap_or_default();
-            Ok(((), format!("contacts, events and tasks may be created, changed and deleted{email}{usage}{key}")))
+            Ok(((), format!("contacts, events and tasks may be created, changed and deleted{email}{files}{usage}{key}")))
         })
         .await
     }

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::remarks::{Noticed, Told};
 use super::soql;
 use super::words::Words;
-use super::{contact, email, event, lead, task};
+use super::{contact, email, event, files, lead, task};
 use crate::one_second::is_still;
 use async_trait::async_trait;
 use http::Method;
@@ -13,7 +13,7 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, CrmUser, Draft, Fetched, ListPage, Listed, MessageFiles, MessageLog,
+    Capabilities, ChangePage, CrmUser, Draft, Fetched, ItemFiles, ListPage, Listed, MessageLog,
     ModuleCapabilities, Patch, Person, PersonKind, Precision, Reader, RemoteRef, Removal, SeriesSupport,
     Silence, SilentWriter, Window, Written,
 };
@@ -770,8 +770,10 @@ impl SilentWriter for User {
             .collect())
     }
 
-    fn message_files(&self) -> Option<&dyn MessageFiles> {
-        self.layouts.files.as_ref().map(|_| self as &dyn MessageFiles)
+    fn item_files(&self, module: Module) -> Option<&dyn ItemFiles> {
+        let on_messages = self.layouts.email.as_ref().is_some_and(files::hang_on_messages);
+        let kept = self.layouts.files.is_some() && (!module.is_log() || on_messages);
+        kept.then_some(self as &dyn ItemFiles)
     }
 }
 

@@ -189,7 +189,7 @@ async fn check_name_finds_a_user_by_name_and_by_address() {
 /// Another program writes; then we change one field, and everything of theirs stays.
 #[tokio::test]
 async fn what_others_wrote_stays_to_the_letter() {
-    const THEIRS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Other//EN\r\nBEGIN:VEVENT\r\nUID:theirs-1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20270105T090000Z\r\nDTEND:20270105T100000Z\r\nSUMMARY:Theirs\r\nX-OTHER;X-P=\"a;b\":keep, me; please\r\nATTACH;FMTTYPE=text/plain:https://x.test/a,b\r\nBEGIN:VALARM\r\nACTION:EMAIL\r\nATTENDEE:mailto:me@x.test\r\nSUMMARY:s\r\nDESCRIPTION:d\r\nTRIGGER:-P1D\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    const THEIRS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Other//EN\r\nBEGIN:VEVENT\r\nUID:theirs-1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20270105T090000Z\r\nDTEND:20270105T100000Z\r\nSUMMARY:Theirs\r\nX-OTHER;X-P=\"a;b\":keep, me; please\r\nATTACH;FMTTYPE=text/plain:https://x.test/a,b\r\nATTACH;FMTTYPE=text/plain;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=plan.txt:aGVsbG8=\r\nBEGIN:VALARM\r\nACTION:EMAIL\r\nATTENDEE:mailto:me@x.test\r\nSUMMARY:s\r\nDESCRIPTION:d\r\nTRIGGER:-P1D\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     for variable in ["RIVA_RADICALE", "RIVA_XANDIKOS"] {
         let Some(server) = Server::from(variable) else { continue };
         let mailbox = server.mailbox("bob").await;
@@ -216,6 +216,11 @@ async fn what_others_wrote_stays_to_the_letter() {
         else {
             panic!("it is there")
         };
+        let [file] = &item.files[..] else { panic!("one file: {:?}", item.files) };
+        assert_eq!((&*file.name, file.size), ("plan.txt", 5), "a link is none");
+        let source = mailbox.file_source().expect("it lists files");
+        let held = source.file(Module::Calendar, &id, &file.key).await.expect("an answer").expect("the file");
+        assert_eq!(held.content, b"hello");
         let marker = Marker { pair: PairId(uuid::Uuid::new_v4()), generation: 1 };
         let patch = Patch {
             id: id.clone(),

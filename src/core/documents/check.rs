@@ -3,8 +3,8 @@
 use super::place::{Step, line_of};
 use super::workspace::Document;
 use super::{
-    AuthMethod, BecamePrivate, Connection, EmailPolicy, Picklist, Policy, PrivateItems, Settings, SystemKind,
-    folded,
+    AuthMethod, BecamePrivate, Connection, EmailPolicy, Picklist, Policy, PolicyModules, PrivateItems,
+    Settings, SystemKind, folded,
 };
 use crate::admin::Finding;
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
@@ -250,6 +250,7 @@ pub(crate) fn policy(
         notes.range(&[Key("modules"), Key("calendar"), Key("days_back")], calendar.days_back, 0, 36_500);
         notes.range(&[Key("modules"), Key("calendar"), Key("days_ahead")], calendar.days_ahead, 1, 36_500);
     }
+    attachments(&p.modules, &mut notes);
     if let Some(email) = &p.modules.email {
         email_policy(email, &mut notes);
         let systems = [&p.mail, &p.crm].into_iter().filter_map(|name| *connections.get(name)?);
@@ -311,11 +312,24 @@ pub(crate) fn policy(
     }
 }
 
+/// How large files may be that go with their items.
+fn attachments(modules: &PolicyModules, notes: &mut Notes<'_>) {
+    use Step::Key;
+    let mib = [
+        ("contacts", modules.contacts.as_ref().map(|m| m.attachment_mib)),
+        ("calendar", modules.calendar.as_ref().map(|m| m.attachment_mib)),
+        ("tasks", modules.tasks.as_ref().map(|m| m.attachment_mib)),
+        ("email", modules.email.as_ref().map(|m| m.attachment_mib)),
+    ];
+    for (module, mib) in mib.into_iter().filter_map(|(module, mib)| Some((module, mib?))) {
+        notes.range(&[Key("modules"), Key(module), Key("attachment_mib")], mib, 1, 25);
+    }
+}
+
 fn email_policy(email: &EmailPolicy, notes: &mut Notes<'_>) {
     use Step::{At, Key};
     let at = |key| [Key("modules"), Key("email"), Key(key)];
     notes.range(&at("days_back"), email.days_back, 0, 3650);
-    notes.range(&at("attachment_mib"), email.attachment_mib, 1, 25);
     if !(email.inbox || email.sent || email.drop_folders) {
         notes.add(
             &[Key("modules"), Key("email")],

@@ -102,6 +102,26 @@ impl PolicyModules {
         contacts.into_iter().chain(calendar).chain(tasks).chain(email).collect()
     }
 
+    /// All modules bring the files that hang on their items in the mailbox to the CRM.
+    pub fn bring_files(&mut self) {
+        self.contacts.iter_mut().for_each(|m| m.attachments = true);
+        self.calendar.iter_mut().for_each(|m| m.attachments = true);
+        self.tasks.iter_mut().for_each(|m| m.attachments = true);
+        self.email.iter_mut().for_each(|m| m.attachments = true);
+    }
+
+    /// The largest file in bytes that is brought to the CRM with an item of a module; `None` if none is.
+    pub fn largest_file(&self, module: Module) -> Option<u64> {
+        let (brings, mib) = match module {
+            Module::Contacts => self.contacts.as_ref().map(|m| (m.attachments, m.attachment_mib)),
+            Module::Calendar => self.calendar.as_ref().map(|m| (m.attachments, m.attachment_mib)),
+            Module::Tasks => self.tasks.as_ref().map(|m| (m.attachments, m.attachment_mib)),
+            Module::Email => self.email.as_ref().map(|m| (m.attachments, m.attachment_mib)),
+        }?;
+        let from_mail = self.direction(module).is_some_and(|way| way != Direction::CrmToMail);
+        (brings && from_mail).then_some(u64::from(mib) << 20)
+    }
+
     /// Which way a module's changes go, if it is switched on. E-mail is logged in the CRM alone.
     pub fn direction(&self, module: Module) -> Option<Direction> {
         match module {
@@ -195,6 +215,11 @@ pub struct ContactsPolicy {
     pub became_private: BecamePrivate,
     /// Whether the user's leads come to the mailbox too, as contacts with the category `Lead`.
     pub leads: bool,
+    /// Whether the files that hang on a contact in the mailbox are brought to the CRM (pictures inside its text are not). They are
+    /// added there, and never taken away.
+    pub attachments: bool,
+    /// The largest file that is brought, in MiB.
+    pub attachment_mib: u32,
 }
 
 impl Default for ContactsPolicy {
@@ -206,6 +231,8 @@ impl Default for ContactsPolicy {
             deleted_in_crm: DeletePolicy::Propagate,
             became_private: BecamePrivate::Leave,
             leads: true,
+            attachments: false,
+            attachment_mib: 10,
         }
     }
 }
@@ -230,6 +257,11 @@ pub struct CalendarPolicy {
     pub private: PrivateItems,
     /// Where private appointments are skipped: when one that is in the CRM is marked private.
     pub became_private: BecamePrivate,
+    /// Whether the files that hang on an appointment in the mailbox are brought to the CRM (pictures inside its text are not). They are
+    /// added there, and never taken away.
+    pub attachments: bool,
+    /// The largest file that is brought, in MiB.
+    pub attachment_mib: u32,
 }
 
 impl Default for CalendarPolicy {
@@ -243,6 +275,8 @@ impl Default for CalendarPolicy {
             days_ahead: 400,
             private: PrivateItems::Skip,
             became_private: BecamePrivate::Blank,
+            attachments: false,
+            attachment_mib: 10,
         }
     }
 }
@@ -264,6 +298,11 @@ pub struct TasksPolicy {
     pub private: PrivateItems,
     /// Where private tasks are skipped: when one that is in the CRM is marked private.
     pub became_private: BecamePrivate,
+    /// Whether the files that hang on a task in the mailbox are brought to the CRM (pictures inside its text are not). They are
+    /// added there, and never taken away.
+    pub attachments: bool,
+    /// The largest file that is brought, in MiB.
+    pub attachment_mib: u32,
 }
 
 impl Default for TasksPolicy {
@@ -275,6 +314,8 @@ impl Default for TasksPolicy {
             deleted_in_crm: DeletePolicy::Propagate,
             private: PrivateItems::Skip,
             became_private: BecamePrivate::Leave,
+            attachments: false,
+            attachment_mib: 10,
         }
     }
 }

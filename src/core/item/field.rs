@@ -127,9 +127,6 @@ fields! {
     SentAt "sentAt" Scalar,
     /// The people of a CRM whom a message is from and to ([`Related`](super::Related)). A CRM's alone.
     People "people" Set,
-    /// The files that hang on a message ([`FileListed`](super::FileListed)). A mailbox's alone: they are brought to the CRM
-    /// after the message, one by one.
-    Attachments "attachments" Set,
 }
 
 impl Field {

@@ -3,7 +3,6 @@
 use super::{Element, Field, Item, Value};
 use crate::ids::{EmailAddress, RemoteId};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// Where in a mailbox a message lies that may be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,54 +68,7 @@ pub struct Related {
     pub address: EmailAddress,
 }
 
-/// A file that hangs on a message, as its mailbox lists it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileListed {
-    /// By what it is known among the files of its message: it follows from what is listed, and tells nobody its name.
-    pub key: String,
-    /// Its name.
-    pub name: String,
-    /// Its size in bytes, as the mailbox reckons it: some count more than what it holds.
-    pub size: u64,
-    /// Which of the files with this name and size it is, from 1 on.
-    pub nth: usize,
-}
-
-impl FileListed {
-    /// The files of a list of names and sizes.
-    pub fn all(listed: impl IntoIterator<Item = (String, u64)>) -> Vec<Self> {
-        let mut seen: BTreeMap<(String, u64), usize> = BTreeMap::new();
-        let of = |(name, size): (String, u64)| {
-            let nth = seen.entry((name.clone(), size)).or_default();
-            *nth += 1;
-            let text = format!("{name}\0{size}\0{nth}");
-            let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).simple().to_string();
-            Self { key, name, size, nth: *nth }
-        };
-        listed.into_iter().map(of).collect()
-    }
-}
-
 impl Item {
-    /// The files that hang on a message, in the order of their names.
-    pub fn files(&self) -> Vec<FileListed> {
-        let elements = self.set_elements(Field::Attachments).into_iter().flatten();
-        let listed = elements.map(|(_, e)| (e.value.clone(), e.label.parse().unwrap_or(0)));
-        let mut files = FileListed::all(listed);
-        files.sort_by(|a, b| (&a.name, a.size, a.nth).cmp(&(&b.name, b.size, b.nth)));
-        files
-    }
-
-    /// Sets the files that hang on a message: names and sizes.
-    pub fn set_files(&mut self, listed: impl IntoIterator<Item = (String, u64)>) {
-        let element = |file: FileListed| {
-            let label = file.size.to_string();
-            (file.key, Element { label, ..Element::plain(&file.name) })
-        };
-        let all = FileListed::all(listed).into_iter().map(element).collect();
-        self.set(Field::Attachments, Value::set(all));
-    }
-
     /// The folder in which a message lies; `None` if its side does not tell.
     pub fn mail_folder(&self) -> Option<MailFolder> {
         let word = self.text(Field::MailFolder)?;
@@ -185,27 +137,5 @@ mod tests {
         let mut back = item.related();
         back.sort();
         assert_eq!(back, people);
-    }
-
-    #[test]
-    fn the_files_of_a_message_survive_its_fields() {
-        let listed = [("offer.pdf", 70_000), ("a.txt", 3), ("offer.pdf", 70_000), ("offer.pdf", 9)]
-            .map(|(n, s)| (n.to_owned(), s));
-        let mut item = Item::new(Module::Email);
-        assert!(item.files().is_empty());
-        item.set_files(listed.clone());
-        let shown: Vec<_> = item.files().into_iter().map(|f| (f.name, f.size, f.nth)).collect();
-        let expected =
-            [("a.txt", 3, 1), ("offer.pdf", 9, 1), ("offer.pdf", 70_000, 1), ("offer.pdf", 70_000, 2)];
-        assert_eq!(shown, expected.map(|(name, size, nth)| (name.to_owned(), size, nth)));
-        let keys = |files: Vec<FileListed>| {
-            files.into_iter().map(|f| f.key).collect::<std::collections::BTreeSet<_>>()
-        };
-        assert_eq!(
-            keys(item.files()),
-            keys(FileListed::all(listed)),
-            "the mailbox finds them by the same keys"
-        );
-        assert!(keys(item.files()).iter().all(|key| !key.contains("offer")));
     }
 }

@@ -4,12 +4,14 @@
 //! Names follow JSCalendar (RFC 8984), JSContact (RFC 9553), iCalendar and vCard.
 
 mod field;
+mod files;
 mod message;
 mod recurrence;
 mod value;
 
 pub use field::{Field, FieldClass};
-pub use message::{FileListed, MailFolder, Related, Role};
+pub use files::FileListed;
+pub use message::{MailFolder, Related, Role};
 pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
     Address, Attendee, Body, Completion, Element, Importance, Name, Organization, Participation, Sensitivity,
@@ -81,12 +83,16 @@ pub struct Item {
     pub uid: Option<String>,
     /// What is known of it.
     pub fields: BTreeMap<Field, Value>,
+    /// The files that hang on it in a mailbox, in the order of their names. They are no field: nothing is planned by them,
+    /// and they are brought to the CRM after the item, one by one.
+    #[serde(skip)]
+    pub files: Vec<FileListed>,
 }
 
 impl Item {
     /// An item of which nothing is known yet.
     pub fn new(module: Module) -> Self {
-        Self { module, uid: None, fields: BTreeMap::new() }
+        Self { module, uid: None, fields: BTreeMap::new(), files: Vec::new() }
     }
 
     /// The value of a field; `None` if nothing is known of it.

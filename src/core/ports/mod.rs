@@ -2,6 +2,7 @@
 //! the use cases know nothing else of the world.
 
 mod clock;
+mod files;
 mod messages;
 mod secret_store;
 mod side;
@@ -9,10 +10,8 @@ mod store;
 mod systems;
 
 pub use clock::{Clock, SystemClock};
-pub use messages::{
-    CREATE_NEW_EMAIL, FileKept, LoggedMessage, MessageFile, MessageFiles, MessageFolders, MessageLog,
-    MessageSource, Person, PersonKind,
-};
+pub use files::{FileKept, FileOwner, FileSource, ItemFile, ItemFiles};
+pub use messages::{CREATE_NEW_EMAIL, MessageFolders, MessageLog, MessageSource, Person, PersonKind};
 pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
 pub use side::{
     Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,

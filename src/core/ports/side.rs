@@ -1,6 +1,7 @@
 //! One user's items in one system: what can be read, and what can be written without mailing anybody.
 
-use super::messages::{MessageFiles, MessageLog, MessageSource};
+use super::files::{FileSource, ItemFiles};
+use super::messages::{MessageLog, MessageSource};
 use crate::fault::{CallError, ItemError};
 use crate::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
 use crate::item::{Field, Item, Module, Value};
@@ -278,6 +279,11 @@ pub trait Reader: Send + Sync {
         None
     }
 
+    /// The files that hang on its items, if it is a mailbox that lists them.
+    fn file_source(&self) -> Option<&dyn FileSource> {
+        None
+    }
+
     /// Its log of messages, if it is a CRM that can keep one.
     fn message_log(&self) -> Option<&dyn MessageLog> {
         None
@@ -331,8 +337,8 @@ pub trait SilentWriter: Reader {
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError>;
 
-    /// The files beside its log of messages, if it is a CRM that can keep some.
-    fn message_files(&self) -> Option<&dyn MessageFiles> {
+    /// The files beside a module's records, if it is a CRM that can keep some there.
+    fn item_files(&self, _module: Module) -> Option<&dyn ItemFiles> {
         None
     }
 }

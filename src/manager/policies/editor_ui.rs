@@ -1,7 +1,7 @@
 //! Draws *Edit CRM Synchronization Policy*.
 
 use super::editor::{Page, PolicyEditor};
-use super::{advanced_ui, browser_ui, email_ui, general_ui};
+use super::{advanced_ui, attachments_ui, browser_ui, email_ui, general_ui};
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::setup::editor_ui::revisions_ui;
@@ -214,6 +214,7 @@ fn contacts_ui(ui: &mut Ui, policy: &mut Policy) {
         "When a contact that is in the CRM is marked private. Others that are private are skipped.",
         false,
     );
+    attachments_ui::of_items_ui(ui, c.direction, &mut c.attachments, &mut c.attachment_mib);
 }
 
 fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
@@ -238,6 +239,7 @@ fn calendar_ui(ui: &mut Ui, policy: &mut Policy) {
     ui.add_space(6.0);
     form::choice(ui, "Deleted in the mailbox", &mut c.deleted_in_mail, &DELETIONS, None);
     form::choice(ui, "Deleted in the CRM", &mut c.deleted_in_crm, &DELETIONS, None);
+    attachments_ui::of_items_ui(ui, c.direction, &mut c.attachments, &mut c.attachment_mib);
 }
 
 fn tasks_ui(ui: &mut Ui, policy: &mut Policy) {
@@ -268,6 +270,7 @@ fn tasks_ui(ui: &mut Ui, policy: &mut Policy) {
     ui.add_space(6.0);
     form::choice(ui, "Deleted in the mailbox", &mut t.deleted_in_mail, &DELETIONS, None);
     form::choice(ui, "Deleted in the CRM", &mut t.deleted_in_crm, &DELETIONS, None);
+    attachments_ui::of_items_ui(ui, t.direction, &mut t.attachments, &mut t.attachment_mib);
 }
 
 fn safety_ui(ui: &mut Ui, policy: &mut Policy) {

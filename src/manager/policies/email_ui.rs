@@ -1,5 +1,6 @@
 //! Draws the E-mail page of the policy editor.
 
+use super::attachments_ui;
 use super::editor::{PolicyEditor, join_list, split_list};
 use super::editor_ui::Offers;
 use crate::theme::tokens;
@@ -39,19 +40,8 @@ pub fn page_ui(ui: &mut Ui, editor: &mut PolicyEditor, offers: &Offers) {
         form::below(ui, hint, false);
     }
     ui.add_space(6.0);
-    form::tick(ui, "Attachments", &mut email.attachments);
-    if email.attachments {
-        form::number(
-            ui,
-            "Largest",
-            &mut email.attachment_mib,
-            1..=25,
-            "MiB; larger files are left out",
-            None,
-        );
-        let hint = "Each comes after its message. Pictures inside a text and attached messages are left out.";
-        form::below(ui, hint, false);
-    }
+    let hint = "Each comes after its message. Pictures inside a text and attached messages are left out.";
+    attachments_ui::files_ui(ui, &mut email.attachments, &mut email.attachment_mib, hint);
     ui.add_space(6.0);
     form::tick(ui, "Match leads, where no contact has the address", &mut email.leads);
     let mut ignore = join_list(&email.ignore);

@@ -1,6 +1,7 @@
 //! Policies: the list, the editor with the Exchange Browser, Licensing Details.
 
 mod advanced_ui;
+mod attachments_ui;
 pub mod browser;
 pub mod browser_ui;
 pub mod editor;

@@ -10,6 +10,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use riva_core::documents::{EmailPolicy, MayNot, MayNotCreate, NoPermission, SystemKind};
 use riva_core::fault::{Fault, FaultKind};
+use riva_core::item::Module;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -198,6 +199,23 @@ fn email_is_switched_on_in_the_policy_editor() {
     let wanted =
         EmailPolicy { sent: false, ignore, master_folder, attachments: true, ..EmailPolicy::default() };
     assert_eq!(company.admin.policy(&"Sales".into()).unwrap().modules.email, Some(wanted));
+}
+
+#[test]
+fn files_of_appointments_are_switched_on_in_the_policy_editor() {
+    let runtime = runtime();
+    let company = Company::new(25, 18, Duration::from_millis(2));
+    let mut h = harness(company.office(runtime.handle()), Open::Manager);
+    click(&mut h, Role::Button, "Policies");
+    open_row(&mut h, "Sales");
+    click(&mut h, Role::Tab, "Calendar");
+    click(&mut h, Role::CheckBox, "Attachments");
+    wait(&mut h, "MiB; larger files are left out");
+    click(&mut h, Role::Button, "Save");
+    wait(&mut h, "Restart the Riva CRM Agent service?");
+    let modules = company.admin.policy(&"Sales".into()).unwrap().modules;
+    assert_eq!(modules.largest_file(Module::Calendar), Some(10 << 20));
+    assert_eq!(modules.largest_file(Module::Contacts), None);
 }
 
 #[test]

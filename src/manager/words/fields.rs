@@ -45,7 +45,6 @@ pub fn field_title(field: Field) -> &'static str {
         Field::Bcc => "Bcc",
         Field::SentAt => "Sent",
         Field::People => "Related to",
-        Field::Attachments => "Attachments",
     }
 }
 

@@ -13,7 +13,9 @@
 
 use super::Salesforce;
 use super::api::ApiError;
+use super::org::{Org, Record};
 use super::rows::writable;
+use super::schema::Object;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -201,36 +203,26 @@ impl Salesforce {
         out
     }
 
+    /// The versions of the files that hang on a record.
+    pub fn files_of(&self, record: &str) -> Vec<Value> {
+        files_on(&self.org(), record)
+    }
+
     /// All messages in use, each with its relations as `people`, and the versions of its files as `files`.
     pub fn messages(&self) -> Vec<Value> {
         let org = self.org();
         let (messages, relations) =
             (org.schema.object("EmailMessage"), org.schema.object("EmailMessageRelation"));
         let (Some(messages), Some(relations)) = (messages, relations) else { return Vec::new() };
-        let live = |object| {
-            let records = org.rows(object).filter(|(_, record)| record.deleted_at.is_none());
-            records.map(|(_, record)| {
-                record.values.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<Map<_, _>>()
-            })
-        };
-        let of_files = ["ContentDocumentLink", "ContentVersion"].map(|name| org.schema.object(name));
-        let [links, versions]: [Vec<_>; 2] =
-            of_files.each_ref().map(|object| object.iter().flat_map(live).collect());
-        let files = |message: &Map<String, Value>| -> Vec<Value> {
-            let of = |version: &&Map<String, Value>| {
-                let document = version.get("ContentDocumentId");
-                links.iter().any(|link| {
-                    link.get("LinkedEntityId") == message.get("Id")
-                        && link.get("ContentDocumentId") == document
-                })
-            };
-            versions.iter().filter(of).cloned().map(Value::Object).collect()
-        };
-        live(&messages)
+        live(&org, &messages)
+            .into_iter()
             .map(|mut message| {
-                let people = live(&relations).filter(|r| r.get("EmailMessageId") == message.get("Id"));
+                let files = message.get("Id").and_then(Value::as_str).map(|id| files_on(&org, id));
+                let people = live(&org, &relations)
+                    .into_iter()
+                    .filter(|r| r.get("EmailMessageId") == message.get("Id"));
                 let people: Vec<Value> = people.map(Value::Object).collect();
-                message.insert("files".to_owned(), files(&message).into());
+                message.insert("files".to_owned(), files.unwrap_or_default().into());
                 message.insert("people".to_owned(), people.into());
                 message.into()
             })
@@ -401,4 +393,26 @@ async fn active(
 ) -> Result<StatusCode, ApiError> {
     salesforce.set_user_active(&user, active)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The records of an object that are in use.
+fn live(org: &Org, object: &Object) -> Vec<Map<String, Value>> {
+    let records = org.rows(object).filter(|(_, record)| record.deleted_at.is_none());
+    let shown = |record: &Record| record.values.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    records.map(|(_, record)| shown(record)).collect()
+}
+
+/// The versions of the files that hang on a record.
+fn files_on(org: &Org, record: &str) -> Vec<Value> {
+    let of_files = ["ContentDocumentLink", "ContentVersion"].map(|name| org.schema.object(name));
+    let [links, versions] =
+        of_files.each_ref().map(|object| object.as_ref().map(|object| live(org, object)).unwrap_or_default());
+    let is_on = |version: &Map<String, Value>| {
+        let is_link = |link: &Map<String, Value>| {
+            link.get("LinkedEntityId").and_then(Value::as_str) == Some(record)
+                && link.get("ContentDocumentId") == version.get("ContentDocumentId")
+        };
+        links.iter().any(is_link)
+    };
+    versions.into_iter().filter(is_on).map(Value::Object).collect()
 }

@@ -1,15 +1,15 @@
 //! Logging: messages that may be logged are matched to people, claimed, looked up, and made in the CRM.
 
-use super::files;
 use super::people::{Known, addresses};
 use crate::context::CycleFault;
+use crate::files;
 use crate::first_sync::{Candidate, FirstSync};
 use crate::hash::FieldHasher;
 use crate::journal;
 use crate::matching;
 use crate::project::map_item;
 use crate::retry::retry_at;
-use crate::work::{Fate, LeftAlone, Read, Work, Write};
+use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
 use riva_core::documents::EmailPolicy;
 use riva_core::ids::{MemberId, PairId};
@@ -274,10 +274,7 @@ impl FirstSync<'_, '_, '_> {
         pair.state = PairState::Linked;
         pair.reason = None;
         pair.next_try = None;
-        let policy = self.cycle.ctx.policy.modules.email.as_ref();
-        let with_files = policy.is_some_and(|policy| policy.attachments);
-        if with_files
-            && self.cycle.ctx.crm.message_files().is_some()
+        if self.cycle.way_of_files().is_some()
             && let Some(at) = &mut pair.mail
         {
             files::note_all(at, &candidate.item);
@@ -294,9 +291,7 @@ impl FirstSync<'_, '_, '_> {
             title: candidate.item.title(),
             seen,
             image: None,
-            // Its files come after it.
-            left_alone: Some(LeftAlone { fields: BTreeSet::new(), until: self.cycle.ctx.clock.now() })
-                .filter(|_| files::any_noted(&pair)),
+            left_alone: files::before_files(None, &pair, self.cycle.ctx.clock.now()),
             fate: Fate::Open,
             pair,
         }

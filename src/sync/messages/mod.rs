@@ -5,7 +5,6 @@
 //! message, and a process that was killed goes on with the pair that it had begun. Among members the claim on the
 //! Message-ID decides who logs it; nothing is claimed before the claiming pair is stored, so that no claim outlives its message.
 
-pub(crate) mod files;
 mod log;
 mod people;
 

@@ -14,8 +14,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Override, RecurrenceId, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageLog, MessageSource, Patch, Reader, RemoteRef,
-    Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, FileSource, ListPage, MessageLog, MessageSource, Patch, Reader,
+    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -299,6 +299,10 @@ impl Reader for Unrolled {
 
     fn message_source(&self) -> Option<&dyn MessageSource> {
         self.inner.message_source()
+    }
+
+    fn file_source(&self) -> Option<&dyn FileSource> {
+        self.inner.file_source()
     }
 
     fn message_log(&self) -> Option<&dyn MessageLog> {

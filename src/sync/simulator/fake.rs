@@ -8,8 +8,8 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Body, Field, Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, Listed, ModuleCapabilities, Patch, Reader,
-    RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, Listed,
+    ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -136,6 +136,8 @@ pub struct FakeSide {
     normalise: fn(&mut Item),
     /// What happens while items are read next.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// What hangs on its records.
+    files: Mutex<Files>,
 }
 
 impl FakeSide {
@@ -172,6 +174,7 @@ impl FakeSide {
             killer,
             normalise,
             meanwhile: Mutex::default(),
+            files: Mutex::default(),
         }
     }
 
@@ -495,6 +498,10 @@ impl Reader for FakeSide {
             })
             .collect())
     }
+
+    fn file_source(&self) -> Option<&dyn FileSource> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -643,9 +650,18 @@ impl SilentWriter for FakeSide {
             })
             .collect())
     }
+
+    fn item_files(&self, _module: Module) -> Option<&dyn ItemFiles> {
+        Some(self)
+    }
 }
 
 mod feed;
+mod files;
+
+use files::Files;
+pub(super) use files::content;
+
 #[cfg(test)]
 mod repeated;
 

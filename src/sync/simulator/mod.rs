@@ -9,6 +9,8 @@ mod check;
 mod decisions;
 mod fake;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod late;
 #[cfg(test)]
 mod made_twice;

@@ -3,6 +3,7 @@
 use super::MemoryStore;
 use super::fake::{FakeSide, Faults, Killer};
 use super::random::Random;
+use crate::files::any_noted;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 #[cfg(test)]
 use crate::{accept, preview, preview_undo};
@@ -17,7 +18,7 @@ use riva_core::history::{Deed, DeedSink};
 #[cfg(test)]
 use riva_core::history::{Preview, UndoLine, UndoSpan};
 use riva_core::holds::{Decided, Decision, HoldId, HoldKind};
-use riva_core::ids::{CrmUserId, Cursor, MemberId};
+use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
 use riva_core::item::{Element, Field, Item, Module, Name, Value, When};
 use riva_core::ports::{
     Clock, CrmSystem, CrmUser, Endpoint, FeedPage, ModuleCapabilities, Precision, Reader, SeriesSupport,
@@ -50,6 +51,8 @@ pub struct Knobs {
     pub faults: Faults,
     /// The process is killed from time to time.
     pub kills: bool,
+    /// Users hang files on items in the mailbox, and take them off in the CRM.
+    pub files: bool,
 }
 
 impl Knobs {
@@ -60,6 +63,7 @@ impl Knobs {
         crm_without_marker: false,
         faults: Faults::NONE,
         kills: false,
+        files: false,
     };
 }
 
@@ -176,6 +180,8 @@ pub struct World {
     /// Whether what stood there before writes is kept, for an undo.
     pub keep_images: bool,
     pub(crate) policy: Policy,
+    /// The files that users have taken off records: each name is given once.
+    pub(super) taken_off: BTreeSet<String>,
     serial: u64,
 }
 
@@ -248,6 +254,7 @@ impl World {
             approves: true,
             keep_images: false,
             policy,
+            taken_off: BTreeSet::new(),
             serial: 0,
         }
     }
@@ -332,6 +339,10 @@ impl World {
         let live = side.live();
         let Some((id, item)) = live.get(self.random.below(live.len())) else { return };
         let Some(serial) = serial_of(item) else { return };
+        if self.knobs.files && self.random.percent(60) {
+            self.user_works_on_files(mail, id, item);
+            return;
+        }
         if self.random.percent(20) {
             side.user_delete(id);
             self.known.entry(serial).or_default().deleted = true;
@@ -339,6 +350,26 @@ impl World {
             let token = self.random.draw();
             side.user_edit(id, |item| edit(item, token));
             self.known.entry(serial).or_default().edited_late = true;
+        }
+    }
+
+    /// A user hangs one more file on an item or takes one off in the mailbox, or takes one off in the CRM.
+    fn user_works_on_files(&mut self, mail: bool, id: &RemoteId, item: &Item) {
+        if mail {
+            let mut files: Vec<(String, u64)> = item.files.iter().map(|f| (f.name.clone(), f.size)).collect();
+            if self.random.percent(25) {
+                files.pop();
+            } else {
+                let name = format!("{:020}.txt", self.random.draw());
+                files.push((name, 1 + u64::try_from(self.random.below(5)).unwrap_or(0)));
+            }
+            self.mail.user_edit(id, |item| item.set_files(files));
+        } else if let Some((name, _)) = self.crm.files_of(id).pop()
+            // Of one whose answer was lost nobody could tell whether it ever was there.
+            && !self.store.all_pairs().iter().any(|p| any_noted(p) && p.crm.as_ref().is_some_and(|at| at.id == *id))
+        {
+            self.crm.user_takes_off(id, &name);
+            self.taken_off.insert(name);
         }
     }
 

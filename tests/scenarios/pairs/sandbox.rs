@@ -50,6 +50,17 @@ impl Northwind {
         self.sandbox.control().edit(edit).unwrap()
     }
 
+    /// Names of the files on a record, and their documents' ids.
+    pub fn files_of(&self, record: &str) -> Vec<(String, String)> {
+        let files = self.sandbox.salesforce().files_of(record);
+        let mut all: Vec<_> = files
+            .iter()
+            .map(|file| (text(&file["PathOnClient"]), text(&file["ContentDocumentId"])))
+            .collect();
+        all.sort();
+        all
+    }
+
     pub fn in_crm(&self, who: &Person, edit: &CrmEdit) {
         self.sandbox.salesforce().edit(&who.address, edit).unwrap();
     }
@@ -180,7 +191,7 @@ impl Pair for Northwind {
     }
 }
 
-fn class(kind: Kind) -> &'static str {
+pub fn class(kind: Kind) -> &'static str {
     match kind {
         Kind::Contact => "Contact",
         Kind::Event => "CalendarItem",

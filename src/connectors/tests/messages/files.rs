@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use riva_core::fault::ItemError;
 use riva_core::ids::RemoteId;
-use riva_core::item::{Field, Module};
-use riva_core::ports::{MessageFile, SilentWriter};
+use riva_core::item::Module;
+use riva_core::ports::{Fetched, ItemFile, SilentWriter};
 use riva_sandbox::exchange::Edit;
 use serde_json::{Value as Json, json};
 
@@ -34,8 +34,8 @@ fn some() -> Vec<Json> {
     ]
 }
 
-async fn file(side: &dyn SilentWriter, message: &RemoteId, key: &str) -> Result<MessageFile, ItemError> {
-    side.message_source().unwrap().file(message, key).await.unwrap()
+async fn file(side: &dyn SilentWriter, message: &RemoteId, key: &str) -> Result<ItemFile, ItemError> {
+    side.file_source().unwrap().file(Module::Email, message, key).await.unwrap()
 }
 
 impl House {
@@ -55,12 +55,11 @@ impl House {
 async fn files_come_as_they_are() {
     let house = House::open().await;
     let side = house.mailbox(GRACE).await;
-    assert!(side.capabilities().modules[&Module::Email].reads.contains(&Field::Attachments));
     let plain = house.message("inbox", CAME, "plain", &json!({}));
-    assert_eq!(read(&*side, &plain).await.files(), []);
+    assert_eq!(read(&*side, &plain).await.files, []);
 
     let message = house.with_files("1", &some());
-    let files = read(&*side, &message).await.files();
+    let files = read(&*side, &message).await.files;
     let shown: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.nth)).collect();
     assert_eq!(
         shown,
@@ -92,11 +91,11 @@ async fn a_file_is_gone_with_its_message_and_from_it() {
     let house = House::open().await;
     let side = house.mailbox(GRACE).await;
     let message = house.with_files("1", &some());
-    let files = read(&*side, &message).await.files();
+    let files = read(&*side, &message).await.files;
 
     let moved = house.moved(&message, "Later");
     assert_eq!(file(&*side, &message, &files[0].key).await, Err(ItemError::Gone), "not under its old id");
-    assert_eq!(read(&*side, &moved).await.files(), files, "keys last");
+    assert_eq!(read(&*side, &moved).await.files, files, "keys last");
     assert_eq!(file(&*side, &moved, &files[1].key).await.unwrap().content, b"%PDF-1.4\r\n\0\xff second");
 
     house.left(&moved, &some()[..3]);
@@ -108,4 +107,35 @@ async fn a_file_is_gone_with_its_message_and_from_it() {
     for id in [&moved, &deleted] {
         assert_eq!(file(&*side, id, &files[0].key).await, Err(ItemError::Gone));
     }
+}
+
+#[tokio::test]
+async fn files_of_contacts_appointments_and_tasks_come_as_they_are() {
+    let house = House::open().await;
+    let side = house.mailbox(GRACE).await;
+    let mut picture = attachment("ContactPicture.jpg", "image/jpeg", b"jpg");
+    picture["IsContactPhoto"] = json!(true);
+    let mut inline = attachment("logo.png", "image/png", b"png");
+    inline["IsInline"] = json!(true);
+    let files = json!([attachment("plan.pdf", "application/pdf", b"%PDF"), picture, inline]);
+    for (module, class, mut fields) in [
+        (Module::Contacts, "Contact", json!({"DisplayName": "Ann Lee"})),
+        (
+            Module::Calendar,
+            "CalendarItem",
+            json!({"Subject": "Visit", "Start": "2026-12-01T08:00:00Z", "End": "2026-12-01T09:00:00Z"}),
+        ),
+        (Module::Tasks, "Task", json!({"Subject": "Call"})),
+    ] {
+        fields["Attachments"] = files.clone();
+        let fields = fields.as_object().unwrap().clone();
+        let edit = Edit::Create { user: GRACE.into(), class: class.into(), fields };
+        let id = RemoteId::new(house.sandbox.control().edit(edit).unwrap().unwrap());
+        let fetched = side.fetch(module, std::slice::from_ref(&id)).await.unwrap().remove(0);
+        let Fetched::Present { item, .. } = fetched else { panic!("{fetched:?}") };
+        let [listed] = &item.files[..] else { panic!("{class}: {:?}", item.files) };
+        let file = side.file_source().unwrap().file(module, &id, &listed.key).await.unwrap().unwrap();
+        assert_eq!((&*file.name, &*file.content), ("plan.pdf", &b"%PDF"[..]), "{class}");
+    }
+    assert_eq!(house.sandbox.control().counters().total_mails(), 0);
 }

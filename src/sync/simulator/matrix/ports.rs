@@ -9,8 +9,8 @@ use riva_core::ids::{CrmUserId, Cursor, EmailAddress, Marker, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{
     Capabilities, ChangePage, Clock as _, CrmSystem, CrmUser, Draft, Endpoint, FeedChange, FeedPage, Fetched,
-    ListPage, Listed, MessageFile, MessageFolders, MessageLog, MessageSource, Patch, Person, PersonKind,
-    Reader, RemoteRef, Removal, Silence, SilentWriter, StepSink, Window, Written,
+    ListPage, Listed, MessageFolders, MessageLog, MessageSource, Patch, Person, PersonKind, Reader,
+    RemoteRef, Removal, Silence, SilentWriter, StepSink, Window, Written,
 };
 use riva_core::rows::Side;
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,16 +183,6 @@ impl MessageSource for FakeSystem {
         cursor: Option<&Cursor>,
     ) -> Result<ChangePage, CallError> {
         Ok(self.read().await?.changes(Module::Email, cursor))
-    }
-
-    /// Its messages have none.
-    async fn file(
-        &self,
-        _message: &RemoteId,
-        _key: &str,
-    ) -> Result<Result<MessageFile, ItemError>, CallError> {
-        drop(self.read().await?);
-        Ok(Err(ItemError::Gone))
     }
 }
 

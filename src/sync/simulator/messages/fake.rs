@@ -12,9 +12,9 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, MailFolder, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, FileKept, ListPage, LoggedMessage, MessageFile, MessageFiles,
-    MessageLog, ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef, Removal, SeriesSupport,
-    Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, FileKept, FileOwner, ItemFile, ItemFiles, ListPage, MessageLog,
+    ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence,
+    SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,9 +81,9 @@ pub struct Logged {
 #[derive(Default)]
 struct Files {
     /// Record, name, and what it holds.
-    kept: Vec<(RemoteId, MessageFile)>,
+    kept: Vec<(RemoteId, ItemFile)>,
     /// On their way.
-    late: Vec<(RemoteId, MessageFile)>,
+    late: Vec<(RemoteId, ItemFile)>,
     /// Where other faults befall them than messages.
     faults: Option<Faults>,
 }
@@ -144,7 +144,7 @@ impl FakeLog {
     }
 
     /// The files of a record.
-    pub fn files_of(&self, id: &RemoteId) -> Vec<MessageFile> {
+    pub fn files_of(&self, id: &RemoteId) -> Vec<ItemFile> {
         let files = self.files();
         files.kept.iter().filter(|(of, _)| of == id).map(|(_, file)| file.clone()).collect()
     }
@@ -152,7 +152,7 @@ impl FakeLog {
     /// A user of the CRM hangs a file on a record.
     pub fn hang(&self, id: &RemoteId, name: &str, content: &[u8]) {
         let (name, media_type) = (name.to_owned(), "text/plain".to_owned());
-        self.files().kept.push((id.clone(), MessageFile { name, media_type, content: content.to_vec() }));
+        self.files().kept.push((id.clone(), ItemFile { name, media_type, content: content.to_vec() }));
     }
 
     /// A minute has passed: what was on its way is there.
@@ -249,20 +249,18 @@ impl Reader for FakeLog {
 }
 
 #[async_trait]
-impl MessageFiles for FakeLog {
-    async fn files(&self, message: &LoggedMessage) -> Result<Vec<FileKept>, CallError> {
+impl ItemFiles for FakeLog {
+    async fn files(&self, message: &FileOwner) -> Result<Vec<FileKept>, CallError> {
         self.enter().await?;
-        let kept = |file: MessageFile| FileKept { name: file.name, size: file.content.len() as u64 };
+        let kept = |file: ItemFile| FileKept { name: file.name, size: file.content.len() as u64 };
         Ok(self.files_of(&message.id).into_iter().map(kept).collect())
     }
 
-    async fn attach(
-        &self,
-        message: &LoggedMessage,
-        file: &MessageFile,
-    ) -> Result<Result<(), ItemError>, CallError> {
+    async fn attach(&self, message: &FileOwner, file: &ItemFile) -> Result<Result<(), ItemError>, CallError> {
         self.enter().await?;
-        let is_there = |r: &Logged| r.id == message.id && r.message_id == message.message_id && !r.deleted;
+        let is_there = |r: &Logged| {
+            r.id == message.id && message.message_id.as_ref() == Some(&r.message_id) && !r.deleted
+        };
         if !self.records().iter().any(is_there) {
             return Ok(Err(ItemError::Gone));
         }
@@ -336,7 +334,7 @@ impl SilentWriter for FakeLog {
         never()
     }
 
-    fn message_files(&self) -> Option<&dyn MessageFiles> {
+    fn item_files(&self, _module: Module) -> Option<&dyn ItemFiles> {
         Some(self)
     }
 }

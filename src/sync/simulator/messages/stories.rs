@@ -302,7 +302,7 @@ fn run(seed: u64) -> Result<(), String> {
             return fail(format!("files of {} are there twice: {files:?}", record.message_id));
         }
         let item = made.values().find(|item| item.uid.as_ref() == Some(&record.message_id));
-        let wanted = item.map_or(0, |item| item.files().len());
+        let wanted = item.map_or(0, |item| item.files.len());
         let title = item.map(Item::title).unwrap_or_default();
         let stayed = !record.deleted && !moved.contains(&record.message_id);
         if stayed && files.len() < wanted {
@@ -310,7 +310,7 @@ fn run(seed: u64) -> Result<(), String> {
         }
     }
     for pair in world.store.all_pairs() {
-        if pair.mail.is_some_and(|at| at.sent.0.keys().any(|key| crate::messages::files::is_note(key)))
+        if pair.mail.is_some_and(|at| at.sent.0.keys().any(|key| crate::files::is_note(key)))
             && pair.state == PairState::Linked
         {
             return fail("files are still to be brought".to_owned());

@@ -1,5 +1,6 @@
 //! A mailbox whose messages move and go.
 
+use super::super::super::fake::content;
 use super::{Faults, Killer, Random, capabilities, down, never};
 use crate::memory::Gate as _;
 use async_trait::async_trait;
@@ -7,8 +8,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, FileListed, Item, MailFolder, Module};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, ListPage, MessageFile, MessageFolders, MessageSource,
-    Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFile, ListPage, MessageFolders,
+    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,6 @@ impl FakeMailbox {
             Field::Summary,
             Field::Body,
             Field::Sensitivity,
-            Field::Attachments,
         ];
         let state = Mutex::new((Box_::default(), Random::new(seed), Faults::default()));
         Self { name, caps: capabilities(&fields), state, killer }
@@ -199,22 +199,24 @@ impl MessageSource for FakeMailbox {
             more: to < all.len(),
         })
     }
+}
 
-    async fn file(&self, message: &RemoteId, key: &str) -> Result<Result<MessageFile, ItemError>, CallError> {
+#[async_trait]
+impl FileSource for FakeMailbox {
+    async fn file(
+        &self,
+        _module: Module,
+        message: &RemoteId,
+        key: &str,
+    ) -> Result<Result<ItemFile, ItemError>, CallError> {
         self.enter().await?;
         let state = &mut self.state().0;
         state.files_read += 1;
-        let files = state.messages.get(message).map(|(_, item)| item.files()).unwrap_or_default();
+        let files = state.messages.get(message).map(|(_, item)| item.files.clone()).unwrap_or_default();
         let found = files.into_iter().find(|file| file.key == key);
         let found = found.map(|file| content(&FileListed { size: file.size + state.longer, ..file }));
         Ok(found.ok_or(ItemError::Gone))
     }
-}
-
-/// What a file of a message holds: as many bytes as it is listed with.
-fn content(file: &FileListed) -> MessageFile {
-    let content = vec![u8::try_from(file.nth).unwrap_or(0); usize::try_from(file.size).unwrap_or(0)];
-    MessageFile { name: file.name.clone(), media_type: "text/plain".into(), content }
 }
 
 #[async_trait]
@@ -254,6 +256,10 @@ impl Reader for FakeMailbox {
     }
 
     fn message_source(&self) -> Option<&dyn MessageSource> {
+        Some(self)
+    }
+
+    fn file_source(&self) -> Option<&dyn FileSource> {
         Some(self)
     }
 }
