@@ -31,8 +31,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// when a request to bring it was last sent, in seconds, or 0; or [`SETTLED`].
 const FILE: &str = "file:";
 
-/// It is in the CRM, or need not be.
-const SETTLED: u64 = u64::MAX;
+/// It is in the CRM, or need not be. The highest value that is stored.
+const SETTLED: u64 = Hashes::BITS;
 
 const RULE: &str = "attachments";
 

@@ -13,8 +13,8 @@ use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, StoreError, SyncStore};
 use riva_core::rows::{
-    Commit, FeedScope, Forgotten, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow,
-    PairSide, PairState, Presence, Side,
+    Commit, FeedScope, Forgotten, Hashes, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey,
+    PairRow, PairSide, PairState, Presence, Side,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -292,6 +292,12 @@ impl<G: Gate> SyncStore for Memory<G> {
         {
             let mut rows = self.rows();
             for pair in &changes.pairs {
+                let sides = [&pair.mail, &pair.crm].into_iter().flatten();
+                let fits = |hashes: &Hashes| hashes.0.values().all(|value| *value <= Hashes::BITS);
+                assert!(
+                    sides.flat_map(|at| [&at.seen, &at.sent]).all(fits),
+                    "a database keeps less of it: {pair:?}"
+                );
                 rows.pairs.insert(pair.id, pair.clone());
             }
             for forgotten in &changes.forget_items {

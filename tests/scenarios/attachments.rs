@@ -48,6 +48,7 @@ async fn files_follow_their_item(kind: Kind) {
     // Somebody takes one off in the CRM, and another one comes in the mailbox.
     let (_, document) = pair.files_of(&record).remove(0);
     pair.in_crm(&who, &CrmEdit::Delete { object: "ContentDocument".into(), id: document });
+    assert_eq!(names(), ["plan.txt"]);
     change(with(json!({"Body": "at noon"}), &["offer.txt", "plan.txt", "route.txt"]));
     office.sync().await;
     assert_eq!(names(), ["plan.txt", "route.txt"]);

@@ -6,8 +6,9 @@ use riva_core::fault::{CallError, Fault, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{
-    Capabilities, ChangePage, CrmSystem, CrmUser, Directory, Draft, Endpoint, FeedPage, Fetched, ListPage,
-    MailSystem, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, StepSink, Systems, Window, Written,
+    Capabilities, ChangePage, CrmSystem, CrmUser, Directory, Draft, Endpoint, FeedPage, Fetched, FileSource,
+    ItemFiles, ListPage, MailSystem, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, StepSink,
+    Systems, Window, Written,
 };
 use riva_core::rows::Side;
 use std::sync::Arc;
@@ -159,6 +160,10 @@ impl Reader for Writer {
     fn remarks(&self, module: Module) -> Vec<String> {
         self.inner.remarks(module)
     }
+
+    fn file_source(&self) -> Option<&dyn FileSource> {
+        self.inner.file_source()
+    }
 }
 
 #[async_trait]
@@ -209,5 +214,9 @@ impl SilentWriter for Writer {
             Some(refused) => Ok(refused),
             None => self.inner.tag(module, tags).await,
         }
+    }
+
+    fn item_files(&self, module: Module) -> Option<&dyn ItemFiles> {
+        self.inner.item_files(module)
     }
 }

@@ -209,7 +209,11 @@ fn files_of_appointments_are_switched_on_in_the_policy_editor() {
     click(&mut h, Role::Button, "Policies");
     open_row(&mut h, "Sales");
     click(&mut h, Role::Tab, "Calendar");
+    h.get_by_role_and_label(Role::CheckBox, "Attachments").scroll_to_me();
+    h.run_steps(3);
     click(&mut h, Role::CheckBox, "Attachments");
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::CheckBox, "Attachments").scroll_to_me();
     wait(&mut h, "MiB; larger files are left out");
     click(&mut h, Role::Button, "Save");
     wait(&mut h, "Restart the Riva CRM Agent service?");

@@ -39,6 +39,8 @@ pub(super) struct Attachment {
     content_id: Option<String>,
     /// Shown inside the text.
     inline: bool,
+    /// The picture of a contact.
+    photo: bool,
     modified: DateTime<Utc>,
     /// Shared: items are copied whenever they are written.
     content: Arc<[u8]>,
@@ -116,11 +118,12 @@ impl Attachment {
         }
         let wrong = |name: &str| Fault::schema(format!("The '{name}' element is invalid."));
         let text = |name: &str| element.child_text(name).filter(|t| !t.is_empty()).map(str::to_owned);
-        let inline = match element.child_text("IsInline").map(str::trim) {
-            None | Some("false" | "0") => false,
-            Some("true" | "1") => true,
-            Some(_) => return Err(wrong("IsInline")),
+        let flag = |name: &str| match element.child_text(name).map(str::trim) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(wrong(name)),
         };
+        let (inline, photo) = (flag("IsInline")?, flag("IsContactPhoto")?);
         let content: String =
             element.child_text("Content").unwrap_or_default().split_ascii_whitespace().collect();
         let content = STANDARD.decode(content).map_err(|_| wrong("Content"))?;
@@ -130,6 +133,7 @@ impl Attachment {
             content_type: text("ContentType").unwrap_or_else(|| "application/octet-stream".to_owned()),
             content_id: text("ContentId"),
             inline,
+            photo,
             modified: now(),
             content: content.into(),
         })
@@ -161,6 +165,7 @@ impl Attachment {
         head.with(Element::t("Size").text(self.size().to_string()))
             .with(Element::t("LastModifiedTime").text(time::format(self.modified)))
             .with(Element::t("IsInline").text(self.inline.to_string()))
+            .with(Element::t("IsContactPhoto").text(self.photo.to_string()))
     }
 
     /// As GetAttachment shows it.
