@@ -39,15 +39,17 @@ pub enum HoldKind {
     InDoubt,
     /// One side cannot express what the other has (a recurring series).
     NotExpressible,
+    /// The rules of time zones have changed: appointments are at another time that nobody has edited.
+    ZoneRules,
 }
 
 /// What an administrator may choose, without what goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
-    /// The held deletions are made.
+    /// The held deletions are made, or the held records moved.
     Approve,
-    /// The held deletions are not made.
+    /// The held deletions are not made, or the held records not moved.
     Refuse,
     /// It is the same thing as an item of the other side.
     Link,
@@ -93,13 +95,14 @@ impl HoldKind {
             Self::WouldNotify => "Would send mail",
             Self::InDoubt => "In doubt",
             Self::NotExpressible => "Cannot be expressed",
+            Self::ZoneRules => "New time zone rules",
         }
     }
 
     /// What can be decided. Of what is in doubt nothing can: any choice might make it twice.
     pub fn choices(self) -> &'static [Choice] {
         match self {
-            Self::DeleteSafety => &[Choice::Approve, Choice::Refuse],
+            Self::DeleteSafety | Self::ZoneRules => &[Choice::Approve, Choice::Refuse],
             Self::PossibleDuplicate => &[Choice::Link, Choice::Create, Choice::Ignore],
             Self::Conflict => &[Choice::TakeMail, Choice::TakeCrm, Choice::Ignore],
             Self::DeletedButEdited => &[Choice::Keep, Choice::LetGo],
@@ -114,8 +117,10 @@ impl HoldKind {
 #[serde(rename_all = "kebab-case", tag = "decision")]
 pub enum Decision {
     /// Exactly the deletions of the hold are made. An item that was edited since is not deleted.
+    /// Of new time zone rules: the CRM's records are moved.
     Approve,
     /// They are not made: the items are kept, or made again where they were deleted, as the policy says.
+    /// Of new time zone rules: the CRM's records stay as they are.
     Refuse,
     /// The held item is the same thing as this one of the other side.
     Link {

@@ -53,6 +53,13 @@ pub fn plan_decided(
     };
     match (verdict.decision, &plan.deed) {
         (Decision::Refuse, Deed::Delete(side)) => kept(plan.row, side.other()),
+        // The records are moved, or stay where they are and count as in step.
+        (Decision::Approve, Deed::Hold(HoldKind::ZoneRules, _)) => {
+            plan_by(ModuleRules { decided: Some(Side::Mail), ..rules })
+        }
+        (Decision::Refuse, Deed::Hold(HoldKind::ZoneRules, _)) => {
+            PairPlan { row: plan.row, deed: Deed::Refresh }
+        }
         (Decision::Keep, Deed::Hold(HoldKind::DeletedButEdited, _)) => kept(plan.row, Side::Crm),
         (Decision::LetGo, Deed::Hold(HoldKind::DeletedButEdited, _)) => {
             PairPlan { row: plan.row, deed: Deed::Delete(Side::Mail) }

@@ -62,6 +62,7 @@ mod twin;
 mod undo;
 mod veil;
 mod work;
+mod zone_rules;
 
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;

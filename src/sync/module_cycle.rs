@@ -129,6 +129,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             return Ok(());
         }
         self.held = !holds.0.is_empty();
+        self.follow_zone_rules().await?;
         self.carry_out(&holds).await?;
         self.follow_known().await?;
         self.take_up_left().await?;

@@ -9,6 +9,7 @@ use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::series::{self, Kept};
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
+use crate::zone_rules;
 use chrono::{DateTime, Utc};
 use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, Direction, Policy, PrivateItems};
 use riva_core::holds::HoldKind;
@@ -297,6 +298,9 @@ pub fn plan_pair(
         && let Some(deed) = of_occurrence(of_series, decision, hasher, pair, (mail, crm), caps, rules)
     {
         return plan(row, deed);
+    }
+    if rules.decided.is_none() && crm_state == SideState::Unchanged && zone_rules::waits(hasher, pair, mail) {
+        return plan(row, Deed::Hold(HoldKind::ZoneRules, zone_rules::MOVED.into()));
     }
     let deed = match decision {
         Decision::Refresh => Deed::Refresh,

@@ -276,6 +276,14 @@ impl FakeSide {
         true
     }
 
+    /// An item reads otherwise from now on, and nobody has edited it: it is in the same version.
+    #[cfg(test)]
+    pub fn reads_otherwise(&self, id: &RemoteId, edit: impl FnOnce(&mut Item)) {
+        if let Some(stored) = self.state().items.get_mut(id) {
+            edit(&mut stored.item);
+        }
+    }
+
     /// A user deletes an item.
     pub fn user_delete(&self, id: &RemoteId) -> bool {
         let mut state = self.state();

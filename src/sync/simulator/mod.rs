@@ -46,6 +46,8 @@ mod stubborn;
 #[cfg(test)]
 mod tests;
 pub(crate) mod world;
+#[cfg(test)]
+mod zone_rules;
 
 pub use check::check;
 pub use fake::{FakeSide, Faults, Killer};

@@ -4,6 +4,8 @@ use super::MemoryStore;
 use super::fake::{FakeSide, Faults, Killer};
 use super::random::Random;
 use crate::files::any_noted;
+#[cfg(test)]
+use crate::zone_rules::zones_fact;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 #[cfg(test)]
 use crate::{accept, preview, preview_undo};
@@ -449,6 +451,18 @@ impl World {
         })
         .expect("nobody kills it")
         .expect("nothing fails");
+    }
+
+    /// The program was started anew, and comes with other rules of time zones than before.
+    ///
+    /// # Panics
+    /// If it fails: nothing fails here.
+    #[cfg(test)]
+    pub fn has_other_zone_rules(&self) {
+        let cycle = self.next_cycle();
+        self.with(cycle, async |ctx, _, _| ctx.store.set_fact(&zones_fact(ctx.member.id), "2020a").await)
+            .expect("nobody kills it")
+            .expect("nothing fails");
     }
 
     /// One feed and one cycle. `None`: the process was killed in it.
