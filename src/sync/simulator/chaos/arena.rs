@@ -3,6 +3,7 @@
 
 use super::history::{Edit, History};
 use super::items::{Content, Slot, serial_of};
+use super::rights::{Refusals, Rights};
 use super::server::{Answer, Deleted, Request, Server, Stored};
 use super::trace::Trace;
 use chrono::{DateTime, Duration, Utc};
@@ -10,7 +11,7 @@ use riva_core::fault::ItemError;
 use riva_core::ids::{RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Sensitivity, Value};
 use riva_core::ports::{Draft, Patch, RemoteRef, Removal, Written};
-use riva_core::rows::Side;
+use riva_core::rows::{IntentKind, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Both systems.
@@ -34,6 +35,10 @@ pub(super) struct Arena {
     pub doubled: BTreeMap<u64, usize>,
     /// Users (by item) whom an item ever concerned.
     pub concerned: BTreeSet<(usize, u64)>,
+    /// What users may do in the CRM, if not everything.
+    pub rights: BTreeMap<usize, Rights>,
+    /// What they may not, and the engine was told so.
+    pub refusals: Refusals,
 }
 
 /// An edit that went with an item.
@@ -254,6 +259,9 @@ impl Arena {
             Request::Update(patches) => patches.iter().map(|p| self.update(side, user, p)).collect(),
             Request::Delete(removals) => removals.iter().map(|r| self.delete(side, user, r)).collect(),
             Request::Tag(tags) => {
+                if let Some(error) = self.forbids(side, user, IntentKind::Update) {
+                    return tags.iter().map(|_| Err(error.clone())).collect();
+                }
                 let now = self.now;
                 let server = self.server(side);
                 tags.iter()
@@ -326,6 +334,9 @@ impl Arena {
         let now = self.now;
         let mut item = draft.item.clone();
         let serial = serial_of(&item);
+        if let Some(error) = self.forbids(side, user, IntentKind::Create) {
+            return Err(error);
+        }
         if let Some(error) = self.refuses(side, serial) {
             return Err(error);
         }
@@ -377,12 +388,8 @@ impl Arena {
                 }
                 Content::Blank => {
                     // Emptied after the other side's.
-                    let serial = serial_of(&stored.item);
-                    let source = self.its(side.other()).items.values().find(|s| {
-                        s.is_of(user) && serial_of(&s.item) == serial && slot.read(&s.item) == Content::Blank
-                    });
-                    match source.and_then(|s| s.shows.get(slot)) {
-                        Some(token) => stored.shows.insert(*slot, *token),
+                    match self.emptied(side.other(), user, serial_of(&stored.item), *slot) {
+                        Some(token) => stored.shows.insert(*slot, token),
                         None => stored.shows.remove(slot),
                     };
                 }
@@ -393,16 +400,27 @@ impl Arena {
         }
     }
 
+    /// The edit that has emptied a slot of a user's item on a side.
+    pub fn emptied(&self, side: Side, user: usize, serial: Option<u64>, slot: Slot) -> Option<u32> {
+        let mut items = self.its(side).items.values();
+        let source = items
+            .find(|s| s.is_of(user) && serial_of(&s.item) == serial && slot.read(&s.item) == Content::Blank);
+        source.and_then(|s| s.shows.get(&slot)).copied()
+    }
+
     fn update(&mut self, side: Side, user: usize, patch: &Patch) -> Answer {
         let now = self.now;
         let serial = serial_of(&patch.base);
         if let Some(error) = self.refuses(side, serial) {
             return Err(error);
         }
-        let server = self.server(side);
+        let server = self.its(side);
         let Some(stored) = server.items.get(&patch.id).filter(|s| s.live()) else {
             return Err(ItemError::Gone);
         };
+        if let Some(error) = self.forbids(side, user, IntentKind::Update) {
+            return Err(error);
+        }
         if !server.is_still(stored, &patch.version) {
             return Err(ItemError::VersionMoved);
         }
@@ -412,6 +430,7 @@ impl Arena {
         for (field, value) in &patch.set {
             stored.item.set(*field, value.clone());
         }
+        let server = self.server(side);
         (server.normalise)(&mut stored.item);
         server.writes += 1;
         for slot in Slot::of(stored.item.module) {
@@ -455,10 +474,13 @@ impl Arena {
         if let Some(error) = self.refuses(side, serial) {
             return Err(error);
         }
-        let server = self.server(side);
+        let server = self.its(side);
         let Some(stored) = server.items.get(&removal.id).filter(|s| s.live()) else {
             return Err(ItemError::Gone);
         };
+        if let Some(error) = self.forbids(side, user, IntentKind::Delete) {
+            return Err(error);
+        }
         if !server.is_still(stored, &removal.version) {
             return Err(ItemError::VersionMoved);
         }
@@ -469,6 +491,7 @@ impl Arena {
         let double = of.is_some_and(|pair| {
             server.items.iter().any(|(id, s)| *id != removal.id && there(s) && s.carried.contains(&pair))
         });
+        let server = self.server(side);
         server.writes += 1;
         server.deletes += 1;
         if let Some(stored) = server.items.get_mut(&removal.id) {
@@ -501,6 +524,10 @@ impl Arena {
             |s: &Stored| s.deleted.filter(|d| d.by_user && d.linked & (1 << user) != 0).map(|d| d.deed);
         let last = self.copies(side, user, serial).filter_map(|(_, s)| buried(s)).max();
         let Some(deed) = last else { return };
+        // The policy has put the deletion back: the CRM does not permit it.
+        if side == Side::Mail && self.refusals.made_again(user, serial, deed) {
+            return;
+        }
         if self.copies(side, user, serial).any(|(_, s)| buried(s).is_some() && s.unsure.contains_key(&user)) {
             // Whether what was written there last had arrived, and was deleted with it, cannot be told from outside.
             return;
@@ -521,7 +548,9 @@ impl Arena {
             .history
             .of(serial)
             .any(|(t, e)| e.blank && !of_dead.iter().any(|dead| self.history.follows(*dead, t)));
-        if !anew && !unseen_edit && !emptied {
+        // What is to be put back passes for an edit of the CRM's users, which beats the deletion (table row 9).
+        let goes_back = || of_dead.iter().any(|token| self.refusals.goes_back(user, serial, *token));
+        if !anew && !unseen_edit && !emptied && !goes_back() {
             self.wrong(format!(
                 "I4 resurrection: #{serial} was deleted in the {} by user {user}, and made again",
                 side.title()
@@ -559,7 +588,9 @@ impl Arena {
         for (slot, token) in &stored.shows {
             let known = shown.iter().any(|(s, t)| s == slot && self.history.follows(*t, *token));
             let blank = self.history.get(*token).is_some_and(|e| e.blank);
-            if !known && !blank {
+            // What the policy has left alone in the mailbox is named, and its alone.
+            let alone = side == Side::Mail && self.refusals.never_arrives(user, serial, *token);
+            if !known && !blank && !alone {
                 self.went.push(Went { side, id: id.clone(), slot: *slot, token: *token });
             }
         }

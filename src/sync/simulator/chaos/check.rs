@@ -27,6 +27,8 @@ use super::items::{Content, Slot, serial_of};
 use super::server::Stored;
 use super::world::World;
 use crate::hash::FieldHasher;
+use crate::permission::is_left;
+use riva_core::documents::{MayNot, MayNotCreate};
 use riva_core::holds::HoldRow;
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::{Field, Item, Module};
@@ -116,6 +118,10 @@ struct View {
 
 fn member(user: usize) -> MemberId {
     MemberId(1 + i64::try_from(user).unwrap_or(0))
+}
+
+fn user_of(pair: &PairRow) -> usize {
+    usize::try_from(pair.member.0 - 1).unwrap_or(0)
 }
 
 impl View {
@@ -212,7 +218,9 @@ fn one_item(world: &World, view: &View, user: usize, serial: u64) -> Result<(), 
             };
             match pair {
                 Some(pair) if linked(&pair) => {
-                    same(&in_mail.item, &in_crm.item).map_err(|why| format!("I7 convergence: {why}"))
+                    let but_for = left_alone(world, pair, serial, in_mail);
+                    same(&in_mail.item, &in_crm.item, &but_for)
+                        .map_err(|why| format!("I7 convergence: {why}"))
                 }
                 Some(pair) if pair.state != PairState::Linked => Ok(()),
                 None if in_mail.item.is_private() => Ok(()),
@@ -243,6 +251,7 @@ fn one_item(world: &World, view: &View, user: usize, serial: u64) -> Result<(), 
 /// What is not in step says why, and for a reason that there is.
 fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<(), String> {
     let reason = pair.reason.clone().unwrap_or_default();
+    let user = user_of(pair);
     let arena = world.remote.lock();
     let poison = arena.mail.poison.contains(&serial) || arena.crm.poison.contains(&serial);
     let has = |side: Side, of: fn(&Stored) -> bool| {
@@ -254,7 +263,10 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
     let fine = match pair.state {
         PairState::Linked | PairState::Tombstoned => true,
         PairState::Unrolled => false,
-        PairState::Quarantined => poison,
+        PairState::Quarantined => {
+            let (rights, policy) = (arena.rights_of(user), world.policy.no_permission);
+            poison || arena.refusals.tried_again(user, serial, rights, policy)
+        }
         PairState::Detached => {
             deleted
                 || (shared
@@ -262,6 +274,9 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
                 || (shared && reason.starts_with("No longer this user's"))
                 || (reason.starts_with("A copy") && (doubles || twice))
                 || reason.starts_with("Marked private")
+                || (is_left(pair)
+                    && world.policy.no_permission.create == MayNotCreate::Ignore
+                    && arena.refusals.left(user, serial))
                 || (shared && reason.starts_with("Was gone on both sides"))
         }
         PairState::Held => {
@@ -279,7 +294,8 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
     if fine { Ok(()) } else { Err(format!("{:?} without cause: {reason}", pair.state)) }
 }
 
-/// I3 and I6: every edit is on both sides, or was overwritten by one that knew of it, or lost a conflict that is named.
+/// I3 and I6: every edit is on both sides, or was overwritten by one that knew of it, or lost a conflict that is named, or
+/// was put back because its user may not make it in the CRM.
 fn each_edit(world: &World, view: &View) -> Result<(), String> {
     let arena = world.remote.lock();
     let journal = world.store.all_journal();
@@ -324,7 +340,8 @@ fn each_edit(world: &World, view: &View) -> Result<(), String> {
                     };
                     let linked = || journal.iter().any(|j| of_record.contains(&j.pair) && j.deed == "link");
                     let filled = emptied() && linked();
-                    if arena.history.is_lost(token, &standing) && !named && !filled {
+                    let put_back = || arena.was_put_back(user, *serial, token);
+                    if arena.history.is_lost(token, &standing) && !named && !filled && !put_back() {
                         return Err(format!(
                             "I3 loss: t{token} ({edit:?}) of #{serial}, user {user}, is nowhere: {standing:?} {pair:?}"
                         ));
@@ -345,10 +362,36 @@ fn stands(stored: &Stored, slot: Slot) -> Standing {
     }
 }
 
-/// Equal as far as the CRM can hold it.
-fn same(mail: &Item, crm: &Item) -> Result<(), String> {
+/// The fields in which a pair in step differs: its user may not change them in the CRM, and the policy leaves the mailbox as it
+/// is; or there is nothing to put back, because they were never in step.
+fn left_alone(world: &World, pair: &PairRow, serial: u64, in_mail: &Stored) -> BTreeSet<Field> {
+    let user = user_of(pair);
+    let arena = world.remote.lock();
+    if !arena.refusals.has_any() {
+        return BTreeSet::new();
+    }
+    let mut journal = world.store.all_journal();
+    journal.retain(|j| j.pair == pair.id);
+    let named = |deed: &str| journal.iter().any(|j| j.deed == deed);
+    let left = |slot: &&Slot| {
+        let lost = journal.iter().any(|j| j.deed == "conflict" && j.text.contains(&conflict_of(**slot)));
+        // What was linked, or found again after a lost answer, was in step in nothing yet.
+        let never_in_step =
+            |stood: bool| (named("link") || named("adopt")) && (named("left alone") || lost || !stood);
+        arena.refusals.of_slot(user, serial, **slot, slot.read(&in_mail.item)).any(|(says, stood)| match says
+        {
+            MayNot::Retry => false,
+            MayNot::Ignore => named("left alone"),
+            MayNot::Rollback => never_in_step(stood),
+        })
+    };
+    Slot::of(in_mail.item.module).iter().filter(left).map(|slot| slot.field()).collect()
+}
+
+/// Equal as far as the CRM can hold it, but for some fields.
+fn same(mail: &Item, crm: &Item, but_for: &BTreeSet<Field>) -> Result<(), String> {
     let hasher = FieldHasher::new([0; 16]);
-    for (field, value) in &crm.fields {
+    for (field, value) in crm.fields.iter().filter(|(field, _)| !but_for.contains(field)) {
         let Some(ours) = mail.get(*field) else { continue };
         let equal = match field {
             Field::Location => {

@@ -7,6 +7,7 @@ use super::server::{Answer, Request};
 use super::turns::turn;
 use async_trait::async_trait;
 use chrono::Duration;
+use riva_core::documents::NoPermission;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{CrmUserId, Cursor, Marker, MemberId, RemoteId};
 use riva_core::item::Module;
@@ -50,6 +51,8 @@ pub(super) struct Claim {
     pub store: Arc<Store>,
     pub member: MemberId,
     pub fence: i64,
+    /// What the policy said then of what a user may not do in the CRM.
+    pub no_permission: NoPermission,
 }
 
 impl Claim {
@@ -143,6 +146,9 @@ impl FakeSide {
             }
             if cut {
                 answers.pop();
+            }
+            if !lost {
+                arena.note_refusals(self.user, &request, &answers, self.claim.no_permission);
             }
             for answer in &answers {
                 let id = answer.as_ref().ok().and_then(|w| Some(w.as_ref()?.at.id.clone()));

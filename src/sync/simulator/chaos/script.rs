@@ -2,8 +2,9 @@
 //! kept.
 
 use super::faults::Faults;
+use super::rights::{self, Rights};
 use crate::simulator::Random;
-use riva_core::documents::{ConflictWinner, DeletePolicy};
+use riva_core::documents::{ConflictWinner, DeletePolicy, NoPermission};
 use riva_core::rows::Side;
 
 /// What kind of world.
@@ -44,6 +45,8 @@ pub struct Knobs {
     pub mail_tells_when: bool,
     /// Something may happen between a reading and its answer.
     pub slow_reads: bool,
+    /// Users may not always write in the CRM.
+    pub rights: bool,
 }
 
 impl Knobs {
@@ -66,6 +69,7 @@ impl Knobs {
         newest_wins: false,
         mail_tells_when: true,
         slow_reads: false,
+        rights: false,
     };
 
     /// Those of a seed.
@@ -91,6 +95,7 @@ impl Knobs {
             newest_wins: random.percent(33),
             mail_tells_when: random.percent(80),
             slow_reads: false,
+            rights: random.percent(20),
         }
     }
 
@@ -106,6 +111,7 @@ impl Knobs {
             Self { newest_wins: false, ..self },
             Self { mail_tells_when: true, ..self },
             Self { slow_reads: false, ..self },
+            Self { rights: false, ..self },
             Self { crm_without_tombstones: false, ..self },
             Self { mail_can_tag: true, ..self },
             Self { crm_without_marker: false, ..self },
@@ -165,6 +171,8 @@ pub enum Admin {
     Conflict(ConflictWinner),
     /// Says what becomes of deletions: in the mailbox, in the CRM.
     Deletions(DeletePolicy, DeletePolicy),
+    /// Says what becomes of what users may not do in the CRM.
+    NoPermission(NoPermission),
     /// Switches a user off or on.
     Toggle(usize),
 }
@@ -224,6 +232,13 @@ pub enum Step {
     },
     /// An administrator works.
     Admin(Admin),
+    /// A user's rights in the CRM are changed.
+    Rights {
+        /// Whose.
+        who: usize,
+        /// To these.
+        rights: Rights,
+    },
 }
 
 /// A whole run.
@@ -250,7 +265,11 @@ impl Script {
         for _ in 0..6 + writer.random.below(6) {
             writer.round();
         }
-        Self { seed, knobs, steps: writer.steps }
+        let mut script = Self { seed, knobs, steps: writer.steps };
+        if knobs.rights {
+            rights::come_and_go(&mut script);
+        }
+        script
     }
 }
 

@@ -7,6 +7,7 @@ use super::faults::Faults;
 use super::history::History;
 use super::items::{crm_form, holds, mail_form};
 use super::leases::{Leases, Store};
+use super::rights::Refusals;
 use super::script::{Admin, Knobs, Script, Step};
 use super::server::{Server, Traits};
 use super::trace::Trace;
@@ -202,6 +203,8 @@ impl World {
             may_resurrect: false,
             doubled: BTreeMap::new(),
             concerned: BTreeSet::new(),
+            rights: BTreeMap::new(),
+            refusals: Refusals::default(),
         });
         let skew = |_| {
             let minutes = i64::try_from(random.below(21)).unwrap_or(0) - 10;
@@ -334,6 +337,9 @@ impl World {
                 arena.server(side).down_until = Some((until, slow_down));
             }
             Step::Admin(admin) => self.administrate(admin),
+            Step::Rights { who, rights } => {
+                self.remote.lock().rights.insert(who % self.knobs.users, rights);
+            }
         }
     }
 
@@ -353,6 +359,7 @@ impl World {
                     (calendar.deleted_in_mail, calendar.deleted_in_crm) = (in_mail, in_crm);
                 }
             }
+            Admin::NoPermission(says) => self.policy.no_permission = says,
             Admin::Toggle(member) => {
                 let member = member % self.knobs.users;
                 if !self.disabled.remove(&member) {
@@ -393,7 +400,8 @@ impl World {
             state: MemberState::default(),
         };
         let fence = self.store.gate().claim(row.id);
-        let claim = Claim { store: Arc::clone(&self.store), member: row.id, fence };
+        let no_permission = self.policy.no_permission;
+        let claim = Claim { store: Arc::clone(&self.store), member: row.id, fence, no_permission };
         let side = |side, user| {
             FakeSide::new(&self.remote, side, user, &self.caps[usize::from(side == Side::Crm)], &claim)
         };
@@ -472,6 +480,7 @@ impl World {
             self.pass(61);
             let mut writes = 0;
             let mut quiet = true;
+            let to_put_back = self.remote.lock().refusals.to_put_back();
             for member in 0..self.knobs.users {
                 for _ in 0..8 {
                     let outcome = self.cycle(member);
@@ -482,6 +491,7 @@ impl World {
                     }
                 }
             }
+            quiet &= self.remote.lock().refusals.to_put_back() == to_put_back;
             last = quiet.then_some(writes);
             if last == Some(0) {
                 break;
