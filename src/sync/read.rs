@@ -14,7 +14,7 @@ use crate::work::{Fate, Read, Work, Write};
 use riva_core::documents::PrivateItems;
 use riva_core::ids::RemoteId;
 use riva_core::ports::Fetched;
-use riva_core::rows::{Hashes, ItemRow, PairRow, Presence, Side};
+use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, Presence, Side};
 use std::collections::BTreeMap;
 
 /// What both sides of a pair show now, with the rows of what was observed.
@@ -162,7 +162,7 @@ impl ModuleCycle<'_, '_> {
                 rows.extend(self.rows(side, &followed).await?);
             }
         }
-        let mut readings = Vec::with_capacity(pairs.len());
+        let (mut readings, mut accepted) = (Vec::with_capacity(pairs.len()), Commit::default());
         let at = self.ctx.clock.now();
         for mut pair in pairs {
             for side in [&mut pair.mail, &mut pair.crm].into_iter().flatten() {
@@ -188,8 +188,12 @@ impl ModuleCycle<'_, '_> {
                 }
             }
             self.catch_up(&mut pair, &reading.mail, &reading.crm);
+            if self.is_known_as_it_is(&mut pair, &reading) {
+                accepted.pairs.push(pair.clone());
+            }
             readings.push((pair, reading));
         }
+        self.store(&accepted).await?;
         Ok(readings)
     }
 

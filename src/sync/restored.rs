@@ -242,13 +242,38 @@ impl ModuleCycle<'_, '_> {
         for (side, mine, theirs) in [(Side::Mail, mail, crm), (Side::Crm, crm, mail)] {
             if self.catches_up(side)
                 && let Now::Present { version, item, .. } = mine
-                && let Some(other) = theirs.item()
                 && pair.side(side).is_some_and(|at| version.is_before(&at.version))
             {
-                let shown = [self.hasher.item(item), self.hasher.item(other)];
-                put_back(pair, side, &shown);
+                let shown = self.hasher.item(item);
+                match theirs {
+                    Now::Present { item: other, .. } => {
+                        put_back(pair, side, &[shown, self.hasher.item(other)])
+                    }
+                    // It beats no deletion.
+                    Now::Gone => {
+                        shows_again(pair, side, &shown);
+                    }
+                    Now::OutOfScope | Now::Unreadable(_) | Now::None => {}
+                }
             }
         }
+    }
+
+    /// What was accepted is known in the version in which it is now: whatever becomes of its writes, it is not found to be
+    /// older once more. Answers whether that is news.
+    pub fn is_known_as_it_is(&self, pair: &mut PairRow, reading: &Reading) -> bool {
+        let mut news = false;
+        for side in [Side::Mail, Side::Crm] {
+            if self.anew
+                && let Now::Present { version, .. } = reading.now(side)
+                && let Some(at) = pair.side_mut(side)
+                && version.is_before(&at.version)
+            {
+                at.version = version.clone();
+                news = true;
+            }
+        }
+        news
     }
 
     /// What was in step, and is gone with what was done since the backup, is made again where it is to be brought up to date.
@@ -276,16 +301,22 @@ impl ModuleCycle<'_, '_> {
     }
 }
 
-/// A side shows again what it showed before: its base is what it shows now, and the other side's is what that is not.
-fn put_back(pair: &mut PairRow, side: Side, [mine, theirs]: &[Hashes; 2]) {
-    let Some(at) = pair.side_mut(side) else { return };
-    let fields = unlike(at, mine);
+/// A side shows again what it showed before: its base is what it shows now. Answers the fields in which that is news.
+fn shows_again(pair: &mut PairRow, side: Side, shown: &Hashes) -> BTreeSet<String> {
+    let Some(at) = pair.side_mut(side) else { return BTreeSet::new() };
+    let fields = unlike(at, shown);
     forget_fields(&mut at.seen, &fields);
     // It is sent the same as before, and that is news to it.
     forget_fields(&mut at.sent, &fields);
     for field in &fields {
-        at.seen.0.extend(of_field(mine, field));
+        at.seen.0.extend(of_field(shown, field));
     }
+    fields
+}
+
+/// A side shows again what it showed before: its base is what it shows now, and the other side's is what that is not.
+fn put_back(pair: &mut PairRow, side: Side, [mine, theirs]: &[Hashes; 2]) {
+    let fields = shows_again(pair, side, mine);
     let Some(at) = pair.side_mut(side.other()) else { return };
     forget_fields(&mut at.seen, &fields);
     for field in &fields {

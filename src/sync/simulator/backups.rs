@@ -2,7 +2,7 @@
 
 use super::recovered::note;
 use super::world::run_until_killed;
-use super::{Knobs, World};
+use super::{Faults, Knobs, World};
 use riva_core::documents::Refused;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
@@ -246,4 +246,39 @@ fn what_is_private_by_now_is_not_made_again_in_a_crm_that_lost_it() {
     world.settle(6);
     let ids: Vec<RemoteId> = world.crm.live().into_iter().map(|(id, _)| id).collect();
     assert_eq!((ids, world.mail.live().len()), (vec![old], 2), "{:#?}", world.log());
+}
+
+#[test]
+fn what_cannot_be_brought_up_to_date_is_not_found_to_be_older_once_more() {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
+    world.settle(4);
+    world.crm.put_back(backup, true);
+    assert!(fault(&world).is_some());
+    world.crm.set_faults(Faults { forbidden: 100, ..Faults::NONE });
+    world.accepts(true);
+    assert_eq!((fault(&world), fault(&world)), (None, None));
+    world.crm.set_faults(Faults::NONE);
+    world.settle(4);
+    let shown = world.crm.live().remove(0).1;
+    assert_eq!(shown.get(Field::Notes), Some(&note("what was agreed today")), "{:#?}", world.log());
+}
+
+#[test]
+fn what_a_user_deletes_meanwhile_does_not_come_back_because_its_record_is_older() {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
+    world.settle(4);
+    world.crm.put_back(backup, true);
+    let (card, _) = world.mail.live().remove(0);
+    world.mail.user_delete(&card);
+    assert!(fault(&world).is_some());
+    world.accepts(true);
+    world.settle(4);
+    assert_eq!(world.mail.live().len(), 0, "{:#?}", world.log());
+    assert_eq!((world.crm.live().len(), world.store.all_holds().len()), (1, 1), "nothing is deleted unasked");
 }
