@@ -1,6 +1,7 @@
 //! Both fake systems and what users did in them: everything that is outside of Riva. What must be true at all times is
 //! checked here, at every write.
 
+use super::backups::{Backups, Returned};
 use super::history::{Edit, History};
 use super::items::{Content, Slot, serial_of};
 use super::rights::{Refusals, Rights};
@@ -39,6 +40,8 @@ pub(super) struct Arena {
     pub rights: BTreeMap<usize, Rights>,
     /// What they may not, and the engine was told so.
     pub refusals: Refusals,
+    /// The backup of the CRM.
+    pub backups: Backups,
 }
 
 /// An edit that went with an item.
@@ -95,6 +98,7 @@ impl Arena {
             was_deleted: false,
             unsure: BTreeMap::new(),
             by_user: Some(deeds),
+            returned: Returned::default(),
         };
         self.concerns(&stored);
         self.server(side).insert(stored, now)
@@ -274,7 +278,7 @@ impl Arena {
                             stored.marker = Some(*marker);
                             stored.carried.insert(marker.pair);
                         }
-                        server.touch(&at.id, now);
+                        server.touch_by(user, &at.id, now);
                         Ok(Some(Written { at: server.at(&at.id, now), item: None }))
                     })
                     .collect()
@@ -359,6 +363,7 @@ impl Arena {
             unsure: BTreeMap::new(),
             shows: BTreeMap::new(),
             by_user: None,
+            returned: Returned::default(),
         };
         server.writes += 1;
         server.creates += 1;
@@ -451,7 +456,7 @@ impl Arena {
         stored.unsure.entry(user).or_default().extend(written);
         let server = self.server(side);
         server.items.insert(patch.id.clone(), stored);
-        server.touch(&patch.id, now);
+        server.touch_by(user, &patch.id, now);
         let chance = server.faults.meddled;
         if server.random.percent(chance) {
             self.meddle(side, patch);
@@ -517,11 +522,23 @@ impl Arena {
                 "I12 scope: #{serial} was made in the mailbox of user {user}, whom it never concerned"
             ));
         }
+        if side == Side::Mail
+            && !late
+            && !self.may_resurrect
+            && let Some(deed) = self.undeleted(user, serial)
+            && !self.copies(Side::Crm, user, serial).any(|(_, s)| s.by_user.is_some_and(|made| made > deed))
+        {
+            self.wrong(format!(
+                "I4 resurrection: #{serial} of user {user} was deleted in the CRM, and made again in the mailbox because a \
+                 backup has it"
+            ));
+        }
         if late || self.may_resurrect || self.doubled.contains_key(&serial) {
             return;
         }
-        let buried =
-            |s: &Stored| s.deleted.filter(|d| d.by_user && d.linked & (1 << user) != 0).map(|d| d.deed);
+        let buried = |s: &Stored| {
+            s.deleted.filter(|d| d.by_user && d.linked & (1 << user) != 0 && !s.returned.lost).map(|d| d.deed)
+        };
         let last = self.copies(side, user, serial).filter_map(|(_, s)| buried(s)).max();
         let Some(deed) = last else { return };
         // The policy has put the deletion back: the CRM does not permit it.
@@ -550,7 +567,13 @@ impl Arena {
             .any(|(t, e)| e.blank && !of_dead.iter().any(|dead| self.history.follows(*dead, t)));
         // What is to be put back passes for an edit of the CRM's users, which beats the deletion (table row 9).
         let goes_back = || of_dead.iter().any(|token| self.refusals.goes_back(user, serial, *token));
-        if !anew && !unseen_edit && !emptied && !goes_back() {
+        if !anew
+            && !unseen_edit
+            && !emptied
+            && !goes_back()
+            && !self.was_caught_up(side)
+            && !(side == Side::Mail && self.passes_for_an_edit(user, serial))
+        {
             self.wrong(format!(
                 "I4 resurrection: #{serial} was deleted in the {} by user {user}, and made again",
                 side.title()
@@ -572,9 +595,17 @@ impl Arena {
             .its(side.other())
             .items
             .values()
-            .filter(|s| s.was_deleted && serial_of(&s.item) == Some(serial))
+            .filter(|s| (s.was_deleted || s.returned.lost) && serial_of(&s.item) == Some(serial))
             .filter(|s| side == Side::Mail || s.is_of(user))
             .collect();
+        if !partners.is_empty() && !partners.iter().any(|s| s.was_deleted) && !self.may_go_with_backup() {
+            self.wrong(format!(
+                "I5 spurious delete: {id} (#{serial}) of user {user} was deleted in the {}, because a backup was put back \
+                 that lacks it",
+                side.title()
+            ));
+            return;
+        }
         let shown: Vec<(Slot, u32)> =
             partners.iter().flat_map(|s| s.shows.iter().map(|(k, t)| (*k, *t))).collect();
         if partners.is_empty() {
@@ -590,7 +621,9 @@ impl Arena {
             let blank = self.history.get(*token).is_some_and(|e| e.blank);
             // What the policy has left alone in the mailbox is named, and its alone.
             let alone = side == Side::Mail && self.refusals.never_arrives(user, serial, *token);
-            if !known && !blank && !alone {
+            // Whoever deleted it had seen what a backup had put back, and nothing told that it was one.
+            let undone = side == Side::Mail && self.is_undone(serial, *token) && !self.can_tell();
+            if !known && !blank && !alone && !undone {
                 self.went.push(Went { side, id: id.clone(), slot: *slot, token: *token });
             }
         }

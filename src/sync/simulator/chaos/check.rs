@@ -258,6 +258,7 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
         arena.its(side).items.values().any(|s| serial_of(&s.item) == Some(serial) && of(s))
     };
     let deleted = has(Side::Mail, |s| s.was_deleted) || has(Side::Crm, |s| s.was_deleted);
+    let deleted = deleted || arena.was_returned(user, serial);
     let shared = (0..world.knobs.users).filter(|user| arena.concerned.contains(&(*user, serial))).count() > 1;
     let twice = world.knobs.faults.twice + world.knobs.faults.late > 0;
     let fine = match pair.state {
@@ -277,7 +278,8 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
                 || (is_left(pair)
                     && world.policy.no_permission.create == MayNotCreate::Ignore
                     && arena.refusals.left(user, serial))
-                || (shared && reason.starts_with("Was gone on both sides"))
+                || ((shared || arena.was_returned(user, serial))
+                    && reason.starts_with("Was gone on both sides"))
         }
         PairState::Held => {
             let undecided = world.knobs.admin
@@ -340,7 +342,17 @@ fn each_edit(world: &World, view: &View) -> Result<(), String> {
                     };
                     let linked = || journal.iter().any(|j| of_record.contains(&j.pair) && j.deed == "link");
                     let filled = emptied() && linked();
-                    let put_back = || arena.was_put_back(user, *serial, token);
+                    // Of a write that was found carried out when its answer was lost it is not known in which version its origin
+                    // was: that this one is older now cannot be told.
+                    let recovered = || {
+                        let mut all = journal.iter().filter(|j| of_record.contains(&j.pair));
+                        all.any(|j| j.deed == "adopt" && j.rule == "recovery")
+                    };
+                    let put_back = || {
+                        arena.was_put_back(user, *serial, token)
+                            || arena.may_be_undone(user, *serial, token)
+                            || (arena.is_undone(*serial, token) && recovered())
+                    };
                     if arena.history.is_lost(token, &standing) && !named && !filled && !put_back() {
                         return Err(format!(
                             "I3 loss: t{token} ({edit:?}) of #{serial}, user {user}, is nowhere: {standing:?} {pair:?}"
@@ -375,9 +387,10 @@ fn left_alone(world: &World, pair: &PairRow, serial: u64, in_mail: &Stored) -> B
     let named = |deed: &str| journal.iter().any(|j| j.deed == deed);
     let left = |slot: &&Slot| {
         let lost = journal.iter().any(|j| j.deed == "conflict" && j.text.contains(&conflict_of(**slot)));
-        // What was linked, or found again after a lost answer, was in step in nothing yet.
-        let never_in_step =
-            |stood: bool| (named("link") || named("adopt")) && (named("left alone") || lost || !stood);
+        // What was linked, or made by a request whose answer told nothing, was in step in nothing yet.
+        let row_17 = journal.iter().any(|j| j.deed == "left alone" && j.rule.contains("row 17"));
+        let unknown = named("link") || named("adopt") || row_17 || world.knobs.bare_answers;
+        let never_in_step = |stood: bool| unknown && (named("left alone") || lost || !stood);
         arena.refusals.of_slot(user, serial, **slot, slot.read(&in_mail.item)).any(|(says, stood)| match says
         {
             MayNot::Retry => false,

@@ -140,6 +140,9 @@ impl FakeSide {
             arena.told.clear();
             // What is sent after the claim was lost arrives late (engine design, section 2, P7).
             let late = self.claim.is_lost();
+            if self.side == Side::Mail && matches!(request, Request::Delete(_)) {
+                arena.before_deletions(&self.claim.store, self.claim.member, self.user);
+            }
             let mut answers = arena.carry_out(self.side, self.user, &request, late);
             if twice {
                 answers = arena.carry_out(self.side, self.user, &request, late);

@@ -5,6 +5,7 @@
 //! invariant. A script that fails is made smaller by [`shrink`], and kept as a test.
 
 mod arena;
+mod backups;
 mod check;
 mod fake;
 mod faults;
@@ -22,6 +23,7 @@ mod trace;
 mod turns;
 mod world;
 
+pub use backups::{Mind, Tells};
 pub use check::{CYCLES, check, database_lost};
 pub use faults::Faults;
 pub use items::Slot;

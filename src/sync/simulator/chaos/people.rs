@@ -27,7 +27,7 @@ impl World {
     /// A user's item on a side with this serial number, or the next one that there is.
     fn choose(&self, user: usize, side: Side, serial: u64, deleted: bool) -> Option<(RemoteId, Item)> {
         let arena = self.remote.lock();
-        let by_users = |s: &Stored| s.deleted.is_some_and(|d| d.by_user);
+        let by_users = |s: &Stored| s.deleted.is_some_and(|d| d.by_user) && !s.returned.lost;
         let mine = arena.its(side).items.iter().filter(|(_, s)| s.is_of(user));
         let (id, stored) = mine
             .filter(|(_, s)| if deleted { by_users(s) } else { s.live() })

@@ -210,7 +210,12 @@ impl Arena {
         let put_back = refused.filter(|r| r.policy.modify == MayNot::Rollback);
         put_back.flat_map(|r| &r.slots).any(|unwritten| {
             let had = |edit: Option<u32>| edit.is_some_and(|edit| self.history.follows(edit, token));
-            had(unwritten.edit) && !had(unwritten.stood)
+            // What is emptied once more before it is put back is as it was refused.
+            let emptied = || {
+                let mut later = self.history.of(serial).filter(|(_, e)| e.slot == unwritten.slot && e.blank);
+                later.any(|(blank, _)| had(Some(blank)))
+            };
+            (had(unwritten.edit) || unwritten.content == Content::Blank && emptied()) && !had(unwritten.stood)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What happens in a world, step by step. A script is made from a seed, can be made smaller when it fails, and can be
 //! kept.
 
+use super::backups::{self, Mind, Tells};
 use super::faults::Faults;
 use super::rights::{self, Rights};
 use crate::simulator::Random;
@@ -47,6 +48,8 @@ pub struct Knobs {
     pub slow_reads: bool,
     /// Users may not always write in the CRM.
     pub rights: bool,
+    /// A backup of the CRM is put back.
+    pub backups: bool,
 }
 
 impl Knobs {
@@ -70,6 +73,7 @@ impl Knobs {
         mail_tells_when: true,
         slow_reads: false,
         rights: false,
+        backups: false,
     };
 
     /// Those of a seed.
@@ -96,6 +100,7 @@ impl Knobs {
             mail_tells_when: random.percent(80),
             slow_reads: false,
             rights: random.percent(20),
+            backups: random.percent(15),
         }
     }
 
@@ -112,6 +117,7 @@ impl Knobs {
             Self { mail_tells_when: true, ..self },
             Self { slow_reads: false, ..self },
             Self { rights: false, ..self },
+            Self { backups: false, ..self },
             Self { crm_without_tombstones: false, ..self },
             Self { mail_can_tag: true, ..self },
             Self { crm_without_marker: false, ..self },
@@ -232,6 +238,12 @@ pub enum Step {
     },
     /// An administrator works.
     Admin(Admin),
+    /// A backup of the CRM is made.
+    BackUp,
+    /// It is put back.
+    PutBack(Tells),
+    /// An administrator is asked about it, or about deletions that are held.
+    Answer(Mind),
     /// A user's rights in the CRM are changed.
     Rights {
         /// Whose.
@@ -268,6 +280,9 @@ impl Script {
         let mut script = Self { seed, knobs, steps: writer.steps };
         if knobs.rights {
             rights::come_and_go(&mut script);
+        }
+        if knobs.backups {
+            backups::puts_back(&mut script);
         }
         script
     }

@@ -1,6 +1,7 @@
 //! A fake system: the items of all its users, with versions, change logs, markers and everything that makes the real
 //! ones difficult.
 
+use super::backups::Returned;
 use super::faults::Faults;
 use super::items::Slot;
 use crate::simulator::Random;
@@ -66,6 +67,8 @@ pub(super) struct Stored {
     pub shows: BTreeMap<Slot, u32>,
     /// Made (or brought back) by a user, after how many deeds; `None`: made by the engine.
     pub by_user: Option<u64>,
+    /// What a backup that was put back has made of it.
+    pub returned: Returned,
 }
 
 impl Stored {
@@ -166,8 +169,31 @@ impl Server {
         let Some(stored) = self.items.get_mut(id) else { return };
         stored.version = version;
         stored.stamp = now.timestamp();
+        stored.returned.touched = u32::MAX;
         let stored = stored.clone();
         self.log_of(&stored).push(id.clone());
+    }
+
+    /// A user's engine has written to an item.
+    pub fn touch_by(&mut self, user: usize, id: &RemoteId, now: DateTime<Utc>) {
+        let touched = self.items.get(id).map_or(0, |s| s.returned.touched);
+        self.touch(id, now);
+        if let Some(stored) = self.items.get_mut(id) {
+            stored.returned.touched = touched | !(1 << user);
+        }
+    }
+
+    /// Its feeds tell of all items once more.
+    pub fn tell_all(&mut self) {
+        let known: Vec<(RemoteId, Stored)> = self
+            .items
+            .iter()
+            .filter(|(_, s)| !s.returned.lost)
+            .map(|(id, s)| (id.clone(), s.clone()))
+            .collect();
+        for (id, stored) in known {
+            self.log_of(&stored).push(id);
+        }
     }
 
     /// A version changes although the content does not.
@@ -252,7 +278,7 @@ impl Server {
         }
         let mut changes = Vec::new();
         for id in ids {
-            let Some(stored) = self.items.get(&id) else { continue };
+            let Some(stored) = self.items.get(&id).filter(|s| !s.returned.lost) else { continue };
             if stored.live() {
                 changes.push(Change::Seen { version: self.version(stored, now), id });
             } else if self.traits.tombstones && cursor.is_some() {

@@ -2,6 +2,7 @@
 //! a time.
 
 use super::arena::Arena;
+use super::backups::{Backups, Mind};
 use super::fake::{Claim, FakeCrm, FakeSide, Remote, crm_user};
 use super::faults::Faults;
 use super::history::History;
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 /// Awaits after which a cycle is taken to run for ever.
-const ENDLESS: u32 = 200_000;
+pub(super) const ENDLESS: u32 = 200_000;
 
 /// The clock of an agent's computer.
 struct AgentClock {
@@ -150,6 +151,8 @@ pub struct World {
     caps: [Arc<Capabilities>; 2],
     tasks: Vec<Task>,
     disabled: BTreeSet<usize>,
+    /// What the administrator thinks by now of a backup that was put back.
+    mind: Mind,
     skews: Vec<Duration>,
     ids: Arc<SeededIds>,
     cycles: AtomicU64,
@@ -204,6 +207,7 @@ impl World {
             doubled: BTreeMap::new(),
             concerned: BTreeSet::new(),
             rights: BTreeMap::new(),
+            backups: Backups::default(),
             refusals: Refusals::default(),
         });
         let skew = |_| {
@@ -223,6 +227,7 @@ impl World {
             caps,
             tasks: Vec::new(),
             disabled: BTreeSet::new(),
+            mind: Mind { catch_up: true, approve: false },
             skews,
             ids: Arc::new(SeededIds(AtomicU64::new(1))),
             cycles: AtomicU64::new(1),
@@ -238,6 +243,9 @@ impl World {
             world.step(*step);
         }
         world.heal();
+        if world.remote.lock().backups.put_back {
+            world.answer_all(world.mind);
+        }
         world
     }
 
@@ -259,6 +267,11 @@ impl World {
         arena.mail.down_until = None;
         arena.crm.down_until = None;
         arena.late_arrivals(true);
+    }
+
+    /// One more line.
+    pub(super) fn note(&self, line: String) {
+        self.log.push(line);
     }
 
     /// The log's lines.
@@ -337,6 +350,12 @@ impl World {
                 arena.server(side).down_until = Some((until, slow_down));
             }
             Step::Admin(admin) => self.administrate(admin),
+            Step::BackUp => self.remote.lock().back_up(),
+            Step::PutBack(tells) => self.remote.lock().put_back(tells),
+            Step::Answer(mind) => {
+                self.mind = mind;
+                self.answer(mind);
+            }
             Step::Rights { who, rights } => {
                 self.remote.lock().rights.insert(who % self.knobs.users, rights);
             }
