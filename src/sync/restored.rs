@@ -247,7 +247,7 @@ impl ModuleCycle<'_, '_> {
                 let shown = self.hasher.item(item);
                 match theirs {
                     Now::Present { item: other, .. } => {
-                        put_back(pair, side, &[shown, self.hasher.item(other)])
+                        put_back(pair, side, &[shown, self.hasher.item(other)]);
                     }
                     // It beats no deletion.
                     Now::Gone => {

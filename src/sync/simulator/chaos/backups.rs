@@ -62,6 +62,7 @@ struct Undone {
 
 /// The backup of the CRM, and what became of it.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what has happened, each on its own")]
 pub(super) struct Backups {
     kept: Option<BTreeMap<RemoteId, Stored>>,
     pub put_back: bool,
