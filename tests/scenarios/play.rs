@@ -215,6 +215,7 @@ fn why(item: &NotSynced, holds: &[HoldRow]) -> &'static str {
             HoldKind::WouldNotify => "would-notify",
             HoldKind::InDoubt => "in-doubt",
             HoldKind::NotExpressible => "not-expressible",
+            HoldKind::ZoneRules => "zone-rules",
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Knobs, World};
 use chrono::Duration;
+use riva_core::history::DeedKind;
 use riva_core::holds::{Decision, HoldKind, HoldRow};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Item, Module, Value, When};
@@ -18,7 +19,7 @@ fn in_step(n: usize) -> World {
     let mut world = World::new(7, Knobs { mail_can_tag: true, ..Knobs::CALM });
     for serial in 0..n {
         let mut event = Item::new(Module::Calendar);
-        event.set_text(Field::Summary, &format!("Visit #{serial}"));
+        event.set_text(Field::Summary, format!("Visit #{serial}"));
         event.set(Field::When, at(8));
         world.mail.user_create(event);
     }
@@ -130,4 +131,23 @@ fn other_rules_that_move_nothing_write_and_ask_nothing() {
     let pairs = world.store.all_pairs();
     assert!(pairs.iter().all(|pair| pair.state == PairState::Linked && pair.reason.is_none()), "{pairs:?}");
     assert!(pairs.iter().all(|pair| pair.side(Side::Crm).is_some()));
+}
+
+#[test]
+fn the_preview_lists_what_would_wait() {
+    let world = in_step(3);
+    rules_change(&world);
+    let deeds = world.preview().deeds;
+    let kind = DeedKind::Hold { hold: HoldKind::ZoneRules };
+    assert_eq!(deeds.iter().map(|deed| deed.kind).collect::<Vec<_>>(), [kind; 3], "{deeds:#?}");
+    assert!(world.store.all_holds().is_empty());
+}
+
+#[test]
+fn what_is_over_is_left_alone() {
+    let mut world = in_step(2);
+    rules_change(&world);
+    world.pass(30 * 24 * 60);
+    world.settle(3);
+    assert_eq!((open(&world).len(), moved(&world)), (0, 0));
 }

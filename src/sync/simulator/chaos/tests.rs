@@ -271,6 +271,16 @@ fn slow(knobs: Knobs) -> Knobs {
     Knobs { slow_reads: true, backups: false, ..knobs }
 }
 
+/// Backups of the CRM are put back while nobody's rights change.
+fn with_backups(knobs: Knobs) -> Knobs {
+    Knobs { backups: true, rights: false, ..knobs }
+}
+
+#[test]
+fn a_backup_that_is_put_back_undoes_nothing_by_itself() {
+    run("backups", seeds(400), |seed| Script::with(seed, with_backups(Knobs::of(seed))));
+}
+
 #[test]
 fn what_once_failed() {
     for (seed, why) in ONCE_FAILED {
