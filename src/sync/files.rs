@@ -116,8 +116,7 @@ impl<'a> ModuleCycle<'a, '_> {
     /// Notes what is to be brought of the files that hang on a pair's item in the mailbox now. Those of messages were noted
     /// when they were about to be logged. A series whose occurrences are records of their own has none, nor have these.
     pub fn note_files(&self, pair: &mut PairRow, item: &Item) {
-        let is_open = self.rules.private == PrivateItems::Sync || !item.is_private();
-        if self.module.is_log() || !is_open || self.way_of_files().is_none() {
+        if self.module.is_log() || !self.is_open(item) || self.way_of_files().is_none() {
             return;
         }
         let Some(at) = pair.mail.as_mut().filter(|at| at.id.as_occurrence().is_none()) else { return };
@@ -127,6 +126,19 @@ impl<'a> ModuleCycle<'a, '_> {
         for note in listed {
             at.sent.0.entry(note).or_insert(0);
         }
+    }
+
+    /// Notes all files of an item whose record is about to be made anew: what hung on the one that is gone went with it.
+    pub fn note_files_anew(&self, pair: &mut PairRow, item: &Item) {
+        if let Some(at) = &mut pair.mail {
+            at.sent.0.retain(|key, _| !is_note(key));
+        }
+        self.note_files(pair, item);
+    }
+
+    /// Whether what hangs on an item is the CRM's business.
+    fn is_open(&self, item: &Item) -> bool {
+        self.rules.private == PrivateItems::Sync || !item.is_private()
     }
 
     /// Whether files are to be brought for a pair, and nothing else is to be done for it.
@@ -152,9 +164,7 @@ impl<'a> ModuleCycle<'a, '_> {
             return self.without_files(pair, commit, None).await;
         };
         let item = match mail {
-            Now::Present { item, .. } if self.rules.private == PrivateItems::Sync || !item.is_private() => {
-                item
-            }
+            Now::Present { item, .. } if self.is_open(item) => item,
             Now::Present { .. } => {
                 let why = format!("{title}: marked private before its attachments were {}", self.done_word());
                 return self.without_files(pair, commit, Some(why)).await;
@@ -199,7 +209,6 @@ impl<'a> ModuleCycle<'a, '_> {
             forget(at);
         }
         pair.attempts = 0;
-        pair.next_try = None;
         if let Some(why) = why {
             commit.journal.push(journal::line(&pair, self.ctx.clock.now(), "left out", RULE, why.clone()));
             self.line(Level::Warning, why);
@@ -245,10 +254,7 @@ impl<'a> ModuleCycle<'a, '_> {
                 }
                 // Not every CRM keeps such a file, and none misses it.
                 Ok(read) if read.content.is_empty() => self.left_out(bringing, &note, file, "it is empty"),
-                Ok(read) => {
-                    let may_be_there = tried > 0 || !self.module.is_log();
-                    self.bring_one(bringing, &note, file, &read, may_be_there).await?;
-                }
+                Ok(read) => self.bring_one(bringing, &note, file, &read, tried > 0).await?,
                 Err(ItemError::NotNow(_) | ItemError::InDoubt(_) | ItemError::VersionMoved) => {}
                 // Gone, too: the next reading tells whether it was the file or its message.
                 Err(error) => bringing.refused.push(format!("{}: {error}", file.name)),
@@ -263,15 +269,22 @@ impl<'a> ModuleCycle<'a, '_> {
         note: &str,
         file: &FileListed,
         read: &ItemFile,
-        may_be_there: bool,
+        in_doubt: bool,
     ) -> Result<(), CycleFault> {
         let fault = |error| CycleFault::of(Side::Crm, error);
-        if may_be_there {
+        // On what is no message of ours, somebody else may have hung it.
+        if in_doubt || !self.module.is_log() {
             let kept = bringing.way.log.files(&bringing.to).await.map_err(fault)?;
             let name = bringing.way.log.name_of(&read.name);
             let same = |kept: &&FileKept| kept.name == name && kept.size == read.content.len() as u64;
             if kept.iter().filter(same).count() >= file.nth {
-                self.arrived(bringing, note, &file.name, "found again");
+                self.arrived(
+                    bringing,
+                    note,
+                    &file.name,
+                    if in_doubt { "found again" } else { "there already" },
+                );
+                bringing.brought += u32::from(in_doubt);
                 return Ok(());
             }
         }
@@ -286,6 +299,7 @@ impl<'a> ModuleCycle<'a, '_> {
             Ok(Ok(()) | Err(ItemError::Exists)) => {
                 self.writes += 1;
                 self.arrived(bringing, note, &file.name, "attached in the CRM");
+                bringing.brought += 1;
                 Ok(())
             }
             Ok(Err(ItemError::InDoubt(_))) => Ok(()),
@@ -318,7 +332,6 @@ impl<'a> ModuleCycle<'a, '_> {
         let line = journal::line(&bringing.pair, self.ctx.clock.now(), "attach crm", RULE, text);
         bringing.commit.journal.push(line);
         bringing.done(note);
-        bringing.brought += 1;
     }
 
     fn left_out(&self, bringing: &mut Bringing<'_>, note: &str, file: &FileListed, why: &str) {

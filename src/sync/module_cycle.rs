@@ -334,6 +334,10 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                         self.becomes(&mut work, PairState::Quarantined, &why, commit);
                         return;
                     }
+                    if side == Side::Crm {
+                        self.note_files_anew(&mut work.pair, origin);
+                        work.left_alone = files::before_files(None, &work.pair, self.ctx.clock.now());
+                    }
                     work.writes.push(Write::Create { side, item });
                     works.push(work);
                 }

@@ -6,8 +6,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, FileSource, ListPage, MessageFolders, MessageLog,
-    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageFolders, MessageLog, MessageSource, Patch,
+    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,10 +97,6 @@ impl Reader for Rehearsal {
 
     fn message_source(&self) -> Option<&dyn MessageSource> {
         self.real.message_source().map(|_| self as &dyn MessageSource)
-    }
-
-    fn file_source(&self) -> Option<&dyn FileSource> {
-        self.real.file_source()
     }
 
     fn message_log(&self) -> Option<&dyn MessageLog> {

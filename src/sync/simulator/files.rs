@@ -3,7 +3,7 @@
 
 use super::seeds::seeds;
 use super::{Faults, Knobs, World, check};
-use riva_core::documents::{CalendarPolicy, ContactsPolicy, Direction, PrivateItems};
+use riva_core::documents::{CalendarPolicy, ContactsPolicy, DeletePolicy, Direction, PrivateItems};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Item, Sensitivity, Value};
 use riva_core::rows::PairState;
@@ -115,6 +115,7 @@ fn what_hangs_there_already_is_not_hung_there_again() {
     world.crm.user_hangs(&record, "a.txt", 3);
     settle(&mut world);
     assert_eq!((world.mail.live().len(), kept(&world)), (1, files(&[("a.txt", 3), ("b.pdf", 9)])));
+    assert_eq!(says(&world, "Attached 1 attachment of"), 1, "{:#?}", world.log());
 }
 
 #[test]
@@ -248,19 +249,30 @@ fn a_process_that_is_killed_forgets_no_file_and_brings_none_twice() {
 }
 
 #[test]
-fn a_record_that_is_deleted_takes_its_files_along() {
+fn a_record_that_is_made_again_has_all_files_again() {
+    let (mut world, _) = with_files(&[("a.txt", 3), ("b.pdf", 9)]);
+    world.policy.modules.calendar.iter_mut().for_each(|c| c.deleted_in_crm = DeletePolicy::Restore);
+    settle(&mut world);
+    let record = world.crm.live().remove(0).0;
+    world.crm.user_takes_off(&record, "a.txt");
+    world.crm.user_delete(&record);
+    settle(&mut world);
+    let again = world.crm.live().remove(0).0;
+    assert_ne!(again, record);
+    assert_eq!(kept(&world), files(&[("a.txt", 3), ("b.pdf", 9)]), "{:#?}", world.log());
+}
+
+/// An item of which only its files were touched was not edited: its deletion in the CRM is carried out.
+#[test]
+fn a_file_keeps_no_item_that_was_deleted_in_the_crm() {
     let (mut world, id) = with_files(&[("a.txt", 3)]);
-    world.carries_deletions_out();
-    world.policy.modules.calendar.iter_mut().for_each(|calendar| calendar.attachments = true);
+    world.policy.modules.calendar.iter_mut().for_each(|c| c.deleted_in_crm = DeletePolicy::Propagate);
     settle(&mut world);
     world.mail.user_edit(&id, |item| hang(item, &[("a.txt", 3), ("b.pdf", 9)]));
     let record = world.crm.live().remove(0).0;
     world.crm.user_delete(&record);
-    world.settle(8);
-    for (id, _) in world.crm.live() {
-        let names: Vec<String> = world.crm.files_of(&id).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["a.txt", "b.pdf"], "made again, with all its files");
-    }
+    settle(&mut world);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (0, 0));
 }
 
 /// Users hang files on items and take them off, on both sides, while all goes wrong that may.
