@@ -45,6 +45,8 @@ mod shared;
 mod stubborn;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod told;
 pub(crate) mod world;
 #[cfg(test)]
 mod zone_rules;
