@@ -47,6 +47,8 @@ mod stubborn;
 mod tests;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod window;
 pub(crate) mod world;
 #[cfg(test)]
 mod zone_rules;

@@ -84,10 +84,28 @@ fn nothing_is_deleted_in_the_cycle_that_lost_its_place() {
     let (card, _) = world.mail.live().remove(0);
     world.mail.user_delete(&card);
     world.mail.lose_cursor();
+    let before = world.log().len();
     let outcome = world.cycle().expect("nobody kills it");
     assert_eq!((world.crm.live().len(), outcome.more_work), (8, true), "{:#?}", world.log());
+    let warning = "The mailbox no longer knows where the last poll ended (too old); listing everything again. Nothing is \
+                   deleted in this cycle.";
+    assert_eq!(said(&world, before)[0], warning);
     assert_eq!(world.settle(4), Some(0));
     assert_eq!((world.crm.live().len(), world.store.all_holds().len()), (7, 0));
+}
+
+/// The same, of the CRM's feed.
+#[test]
+fn nothing_is_deleted_in_the_cycle_in_which_the_crm_is_listed_anew() {
+    let mut world = in_step(8);
+    world.approves = false;
+    let (record, _) = world.crm.live().remove(0);
+    world.crm.user_delete(&record);
+    world.crm.lose_cursor();
+    let outcome = world.cycle().expect("nobody kills it");
+    assert_eq!((world.mail.live().len(), outcome.more_work), (8, true), "{:#?}", world.log());
+    assert_eq!(world.settle(4), Some(0));
+    assert_eq!((world.mail.live().len(), world.store.all_holds().len()), (7, 0));
 }
 
 #[test]

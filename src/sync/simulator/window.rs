@@ -1,0 +1,54 @@
+//! The calendar's window moves on, day by day: what lay beyond it comes into it without anybody having touched it.
+
+use super::{Knobs, World};
+use chrono::Duration;
+use riva_core::item::{Field, Item, Value, When};
+
+/// An appointment so many days from now.
+fn event(world: &mut World, days: i64) -> Item {
+    let mut item = world.new_event();
+    let start = world.now() + Duration::days(days);
+    item.set(Field::When, Value::When(When::timed(start, start + Duration::hours(1), chrono_tz::UTC)));
+    item
+}
+
+fn there(world: &World) -> (usize, usize) {
+    (world.mail.live().len(), world.crm.live().len())
+}
+
+#[test]
+fn what_lies_beyond_the_window_comes_into_it() {
+    for in_mail in [true, false] {
+        let mut world = World::new(21, Knobs::CALM);
+        let far = event(&mut world, 410);
+        if in_mail {
+            world.mail.user_create(far)
+        } else {
+            world.crm.user_create(far)
+        };
+        assert_eq!(world.settle(4), Some(0));
+        let alone = there(&world);
+        assert_eq!(alone, (usize::from(in_mail), usize::from(!in_mail)));
+        world.pass(8 * 24 * 60);
+        assert_eq!(world.settle(4), Some(0));
+        assert_eq!(there(&world), alone, "not yet");
+        world.pass(3 * 24 * 60);
+        world.settle(4);
+        assert_eq!(there(&world), (1, 1), "{:#?}", world.log());
+    }
+}
+
+#[test]
+fn what_has_left_the_window_stays_where_it_is() {
+    let mut world = World::new(22, Knobs::CALM);
+    let near = event(&mut world, 1);
+    world.mail.user_create(near);
+    let past = event(&mut world, -46);
+    world.mail.user_create(past);
+    assert_eq!(world.settle(4), Some(0));
+    assert_eq!(there(&world), (2, 1), "an old one is left alone");
+    let writes = (world.mail.writes(), world.crm.writes());
+    world.pass(60 * 24 * 60);
+    assert_eq!(world.settle(4), Some(0));
+    assert_eq!((there(&world), (world.mail.writes(), world.crm.writes())), ((2, 1), writes));
+}
