@@ -40,6 +40,8 @@ mod seeds;
 #[cfg(test)]
 mod series;
 #[cfg(test)]
+mod share;
+#[cfg(test)]
 mod shared;
 #[cfg(test)]
 mod stubborn;

@@ -1,0 +1,69 @@
+//! A cycle's share: after so many writes it gives way to other users, and the next one goes on where it ended.
+
+use super::{Knobs, World};
+use riva_core::documents::SafetyLimit;
+use riva_core::holds::Decision;
+use riva_core::item::{Body, Field, Module, Value};
+
+const MANY: usize = 720;
+
+/// Writes after which a cycle ends; what it has begun is a hundred more at most.
+const SHARE: std::ops::Range<u32> = 500..600;
+
+fn many() -> World {
+    let mut world = World::new(31, Knobs::CALM);
+    world.carries_deletions_out();
+    for _ in 0..MANY {
+        let contact = world.new_contact();
+        world.mail.user_create(contact);
+    }
+    world
+}
+
+#[test]
+fn many_new_items_take_several_cycles_and_the_initial_sync_is_done_with_the_last_of_them() {
+    let world = many();
+    let first = world.cycle().expect("nobody kills it");
+    assert!(SHARE.contains(&first.writes) && first.more_work, "{} writes", first.writes);
+    assert!(!first.modules[&Module::Contacts].initial_done);
+    let second = world.cycle().expect("nobody kills it");
+    assert!(!second.more_work && second.modules[&Module::Contacts].initial_done);
+    assert_eq!((first.writes + second.writes) as usize, MANY);
+    assert_eq!(world.crm.live().len(), MANY);
+    assert_eq!(world.cycle().expect("nobody kills it").writes, 0);
+}
+
+#[test]
+fn many_edits_take_several_cycles() {
+    let mut world = many();
+    world.settle(6);
+    for (id, _) in world.mail.live() {
+        world.mail.user_edit(&id, |item| item.set(Field::Notes, Value::body(Body::plain("by phone"))));
+    }
+    let first = world.cycle().expect("nobody kills it");
+    assert!(SHARE.contains(&first.writes) && first.more_work, "{} writes", first.writes);
+    let second = world.cycle().expect("nobody kills it");
+    assert_eq!(((first.writes + second.writes) as usize, second.more_work), (MANY, false));
+}
+
+/// Deletions wait until all else is known; those that are approved are carried out in shares, too.
+#[test]
+fn many_deletions_that_are_approved_take_several_cycles() {
+    let mut world = many();
+    world.settle(6);
+    world.approves = false;
+    world.policy.safety.contacts = SafetyLimit { items: 10, percent: 100 };
+    for (id, _) in world.mail.live().into_iter().skip(20) {
+        world.mail.user_delete(&id);
+    }
+    let held = world.cycle().expect("nobody kills it");
+    assert_eq!((held.writes, world.crm.live().len()), (0, MANY));
+    let [hold] = &world.store.all_holds()[..] else { panic!("one hold") };
+    assert_eq!(hold.items.len(), MANY - 20);
+    world.decide(hold.id, Decision::Approve);
+    let first = world.cycle().expect("nobody kills it");
+    assert!(SHARE.contains(&first.writes) && first.more_work, "{} writes", first.writes);
+    assert_eq!(world.settle(4), Some(0));
+    assert_eq!(world.crm.live().len(), 20);
+    assert!(world.store.all_holds().iter().all(|hold| hold.closed.is_some()));
+}
