@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod linked_twice;
+#[cfg(test)]
 mod made_twice;
 #[cfg(test)]
 mod marked;
