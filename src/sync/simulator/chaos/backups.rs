@@ -204,6 +204,11 @@ impl Arena {
         self.copies(Side::Crm, user, serial).any(|(_, s)| s.returned.lost || s.returned.undeleted.is_some())
     }
 
+    /// Whether a record of an item went when a backup was put back, whosever it was.
+    pub fn went_with_backup(&self, serial: u64) -> bool {
+        self.crm.items.values().any(|s| s.returned.lost && serial_of(&s.item) == Some(serial))
+    }
+
     /// Whether an item of the mailbox may be deleted because its record went when a backup was put back: an administrator has
     /// approved it, or nothing tells that this was no deletion.
     pub fn may_go_with_backup(&self) -> bool {

@@ -280,6 +280,8 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
                     && arena.refusals.left(user, serial))
                 || ((shared || arena.was_returned(user, serial))
                     && reason.starts_with("Was gone on both sides"))
+                // It went with a backup, and nothing told so; or an administrator was asked.
+                || (arena.went_with_backup(serial) && reason.starts_with("Deleted in the CRM"))
         }
         PairState::Held => {
             let undecided = world.knobs.admin
@@ -289,7 +291,8 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
             (reason.starts_with("Possible duplicate") && (doubles || shared))
                 || (reason.starts_with("It is not known whether") && world.knobs.crm_without_marker)
                 || (reason.starts_with("Conflict:") && undecided)
-                || (reason.starts_with("Deleted in the CRM, but edited") && deleted)
+                || (reason.starts_with("Deleted in the CRM, but edited")
+                    && (deleted || arena.went_with_backup(serial)))
                 || (reason.starts_with("Delete Safety") && deleted)
         }
     };
