@@ -59,7 +59,7 @@ fn the_second_that_is_linked_to_the_same_item_waits_for_another_decision() {
 
 #[test]
 fn what_is_linked_to_an_item_that_is_gone_waits_for_another_decision() {
-    let mut world = two_and_two();
+    let world = two_and_two();
     let hold = holds(&world).remove(0);
     let (gone, left) = (twins(&hold).remove(0), twins(&hold).remove(1));
     world.crm.user_delete(&gone);

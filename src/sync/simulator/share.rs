@@ -56,8 +56,8 @@ fn many_deletions_that_are_approved_take_several_cycles() {
     for (id, _) in world.mail.live().into_iter().skip(20) {
         world.mail.user_delete(&id);
     }
-    let held = world.cycle().expect("nobody kills it");
-    assert_eq!((held.writes, world.crm.live().len()), (0, MANY));
+    let outcome = world.cycle().expect("nobody kills it");
+    assert_eq!((outcome.writes, world.crm.live().len()), (0, MANY));
     let [hold] = &world.store.all_holds()[..] else { panic!("one hold") };
     assert_eq!(hold.items.len(), MANY - 20);
     world.decide(hold.id, Decision::Approve);

@@ -121,8 +121,8 @@ fn what_delete_safety_holds_is_told_once_and_not_read_again() {
     let [hold] = &world.store.all_holds()[..] else { panic!("one hold") };
     assert_eq!((hold.kind, hold.items.len()), (HoldKind::DeleteSafety, 3));
     assert_eq!(said(&world, before)[0], hold.reason, "{:#?}", said(&world, before));
-    let held = world.store.all_journal().into_iter().filter(|line| line.deed == "held");
-    let rules: Vec<String> = held.map(|line| line.rule).collect();
+    let lines = world.store.all_journal().into_iter().filter(|line| line.deed == "held");
+    let rules: Vec<String> = lines.map(|line| line.rule).collect();
     assert!(rules.len() == 3 && rules.iter().all(|rule| rule.ends_with(", Delete Safety")), "{rules:?}");
     assert!(outcome.modules[&Module::Contacts].initial_done);
     let pairs = world.store.all_pairs();
