@@ -349,7 +349,8 @@ impl<'a> ModuleCycle<'a, '_> {
         let now = self.ctx.clock.now();
         let due = notes.iter().map(|(_, tried)| self.arrives_until(*tried).unwrap_or(now)).min();
         if refused.is_empty() {
-            pair.next_try = [due, left_until].into_iter().flatten().min();
+            // Looked at in every cycle until then: the one that does not would not say when to come back.
+            pair.next_try = due.map_or(left_until, |_| Some(now));
             let again = due.filter(|due| *due > now);
             self.again_at = [self.again_at, again].into_iter().flatten().min();
             if due.is_none() {

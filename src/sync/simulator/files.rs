@@ -224,6 +224,10 @@ fn one_in_doubt_is_looked_for_when_it_must_have_arrived() {
         assert_eq!(kept(&world), []);
         world.cycle();
         assert_eq!(kept(&world), files(&[("b.pdf", 9)]), "this one waits: {:#?}", world.log());
+        for _ in 0..2 {
+            let outcome = world.cycle().expect("nobody kills it");
+            assert!(outcome.again_at.is_some_and(|at| at > world.now()), "nobody would come back for it");
+        }
         if arrives {
             world.crm.arrive();
         }
