@@ -13,6 +13,7 @@
 use crate::context::CycleFault;
 use crate::in_step::finish;
 use crate::journal;
+use crate::loops;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::{Deed, Now, PairPlan};
 use crate::retry::{given_up, retry_at};
@@ -152,9 +153,18 @@ impl<'a> ModuleCycle<'a, '_> {
     }
 
     /// Brings the files of an item that is in step to its record.
-    pub async fn bring_files(&mut self, mut work: Work, mail: &Now) -> Result<(), CycleFault> {
+    pub async fn bring_files(
+        &mut self,
+        plan: &PairPlan,
+        mut work: Work,
+        mail: &Now,
+    ) -> Result<(), CycleFault> {
         let attempts = work.pair.attempts;
         let mut commit = Commit::default();
+        if let Deed::Merge(merged) = &plan.deed {
+            work.left_alone = loops::left_alone(&merged.frozen, self.ctx.clock.now());
+            self.tell(merged, &work, &mut commit);
+        }
         finish(&mut work, &mut commit);
         commit.pairs.clear();
         let Work { mut pair, title, .. } = work;

@@ -220,12 +220,13 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                     self.note_files(&mut pair, item);
                 }
                 let plan = self.plan(&pair, &reading);
-                if self.brings_files(&pair, &plan) && reading.crm.item().is_some() {
-                    let work = self.in_step_work(pair, &plan, &reading, &mut commit);
-                    self.bring_files(work, &reading.mail).await?;
-                    continue;
+                let brings_files = self.brings_files(&pair, &plan) && reading.crm.item().is_some();
+                let work = reading.work(pair, journal::row(plan.row), &self.hasher);
+                match plan.deed {
+                    _ if brings_files => self.bring_files(&plan, work, &reading.mail).await?,
+                    Deed::Delete(side) => deletions.push((work.pair, side)),
+                    _ => self.take_up(plan, work, &reading, &mut works, &mut alone, &mut commit),
                 }
-                self.plan_one(pair, plan, &reading, &mut works, &mut alone, &mut deletions, &mut commit);
             }
             self.store(&commit).await?;
             self.write(&mut works).await?;
@@ -242,35 +243,6 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let rules = self.rules_of(pair, reading);
         let plan = plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules);
         self.made_again(plan, pair, reading)
-    }
-
-    /// The work of a pair for which nothing is written by its plan.
-    fn in_step_work(&self, pair: PairRow, plan: &PairPlan, reading: &Reading, commit: &mut Commit) -> Work {
-        let mut work = reading.work(pair, journal::row(plan.row), &self.hasher);
-        if let Deed::Merge(merged) = &plan.deed {
-            work.left_alone = loops::left_alone(&merged.frozen, self.ctx.clock.now());
-            self.tell(merged, &work, commit);
-        }
-        work
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "what a plan leads to goes different ways")]
-    fn plan_one(
-        &mut self,
-        pair: PairRow,
-        plan: PairPlan,
-        reading: &Reading,
-        works: &mut Vec<Work>,
-        alone: &mut Vec<Candidate>,
-        deletions: &mut Vec<(PairRow, Side)>,
-        commit: &mut Commit,
-    ) {
-        let work = reading.work(pair, journal::row(plan.row), &self.hasher);
-        if let Deed::Delete(side) = plan.deed {
-            deletions.push((work.pair, side));
-            return;
-        }
-        self.take_up(plan, work, reading, works, alone, commit);
     }
 
     /// What a plan asks for, made ready to be written.

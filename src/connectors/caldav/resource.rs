@@ -2,7 +2,7 @@
 
 use crate::icalendar::{
     Component, EventResource, NotATask, NotAnEvent, Refused, TaskResource, change_event, change_task,
-    marker_of, new_event, new_task, read_event, read_task,
+    file_of, marker_of, new_event, new_task, read_event, read_task,
 };
 use crate::vcard::{CardResource, NotAContact, change_card, new_card, read_card};
 use chrono::{DateTime, Utc};
@@ -73,8 +73,8 @@ impl Resource {
     /// What a file holds that hangs on it, by its key.
     pub fn file(&self, key: &str) -> Option<ItemFile> {
         match self {
-            Self::Event(event) => event.file(key),
-            Self::Task(task) => task.file(key),
+            Self::Event(event) => file_of(event.event(), key),
+            Self::Task(task) => file_of(task.task(), key),
             Self::Card(_) => None,
         }
     }

@@ -58,23 +58,6 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Mailbox {
-    /// What a file holds that hangs on an item, by its key.
-    async fn attached(&self, item: &RemoteId, key: &str) -> Result<Result<ItemFile, ItemError>, CallError> {
-        let id = match self.attachment_id(item, key).await? {
-            Ok(id) => id,
-            Err(why) => return Ok(Err(why)),
-        };
-        let reply = self.call(request::get_attachment(&id)).await?;
-        let doc = reply.document()?;
-        match messages(&doc).into_iter().next() {
-            Some(Ok(answer)) => Ok(read(answer)),
-            // It was taken off the item since we looked.
-            Some(Err(refusal)) if refusal.code == "ErrorInvalidAttachmentId" => Ok(Err(ItemError::Gone)),
-            Some(Err(refusal)) => Ok(Err(self.not_read(&refusal)?)),
-            None => Err(Self::silent_answer()),
-        }
-    }
-
     /// The id that a file has just now.
     async fn attachment_id(
         &self,
@@ -109,7 +92,19 @@ impl FileSource for Mailbox {
         item: &RemoteId,
         key: &str,
     ) -> Result<Result<ItemFile, ItemError>, CallError> {
-        self.attached(item, key).await
+        let id = match self.attachment_id(item, key).await? {
+            Ok(id) => id,
+            Err(why) => return Ok(Err(why)),
+        };
+        let reply = self.call(request::get_attachment(&id)).await?;
+        let doc = reply.document()?;
+        match messages(&doc).into_iter().next() {
+            Some(Ok(answer)) => Ok(read(answer)),
+            // It was taken off the item since we looked.
+            Some(Err(refusal)) if refusal.code == "ErrorInvalidAttachmentId" => Ok(Err(ItemError::Gone)),
+            Some(Err(refusal)) => Ok(Err(self.not_read(&refusal)?)),
+            None => Err(Self::silent_answer()),
+        }
     }
 }
 

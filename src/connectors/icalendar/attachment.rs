@@ -19,7 +19,7 @@ pub(super) fn listed(component: &Component) -> impl Iterator<Item = (String, u64
 }
 
 /// What a file in a component holds, by its key.
-pub(super) fn file(component: &Component, key: &str) -> Option<ItemFile> {
+pub fn file_of(component: &Component, key: &str) -> Option<ItemFile> {
     let at = FileListed::all(listed(component)).into_iter().position(|file| file.key == key)?;
     let line = inside(component).nth(at)?;
     let text: Vec<u8> = line.value().bytes().filter(|b| !b.is_ascii_whitespace()).collect();
@@ -64,7 +64,7 @@ mod tests {
     fn first(lines: &str) -> Option<ItemFile> {
         let event = event(lines);
         let key = FileListed::all(listed(&event)).first()?.key.clone();
-        file(&event, &key)
+        file_of(&event, &key)
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
             (&*file.name, &*file.media_type, &*file.content),
             ("a, b.txt", "text/plain", &b"hello"[..])
         );
-        assert_eq!(super::file(&event(lines), "nothing"), None);
+        assert_eq!(file_of(&event(lines), "nothing"), None);
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
     fn two_that_look_the_same_are_told_apart() {
         let lines = "ATTACH;VALUE=BINARY;ENCODING=BASE64;FILENAME=a:AQ==\r\nATTACH;VALUE=BINARY;ENCODING=BASE64;FILENAME=a:Ag==";
         let event = event(lines);
-        let held = |key: &String| file(&event, key).map(|file| file.content);
+        let held = |key: &String| file_of(&event, key).map(|file| file.content);
         let keys: Vec<String> = FileListed::all(listed(&event)).into_iter().map(|f| f.key).collect();
         assert_eq!(keys.iter().map(held).collect::<Vec<_>>(), [Some(vec![1]), Some(vec![2])]);
     }

@@ -11,7 +11,6 @@ use riva_core::item::{
     Attendee, Body, Element, Field, Item, Module, Participation, Sensitivity, ShowAs, Value, When,
     is_in_calendar,
 };
-use riva_core::ports::ItemFile;
 use std::collections::BTreeMap;
 
 /// A calendar object resource with its event: the VEVENT without RECURRENCE-ID, or the first if there is no such.
@@ -69,11 +68,6 @@ impl EventResource {
             super::Part::Component(event) => event,
             super::Part::Line(_) => unreachable!("`at` is the position of a component, which `read` found"),
         }
-    }
-
-    /// What a file holds that hangs on the event, by its key.
-    pub fn file(&self, key: &str) -> Option<ItemFile> {
-        attachment::file(self.event(), key)
     }
 
     /// The event's UID, as it stands there.

@@ -12,6 +12,7 @@ mod task;
 mod write;
 mod zone;
 
+pub use attachment::file_of;
 pub use event::{EventResource, NotAnEvent, read_event};
 pub use line::{Component, Line, Malformed, Param, Part, escape, split_escaped, unescape};
 pub use moment::utc_text;

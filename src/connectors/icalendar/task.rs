@@ -20,7 +20,6 @@ use super::write::{self, MARKER, PRODUCT, Refused, marker_line};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use riva_core::ids::Marker;
 use riva_core::item::{Body, Completion, Field, Item, Module, TaskStatus, Value, is_in_calendar};
-use riva_core::ports::ItemFile;
 use std::collections::BTreeMap;
 
 /// A calendar object resource with its to-do: the VTODO without RECURRENCE-ID, or the first if there is no such.
@@ -60,11 +59,6 @@ impl TaskResource {
             Some(at) => Ok(Self { calendar, at }),
             None => Err(NotATask::OtherKind),
         }
-    }
-
-    /// What a file holds that hangs on the to-do, by its key.
-    pub fn file(&self, key: &str) -> Option<ItemFile> {
-        attachment::file(self.task(), key)
     }
 
     /// The to-do.

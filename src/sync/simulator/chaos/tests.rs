@@ -246,15 +246,14 @@ const ONCE_FAILED_UNMARKED: &[(u64, &str)] = &[
     (17193, "the same, by a third"),
 ];
 
-/// The world of a seed as it was when these were found: its users may do everything, and no backup is put back.
+/// The world of a seed as it was when these were found: its users may do everything.
 fn then(knobs: Knobs) -> Knobs {
-    Knobs { rights: false, backups: false, ..knobs }
+    Knobs { rights: false, ..knobs }
 }
 
 /// A world whose CRM keeps no markers: what was made, and whose answer was lost, cannot be looked for.
 fn unmarked(knobs: Knobs) -> Knobs {
-    // Backups were not played at length in such worlds yet.
-    Knobs { crm_without_marker: true, crm_unique_markers: false, backups: false, ..knobs }
+    Knobs { crm_without_marker: true, crm_unique_markers: false, ..knobs }
 }
 
 /// What once failed where something happened between a reading and its answer.
@@ -268,7 +267,7 @@ const ONCE_FAILED_SLOWLY: &[(u64, &str)] = &[
 
 /// A world in which something may happen between a reading and its answer.
 fn slow(knobs: Knobs) -> Knobs {
-    Knobs { slow_reads: true, backups: false, ..knobs }
+    Knobs { slow_reads: true, ..knobs }
 }
 
 /// Backups of the CRM are put back while nobody's rights change.
