@@ -7,6 +7,7 @@
 //!     -> Result<Arc<dyn MailSystem>, Fault>          (or dyn CrmSystem)
 //! ```
 
+mod base64_text;
 pub mod caldav;
 pub mod exchange;
 pub mod http;

@@ -8,9 +8,8 @@ use super::mailbox::Mailbox;
 use super::request;
 use super::shape::{child_is_true, child_text};
 use super::xml::Read;
+use crate::base64_text;
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::RemoteId;
 use riva_core::item::{FileListed, Module};
@@ -47,14 +46,9 @@ pub(super) fn read<'a>(message: roxmltree::Node<'a, 'a>) -> Result<ItemFile, Ite
     // That of an empty file is there, and empty.
     let content = file.text_of("Content");
     let content = content.ok_or_else(|| invalid("Exchange does not tell what the file holds"))?;
-    let content = bytes(&content).ok_or_else(|| invalid("what Exchange says the file holds is no base64"))?;
+    let content = base64_text::decode(&content)
+        .ok_or_else(|| invalid("what Exchange says the file holds is no base64"))?;
     Ok(ItemFile { name: child_text(file, "Name"), media_type: child_text(file, "ContentType"), content })
-}
-
-/// Base64 as XML has it: with white space anywhere.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let solid: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    STANDARD.decode(solid).ok()
 }
 
 impl Mailbox {

@@ -2,8 +2,7 @@
 //! What only names a place elsewhere is a link, and no file.
 
 use super::line::{Component, Line};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::base64_text;
 use riva_core::item::FileListed;
 use riva_core::ports::ItemFile;
 
@@ -22,8 +21,7 @@ pub(super) fn listed(component: &Component) -> impl Iterator<Item = (String, u64
 pub fn file_of(component: &Component, key: &str) -> Option<ItemFile> {
     let at = FileListed::all(listed(component)).into_iter().position(|file| file.key == key)?;
     let line = inside(component).nth(at)?;
-    let text: Vec<u8> = line.value().bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    let content = STANDARD.decode(text).ok()?;
+    let content = base64_text::decode(&line.value())?;
     let media_type = line.param("FMTTYPE").unwrap_or_default().to_owned();
     Some(ItemFile { name: name(line), media_type, content })
 }
@@ -50,6 +48,8 @@ fn size(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
 
     fn event(lines: &str) -> Component {
