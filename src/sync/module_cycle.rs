@@ -241,8 +241,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     /// The plan for one pair, by the rules that are its own.
     pub fn plan(&self, pair: &PairRow, reading: &Reading) -> PairPlan {
         let rules = self.rules_of(pair, reading);
-        let plan = plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules);
-        self.made_again(plan, pair, reading)
+        plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules)
     }
 
     /// What a plan asks for, made ready to be written.

@@ -33,6 +33,22 @@ impl Reading {
         }
     }
 
+    /// The row of what a side shows.
+    pub fn row(&self, side: Side) -> Option<&ItemRow> {
+        match side {
+            Side::Mail => self.mail_row.as_ref(),
+            Side::Crm => self.crm_row.as_ref(),
+        }
+    }
+
+    /// The pair has no such side any more.
+    pub fn has_none(&mut self, side: Side) {
+        match side {
+            Side::Mail => (self.mail, self.mail_row) = (Now::None, None),
+            Side::Crm => (self.crm, self.crm_row) = (Now::None, None),
+        }
+    }
+
     /// What a merge writes: the CRM first, then the mailbox.
     pub fn updates(&self, merged: &Merged) -> Vec<Write> {
         let of = |side| {
@@ -174,7 +190,7 @@ impl ModuleCycle<'_, '_> {
             };
             let row =
                 |side: Side, rows: &BTreeMap<RemoteId, ItemRow>| rows.get(&pair.side(side)?.id).cloned();
-            let reading = Reading {
+            let mut reading = Reading {
                 mail: now(Side::Mail, &mut mail).unwrap_or(Now::None),
                 crm: now(Side::Crm, &mut crm).unwrap_or(Now::None),
                 mail_row: row(Side::Mail, &mail_rows),
@@ -191,6 +207,7 @@ impl ModuleCycle<'_, '_> {
             if self.is_known_as_it_is(&mut pair, &reading) {
                 accepted.pairs.push(pair.clone());
             }
+            self.forget_what_went(&mut pair, &mut reading, &mut accepted).await?;
             readings.push((pair, reading));
         }
         self.store(&accepted).await?;

@@ -9,14 +9,14 @@ use crate::context::{CycleContext, CycleFault};
 use crate::in_step::{forget_fields, of_field, unlike};
 use crate::merge::leads_to;
 use crate::module_cycle::ModuleCycle;
-use crate::plan::{Deed, Now, PairPlan};
+use crate::place::let_go;
+use crate::plan::Now;
 use crate::read::Reading;
 use riva_core::fault::{Fault, FaultKind};
-use riva_core::holds::HoldKind;
 use riva_core::ids::{ConnectionName, PairId, RemoteId, Version};
 use riva_core::item::Module;
 use riva_core::ports::Fetched;
-use riva_core::rows::{Hashes, ItemRow, PairRow, PairState, Presence, Side};
+use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairState, Presence, Side};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -276,23 +276,30 @@ impl ModuleCycle<'_, '_> {
         news
     }
 
-    /// What was in step, and is gone with what was done since the backup, is made again where it is to be brought up to date.
-    pub fn made_again(&self, plan: PairPlan, pair: &PairRow, reading: &Reading) -> PairPlan {
-        let gone = [Side::Mail, Side::Crm].into_iter().find(|side| *reading.now(*side) == Now::Gone);
-        match (gone, &plan.deed) {
-            (
-                Some(side),
-                Deed::Delete(_)
-                | Deed::Become(PairState::Detached, _)
-                | Deed::Hold(HoldKind::DeletedButEdited, _),
-            ) if pair.state == PairState::Linked && self.catches_up(side) => {
-                match reading.now(side.other()) {
-                    Now::Present { .. } => PairPlan { deed: Deed::Create(side), ..plan },
-                    _ => plan,
-                }
+    /// What was in step, and went with what was done since the backup, never had a twin, where that is to be brought up to
+    /// date: however long it takes until it has one again, it is no deletion. What the system itself has told to be deleted
+    /// is none of that.
+    pub async fn forget_what_went(
+        &self,
+        pair: &mut PairRow,
+        reading: &mut Reading,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        for side in [Side::Mail, Side::Crm] {
+            let told = reading.row(side).is_some_and(|row| row.presence == Presence::Deleted);
+            let went = pair.state == PairState::Linked && *reading.now(side) == Now::Gone && !told;
+            if !went || !self.catches_up(side) || reading.now(side.other()).item().is_none() {
+                continue;
             }
-            _ => plan,
+            let Some(gone) = pair.side_mut(side).take() else { continue };
+            // Its marker must not be taken for the next one's; and its row kept the pair dirty.
+            pair.generation += 1;
+            pair.next_try = Some(self.ctx.clock.now());
+            let_go(self.ctx, pair, side, &gone.id, commit).await?;
+            reading.has_none(side);
+            commit.pairs.push(pair.clone());
         }
+        Ok(())
     }
 
     /// Whether a side is brought up to date with what was in step before a backup was put back.

@@ -4,6 +4,7 @@ use super::recovered::note;
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
 use riva_core::documents::Refused;
+use riva_core::holds::Decision;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
 use riva_core::ports::SyncStore as _;
@@ -281,4 +282,57 @@ fn what_a_user_deletes_meanwhile_does_not_come_back_because_its_record_is_older(
     world.settle(4);
     assert_eq!(world.mail.live().len(), 0, "{:#?}", world.log());
     assert_eq!((world.crm.live().len(), world.store.all_holds().len()), (1, 1), "nothing is deleted unasked");
+}
+
+/// A record that was changed after a backup, and one that was made after it; the backup is put back, and noticed. Answers the
+/// second one.
+fn one_went(world: &mut World, meanwhile: fn(&World, &RemoteId)) -> RemoteId {
+    let old = contacts(world, 1).remove(0);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&old, |item| write(item, "what was agreed today"));
+    let new = contacts(world, 1).remove(0);
+    meanwhile(world, &new);
+    world.crm.put_back(backup, true);
+    assert!(fault(world).is_some());
+    new
+}
+
+/// It is made again some time, however many cycles later: that it is gone is no deletion by then.
+#[test]
+fn what_went_with_a_backup_and_cannot_be_made_again_at_once_is_not_deleted() {
+    let mut world = world();
+    one_went(&mut world, |_, _| {});
+    let before = world.mail.live();
+    world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    world.accepts(true);
+    assert_eq!((fault(&world), fault(&world)), (None, None));
+    assert_eq!((world.mail.live(), world.crm.live().len()), (before.clone(), 1));
+    world.crm.set_faults(Faults::NONE);
+    world.settle(6);
+    assert_eq!((world.mail.live(), world.crm.live().len()), (before, 2), "{:#?}", world.log());
+    assert_eq!(world.store.all_holds().len(), 0);
+}
+
+#[test]
+fn what_the_crm_has_told_to_be_deleted_is_not_made_again_because_a_backup_lacks_it() {
+    let mut world = World::new(2, Knobs::CALM);
+    world.approves = false;
+    world.carries_deletions_out();
+    one_went(&mut world, |world, new| {
+        world.crm.user_delete(new);
+        // Another user's cycle has read that in the feed.
+        let row = world.store.all_items().into_iter().find(|row| row.id == *new).expect("it has a row");
+        let member = row.member;
+        let items = vec![ItemRow { presence: Presence::Deleted, dirty: true, ..row }];
+        let told = Commit { items, ..Commit::default() };
+        run_until_killed(world.store.commit(member, 1, &told)).expect("it lives").expect("it is in memory");
+    });
+    world.accepts(true);
+    world.settle(6);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (2, 1), "{:#?}", world.log());
+    let waiting = world.store.all_holds();
+    assert_eq!(waiting.iter().map(|hold| hold.items.len()).collect::<Vec<_>>(), [1], "{waiting:#?}");
+    world.decide(waiting[0].id, Decision::Approve);
+    world.settle(6);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1), "{:#?}", world.log());
 }

@@ -5,6 +5,7 @@
 
 use super::arena::Arena;
 use super::check::CYCLES;
+use super::history::Standing;
 use super::items::{Slot, serial_of};
 use super::leases::Store;
 use super::rights::insert;
@@ -49,7 +50,8 @@ pub struct Mind {
     pub approve: bool,
 }
 
-/// An edit that is not in the CRM any more: what stood in a record when a backup was put back, and what stands there since.
+/// What stood in a record when a backup was put back, and what stands there since: as a rule, an edit that is not in the CRM any
+/// more.
 #[derive(Debug, Clone)]
 struct Undone {
     id: RemoteId,
@@ -158,9 +160,6 @@ impl Arena {
     }
 
     fn goes(&mut self, id: &RemoteId, now: &Stored, slot: Slot, stood: u32, stands: Option<u32>) {
-        if stands == Some(stood) {
-            return;
-        }
         let serial = serial_of(&now.item).unwrap_or(0);
         let shows =
             |s: &Stored| s.live() && s.shows.get(&slot).is_some_and(|t| self.history.follows(*t, stood));
@@ -170,12 +169,25 @@ impl Arena {
     }
 
     /// Whether an edit went with what the CRM showed before a backup was put back, and may stay gone: a user's mailbox never
-    /// had it, or what was put back was taken as it is, or it was changed before anybody could tell.
+    /// had it, or its user has deleted it there, or what was put back was taken as it is, or it was changed before anybody
+    /// could tell. One that is still there, and never reached the mailbox, may go when the record is brought up to date: it
+    /// looks as if the backup had brought it.
     pub fn may_be_undone(&self, user: usize, serial: u64, token: u32) -> bool {
+        let never_arrived = |undone: &Undone| {
+            undone.serial == serial
+                && undone.stands.is_some_and(|stands| self.history.follows(stands, token))
+                && undone.had & (1 << user) == 0
+        };
+        if self.backups.caught_up && self.backups.undone.iter().any(never_arrived) {
+            return true;
+        }
         self.undone(serial, token).any(|undone| {
             let touched = self.crm.items.get(&undone.id).map_or(0, |s| s.returned.touched);
             let evident = undone.had & !touched & (1 << user) != 0;
-            !evident || self.backups.as_it_is
+            let shows = |s: &Stored| s.shows.values().any(|edit| self.history.follows(*edit, undone.stood));
+            let mut in_mail = self.copies(Side::Mail, user, serial);
+            let let_go = in_mail.any(|(_, s)| s.deleted.is_some_and(|d| d.by_user) && shows(s));
+            !evident || let_go || self.backups.as_it_is
         })
     }
 
@@ -187,7 +199,7 @@ impl Arena {
     }
 
     /// Whether what was deleted in the CRM may be made again there: when it was brought up to date, the engine had not carried
-    /// that out in the mailbox yet, and nothing tells it from what went with the backup.
+    /// that out in the mailbox yet, and nothing tells it from what went with the backup, as the CRM had not told of it.
     pub fn was_caught_up(&self, side: Side) -> bool {
         side == Side::Crm && self.backups.caught_up
     }
@@ -225,10 +237,10 @@ impl Arena {
         self.undone(serial, token).next().is_some()
     }
 
-    /// The records from which an edit went.
+    /// The records from which an edit went, or what had taken its place without knowing it.
     fn undone(&self, serial: u64, token: u32) -> impl Iterator<Item = &Undone> {
         self.backups.undone.iter().filter(move |undone| {
-            let was_in = |edit: u32| self.history.follows(edit, token);
+            let was_in = |edit: u32| !self.history.is_lost(token, &[Standing::Edit(edit)]);
             undone.serial == serial && was_in(undone.stood) && !undone.stands.is_some_and(was_in)
         })
     }

@@ -28,6 +28,7 @@ use super::server::Stored;
 use super::world::World;
 use crate::hash::FieldHasher;
 use crate::permission::is_left;
+use chrono::Duration;
 use riva_core::documents::{MayNot, MayNotCreate};
 use riva_core::holds::HoldRow;
 use riva_core::ids::{MemberId, PairId, RemoteId};
@@ -95,6 +96,12 @@ fn quiet(world: &mut World) -> Result<(), String> {
         let arena = world.remote.lock();
         arena.mail.busy_calls + arena.crm.busy_calls
     };
+    // What lay outside the window is looked at when a day begins.
+    let now = world.remote.lock().now;
+    if (now + Duration::hours(2)).date_naive() != now.date_naive() {
+        world.pass(120);
+        world.settle(1);
+    }
     let before = busy(world);
     // What failed is tried every hour.
     let failing = world.store.all_pairs().iter().any(|p| p.state == PairState::Quarantined);

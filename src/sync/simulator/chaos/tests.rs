@@ -275,9 +275,6 @@ fn with_backups(knobs: Knobs) -> Knobs {
     Knobs { backups: true, rights: false, ..knobs }
 }
 
-/// Of the first 16,000 seeds these still fail, and are not understood or not mended yet: 155, 3877, 7397, 10299, 15670, 15685
-/// (an item is read in every cycle); 6274, 8187, 14463, 14627 (an edit since the backup, of one of two users, is nowhere); 10551
-/// (a deletion in the mailbox).
 #[test]
 fn a_backup_that_is_put_back_undoes_nothing_by_itself() {
     run("backups", seeds(150), |seed| Script::with(seed, with_backups(Knobs::of(seed))));
