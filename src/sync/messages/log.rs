@@ -179,7 +179,7 @@ impl FirstSync<'_, '_, '_> {
         let (mut claims, mut open) = (Vec::new(), Vec::new());
         for one in wanted {
             let Some((kind, key)) = matching::claim_key(&hasher, &one.candidate.item) else { continue };
-            if one.pair.mail.is_none() && self.logged_by_another(kind, key, one.pair.id).await? {
+            if one.pair.mail.is_none() && self.logged_by_another(kind, key).await? {
                 left_alone(one.candidate.row, commit);
                 continue;
             }
@@ -212,14 +212,13 @@ impl FirstSync<'_, '_, '_> {
         Ok(ours)
     }
 
-    /// Whether the message is in the log already, from another member's mailbox.
-    async fn logged_by_another(&self, kind: &'static str, key: u64, own: PairId) -> Result<bool, CycleFault> {
+    /// Whether a message that has no pair here is in the log already, from another member's mailbox.
+    async fn logged_by_another(&self, kind: &'static str, key: u64) -> Result<bool, CycleFault> {
         let store = self.cycle.ctx.store;
         let Some((pair, member)) = store.claimed(&self.cycle.ctx.member.crm, kind, key).await? else {
             return Ok(false);
         };
-        let theirs = if pair == own { Vec::new() } else { store.pairs(member, &[pair]).await? };
-        Ok(theirs.iter().any(|pair| pair.crm.is_some()))
+        Ok(store.pairs(member, &[pair]).await?.iter().any(|pair| pair.crm.is_some()))
     }
 
     /// Stores the pair of a message that is about to be logged. If we are interrupted, it is due.

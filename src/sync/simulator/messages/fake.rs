@@ -30,6 +30,8 @@ pub struct Faults {
     pub lost_answer: u32,
     /// A single message is refused for now.
     pub not_now: u32,
+    /// A message is refused as invalid.
+    pub invalid: u32,
     /// A file is sent, nobody hears of it, and it arrives a little later.
     pub late: u32,
     /// A file is refused.
@@ -134,6 +136,12 @@ impl FakeLog {
         self.people.lock().unwrap_or_else(PoisonError::into_inner).push(person);
     }
 
+    /// Somebody is deleted in the CRM.
+    pub fn forgets(&self, address: &str) {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        people.retain(|person| person.address != address.into());
+    }
+
     /// Everything that was ever logged.
     pub fn records(&self) -> Vec<Logged> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -178,6 +186,12 @@ impl FakeLog {
     fn falls(&self, chance: impl Fn(Faults) -> u32) -> bool {
         let state = &mut *self.chance.lock().unwrap_or_else(PoisonError::into_inner);
         state.0.percent(chance(state.1))
+    }
+
+    /// Nothing is drawn for it where it does not happen.
+    fn is_invalid(&self) -> bool {
+        let never = self.chance.lock().unwrap_or_else(PoisonError::into_inner).1.invalid == 0;
+        !never && self.falls(|f| f.invalid)
     }
 
     fn befalls_file(&self, chance: impl Fn(Faults) -> u32) -> bool {
@@ -306,6 +320,10 @@ impl SilentWriter for FakeLog {
         for draft in drafts {
             if self.falls(|f| f.not_now) {
                 answers.push(Err(ItemError::NotNow("busy".into())));
+                continue;
+            }
+            if self.is_invalid() {
+                answers.push(Err(ItemError::Invalid { reason: "a rule of the CRM".into() }));
                 continue;
             }
             let id = self.put(draft.item.uid.as_deref().unwrap_or_default(), draft.item.clone());

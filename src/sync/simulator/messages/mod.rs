@@ -1,7 +1,9 @@
 //! E-mail: two members whose mailboxes hold the same messages, on one CRM, under faults, with a process that is killed.
 
+mod copies;
 mod fake;
 mod files;
 mod files_in_part;
 mod stories;
+mod waiting;
 mod world;
