@@ -305,3 +305,6 @@ async fn roll_window(ctx: &CycleContext<'_>, module: Module) -> Result<(), Cycle
 pub(crate) fn progress(ctx: &CycleContext<'_>, module: Module, phase: &str, done: u64) {
     ctx.events.emit(SyncEvent::Progress(Progress { module, phase: phase.to_owned(), done, total: 0 }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,8 @@ pub(crate) struct Script {
     pub writes: VecDeque<Result<Vec<Answer>, CallError>>,
     /// To tags: one for each.
     pub tag: Option<Result<Vec<Result<RemoteRef, ItemError>>, CallError>>,
+    /// The next pages of its changes.
+    pub pages: VecDeque<Result<ChangePage, CallError>>,
     /// What is there; all else is gone.
     pub there: BTreeMap<RemoteId, Fetched>,
     /// What a reading says nothing of.
@@ -117,7 +119,7 @@ impl Reader for Scripted {
     }
 
     async fn changes(&self, _module: Module, _cursor: Option<&Cursor>) -> Result<ChangePage, CallError> {
-        Err(unavailable())
+        self.script().pages.pop_front().unwrap_or_else(|| Err(unavailable()))
     }
 
     async fn list(

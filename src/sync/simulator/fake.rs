@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
-use riva_core::item::{Body, Field, Item, Module, Value};
+use riva_core::item::{Body, Field, Item, Module, Value, When};
 use riva_core::ports::{
     Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, Listed,
     ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
@@ -117,6 +117,8 @@ struct State {
     late: BTreeMap<RemoteId, Stored>,
     /// The same, of readings.
     stale: BTreeMap<RemoteId, Stored>,
+    /// What its listings leave out.
+    unlisted: Option<RemoteId>,
 }
 
 /// A backup of a fake system.
@@ -136,6 +138,8 @@ pub struct FakeSide {
     normalise: fn(&mut Item),
     /// What happens while items are read next.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// What it remarks on its contacts, until it is asked.
+    remarks: Mutex<Vec<String>>,
     /// What hangs on its records.
     files: Mutex<Files>,
 }
@@ -165,6 +169,7 @@ impl FakeSide {
             tells_when: true,
             late: BTreeMap::new(),
             stale: BTreeMap::new(),
+            unlisted: None,
         };
         Self {
             name,
@@ -174,6 +179,7 @@ impl FakeSide {
             killer,
             normalise,
             meanwhile: Mutex::default(),
+            remarks: Mutex::default(),
             files: Mutex::default(),
         }
     }
@@ -439,7 +445,7 @@ impl Reader for FakeSide {
     async fn list(
         &self,
         module: Module,
-        _window: Option<Window>,
+        window: Option<Window>,
         after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
         self.enter().await?;
@@ -450,6 +456,8 @@ impl Reader for FakeSide {
             .filter(|(id, s)| {
                 s.module == module && !s.deleted && after.is_none_or(|a| id.as_str() > a.as_str())
             })
+            .filter(|(id, _)| state.unlisted.as_ref() != Some(id))
+            .filter(|(_, s)| window.is_none_or(|window| lies_in(&s.item, window)))
             .take(5)
             .map(|(id, s)| Listed { id: id.clone(), version: Version::new(s.version.to_string()) })
             .collect();
@@ -464,7 +472,8 @@ impl Reader for FakeSide {
 
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         self.enter().await?;
-        if let Some(happens) = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let happens = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(happens) = happens {
             happens();
         }
         let mut state = self.state();
@@ -509,6 +518,11 @@ impl Reader for FakeSide {
 
     fn file_source(&self) -> Option<&dyn FileSource> {
         Some(self)
+    }
+
+    fn remarks(&self, module: Module) -> Vec<String> {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        if module == Module::Contacts { std::mem::take(&mut *remarks) } else { Vec::new() }
     }
 }
 
@@ -662,6 +676,12 @@ impl SilentWriter for FakeSide {
     fn item_files(&self, _module: Module) -> Option<&dyn ItemFiles> {
         Some(self)
     }
+}
+
+/// Whether an item takes place in a window.
+fn lies_in(item: &Item, window: Window) -> bool {
+    let when = item.when().map(When::utc);
+    when.is_none_or(|(start, end)| end >= window.from && start <= window.to)
 }
 
 mod feed;

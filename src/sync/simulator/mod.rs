@@ -2,6 +2,8 @@
 //! moment: the same code as in production.
 
 #[cfg(test)]
+mod accepted;
+#[cfg(test)]
 mod backups;
 pub mod chaos;
 mod check;
@@ -25,7 +27,11 @@ mod merged;
 mod messages;
 #[cfg(test)]
 mod permission;
+#[cfg(test)]
+mod polled;
 mod private;
+#[cfg(test)]
+mod progress;
 mod random;
 #[cfg(test)]
 mod recovered;
@@ -45,6 +51,8 @@ mod series;
 mod share;
 #[cfg(test)]
 mod shared;
+#[cfg(test)]
+mod stopped;
 #[cfg(test)]
 mod stubborn;
 #[cfg(test)]

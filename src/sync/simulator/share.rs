@@ -67,3 +67,48 @@ fn many_deletions_that_are_approved_take_several_cycles() {
     assert_eq!(world.crm.live().len(), 20);
     assert!(world.store.all_holds().iter().all(|hold| hold.closed.is_some()));
 }
+
+#[test]
+fn what_was_edited_waits_while_there_is_too_much_that_is_new() {
+    let mut world = World::new(32, Knobs::CALM);
+    let make = |world: &mut World, contacts: usize| {
+        for _ in 0..contacts {
+            let contact = world.new_contact();
+            world.mail.user_create(contact);
+        }
+    };
+    make(&mut world, 110);
+    world.settle(4);
+    for (id, _) in world.mail.live() {
+        world.mail.user_edit(&id, |item| item.set(Field::Notes, Value::body(Body::plain("by phone"))));
+    }
+    make(&mut world, 510);
+    let first = world.cycle().expect("nobody kills it");
+    assert!(SHARE.contains(&first.writes) && first.more_work, "{} writes", first.writes);
+    let second = world.cycle().expect("nobody kills it");
+    assert_eq!((first.writes + second.writes, second.more_work), (620, false));
+}
+
+/// It is known to be over when all of it is.
+#[test]
+fn a_backup_that_takes_several_cycles_is_brought_up_to_date_to_the_last() {
+    let mut world = World::new(33, Knobs::CALM);
+    for _ in 0..520 {
+        let contact = world.new_contact();
+        world.crm.user_create(contact);
+    }
+    world.settle(4);
+    let backup = world.crm.back_up();
+    for (id, _) in world.crm.live() {
+        world.crm.user_edit(&id, |item| item.set(Field::Notes, Value::body(Body::plain("by phone"))));
+    }
+    world.settle(4);
+    world.crm.put_back(backup, true);
+    world.accepts(true);
+    assert!(world.cycle().expect("nobody kills it").more_work);
+    assert_eq!(world.settle(4), Some(0));
+    for side in [&world.mail, &world.crm] {
+        let up_to_date = Value::body(Body::plain("by phone"));
+        assert!(side.live().iter().all(|(_, item)| item.get(Field::Notes) == Some(&up_to_date)));
+    }
+}

@@ -38,6 +38,28 @@ fn what_lies_beyond_the_window_comes_into_it() {
     }
 }
 
+/// Listings are compared a day after the last time, an hour later.
+#[test]
+fn what_comes_into_the_window_over_night_is_there_in_the_morning() {
+    for in_mail in [true, false] {
+        let mut world = World::new(23, Knobs::CALM);
+        world.cycle().expect("nobody kills it");
+        let mut far = event(&mut world, 400);
+        let start = world.now() + Duration::days(400) + Duration::hours(20);
+        far.set(Field::When, Value::When(When::timed(start, start + Duration::hours(1), chrono_tz::UTC)));
+        if in_mail {
+            world.mail.user_create(far)
+        } else {
+            world.crm.user_create(far)
+        };
+        world.cycle().expect("nobody kills it");
+        assert_eq!(there(&world), (usize::from(in_mail), usize::from(!in_mail)));
+        world.pass(23 * 60);
+        world.cycle().expect("nobody kills it");
+        assert_eq!(there(&world), (1, 1), "{:#?}", world.log());
+    }
+}
+
 #[test]
 fn what_has_left_the_window_stays_where_it_is() {
     let mut world = World::new(22, Knobs::CALM);

@@ -11,6 +11,8 @@ use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSigna
 use crate::{accept, preview, preview_undo};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
+#[cfg(test)]
+use riva_core::activity::Level;
 use riva_core::activity::{EventSink, SyncEvent};
 #[cfg(test)]
 use riva_core::documents::DeletePolicy;
@@ -34,7 +36,7 @@ use riva_core::{hold_details::ShownItem, holds::HoldRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
@@ -96,15 +98,62 @@ impl StopSignal for NoStop {
     }
 }
 
-/// Keeps the lines, for the report of a failing seed.
+/// Asks to end once: it says so the so-manieth time that it is asked. Who does not heed it is not told again.
+pub(crate) struct StopOnce(AtomicI64);
+
+impl Default for StopOnce {
+    /// Never.
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+impl StopOnce {
+    /// After it was asked so often.
+    pub fn after(&self, asks: i64) {
+        self.0.store(asks, Ordering::SeqCst);
+    }
+
+    /// Whether it has said so.
+    pub fn has_said_so(&self) -> bool {
+        self.0.load(Ordering::SeqCst) < 0
+    }
+}
+
+impl StopSignal for StopOnce {
+    fn stopped(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::SeqCst) == 0
+    }
+}
+
+/// Keeps the lines, for the report of a failing seed, and all else that is told.
 #[derive(Default)]
-pub(crate) struct Log(pub(crate) Mutex<Vec<String>>);
+pub(crate) struct Log(pub(crate) Mutex<Vec<String>>, Mutex<Vec<SyncEvent>>);
+
+#[cfg(test)]
+impl Log {
+    /// All that was told.
+    pub fn events(&self) -> Vec<SyncEvent> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How urgent a line is, each time that it was told.
+    pub fn levels(&self, line: &str) -> Vec<Level> {
+        let told = self.events().into_iter().filter_map(|event| match event {
+            SyncEvent::Line { level, text, .. } if text == line => Some(level),
+            _ => None,
+        });
+        told.collect()
+    }
+}
 
 impl EventSink for Log {
     fn emit(&self, event: SyncEvent) {
-        if let SyncEvent::Line { text, .. } = event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        if let SyncEvent::Line { text, .. } = &event {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
         }
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 }
 
@@ -173,7 +222,9 @@ pub struct World {
     killer: Killer,
     clock: VirtualClock,
     ids: SeededIds,
-    log: Log,
+    pub(crate) log: Log,
+    /// Whether its cycles are asked to end.
+    pub(crate) stop: StopOnce,
     cycles: AtomicU64,
     /// What the cycles did, for comparison with a preview.
     pub(crate) deeds: Deeds,
@@ -251,6 +302,7 @@ impl World {
             clock: VirtualClock(Mutex::new(start)),
             ids: SeededIds(AtomicU64::new(1)),
             log: Log::default(),
+            stop: StopOnce::default(),
             cycles: AtomicU64::new(1),
             deeds: Deeds::default(),
             approves: true,
@@ -554,7 +606,7 @@ impl World {
             clock: &self.clock,
             ids: &self.ids,
             events: &self.log,
-            stop: &NoStop,
+            stop: &self.stop,
             record: Record { cycle, before: self.keep_images, deeds: Some(&self.deeds) },
         };
         run_until_killed(work(&ctx, &feed, &crm))

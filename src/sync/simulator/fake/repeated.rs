@@ -43,6 +43,16 @@ impl FakeSide {
         }
     }
 
+    /// Its listings leave an item out that is there.
+    pub fn leaves_out(&self, id: &RemoteId) {
+        self.state().unlisted = Some(id.clone());
+    }
+
+    /// It remarks something on its contacts.
+    pub fn remark(&self, text: &str) {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
     /// This happens while items are read next.
     pub fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
         *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(happens));

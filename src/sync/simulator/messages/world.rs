@@ -29,7 +29,7 @@ pub struct World {
     pub stop: Stop,
     clock: VirtualClock,
     ids: SeededIds,
-    log: Log,
+    pub(super) log: Log,
 }
 
 impl World {

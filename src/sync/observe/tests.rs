@@ -1,0 +1,43 @@
+use super::*;
+use crate::scripted::Bench;
+use crate::simulator::world::run_until_killed;
+
+/// What the feed tells is observed. Answers the fault, and which rows there are.
+fn observed(bench: &Bench) -> (Option<CycleFault>, Vec<RemoteId>) {
+    let ctx = bench.context();
+    let mut observed = Observed::default();
+    let read = mail_changes(&ctx, Module::Contacts, &mut observed);
+    let fault = run_until_killed(read).expect("nothing waits").err();
+    (fault, bench.store.all_items().into_iter().map(|row| row.id).collect())
+}
+
+fn page(ids: &[&str], cursor: &str) -> ChangePage {
+    let seen = |id: &&str| Change::Seen { id: (*id).into(), version: Version::new("1") };
+    ChangePage { changes: ids.iter().map(seen).collect(), cursor: Cursor::new(cursor), more: false }
+}
+
+#[test]
+fn what_a_feed_tells_counts_whether_its_cursor_moves_on_or_not() {
+    let bench = Bench::new(|_, _| {});
+    for ids in [&["a"][..], &["b"], &[]] {
+        bench.mail.script().pages.push_back(Ok(page(ids, "today")));
+        assert_eq!(observed(&bench).0, None);
+    }
+    assert_eq!(observed(&bench).1, ["a".into(), "b".into()]);
+}
+
+#[test]
+fn a_feed_that_has_lost_its_cursor_is_read_from_its_beginning_once() {
+    let bench = Bench::new(|_, _| {});
+    let lost = || Err(CallError::CursorLost("too old".into()));
+    bench.mail.script().pages.extend([Ok(page(&["a"], "today")), lost(), Ok(page(&["b"], "tomorrow"))]);
+    for _ in 0..2 {
+        assert_eq!(observed(&bench).0, None);
+    }
+    assert_eq!(observed(&bench).1, ["a".into(), "b".into()]);
+    // One that has no beginning does not work.
+    let bench = Bench::new(|_, _| {});
+    bench.mail.script().pages.extend([lost(), Ok(page(&["a"], "today"))]);
+    let (fault, rows) = observed(&bench);
+    assert!(matches!(fault, Some(CycleFault::Side { side: Side::Mail, .. })) && rows.is_empty(), "{fault:?}");
+}
