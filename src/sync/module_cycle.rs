@@ -429,11 +429,11 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             self.more = true;
             return Ok(());
         }
-        let (mut items, mut held) = (Vec::new(), Commit::default());
+        // All of what is held is stored at once: a hold that names but a part of what waits could be approved unseen.
+        let (mut items, mut commit) = (Vec::new(), Commit::default());
         let mut series = Lost::default();
         for slice in deletions.chunks(SLICE) {
             let mut works = Vec::new();
-            let mut commit = Commit::default();
             for (plan, mut work, reading) in self.still_to_delete(slice).await? {
                 let Deed::Delete(side) = plan.deed else { continue };
                 series.add(&work.pair, side, &work.title);
@@ -445,21 +445,13 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                     self.take_up(plan, work, &reading, &mut works, &mut Vec::new(), &mut commit);
                 }
             }
-            if tripped.is_none() {
-                self.store(&commit).await?;
-                self.write(&mut works).await?;
-            } else {
-                held.pairs.append(&mut commit.pairs);
-                held.items.append(&mut commit.items);
-                held.journal.append(&mut commit.journal);
-            }
+            self.write(&mut works).await?;
         }
         for text in series.lines(tripped.is_some()) {
             self.line(Level::Info, text);
         }
         if let Some(tripped) = tripped {
-            // All of them, or none: a hold that names but a part of what waits could be approved unseen.
-            held.holds.push(HoldRow {
+            commit.holds.push(HoldRow {
                 id: HoldId(self.ctx.ids.next()),
                 number: 0,
                 member: self.ctx.member.id,
@@ -472,9 +464,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 closed: None,
             });
             self.held = true;
-            self.store(&held).await?;
         }
-        Ok(())
+        self.store(&commit).await
     }
 
     fn held_by_guard(&self, work: &mut Work, tripped: &guard::Tripped, commit: &mut Commit) {

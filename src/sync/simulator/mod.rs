@@ -8,6 +8,8 @@ mod backups;
 pub mod chaos;
 mod check;
 #[cfg(test)]
+mod decided_once;
+#[cfg(test)]
 mod decisions;
 mod fake;
 #[cfg(test)]
@@ -22,6 +24,8 @@ mod made_twice;
 mod marked;
 #[cfg(test)]
 mod matrix;
+#[cfg(test)]
+mod meanwhile;
 mod merged;
 #[cfg(test)]
 mod messages;

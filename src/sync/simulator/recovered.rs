@@ -6,7 +6,7 @@ use chrono::Duration;
 use riva_core::documents::{BecamePrivate, CalendarPolicy, ContactsPolicy, DeletePolicy};
 use riva_core::holds::HoldKind;
 use riva_core::ids::{MemberId, RemoteId};
-use riva_core::item::{Body, Field, Sensitivity, Value};
+use riva_core::item::{Body, Field, Module, Sensitivity, Value};
 use riva_core::ports::SyncStore as _;
 use riva_core::rows::PairState;
 use std::sync::Arc;
@@ -113,6 +113,7 @@ fn what_may_not_be_visible_yet_is_waited_for() {
         world.pass(20);
         let outcome = world.cycle().expect("nobody kills it");
         assert_eq!(outcome.again_at, Some(visible_at));
+        assert!(!outcome.modules[&Module::Contacts].initial_done, "it is not known what there is");
         assert_eq!(recoveries(&world), [said(0, 0, 1)]);
         assert!(world.crm.live().is_empty());
         // Now it would be seen.

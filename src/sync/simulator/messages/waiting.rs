@@ -3,9 +3,9 @@
 
 use super::fake::{Faults, message};
 use super::world::{MEMBERS, World};
+use riva_core::activity::Level;
 use riva_core::ids::RemoteId;
-use riva_core::item::Field;
-use riva_core::item::{Item, MailFolder, Sensitivity, Value};
+use riva_core::item::{Field, Item, MailFolder, Sensitivity, Value};
 use riva_core::rows::{PairRow, PairState, Side};
 
 const CUSTOMER: &str = "customer@far.example";
@@ -128,6 +128,30 @@ fn what_was_refused_and_is_private_by_now_is_never_logged() {
     let left = pair(&world);
     assert_eq!(left.reason.as_deref(), Some("Marked private before it was logged."));
     assert_eq!((left.state, world.crm.records().len()), (PairState::Tombstoned, 0));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_once_and_not_tried_before_it_changes() {
+    let world = world();
+    world.knows(CUSTOMER);
+    let id = comes(&world, MailFolder::Inbox);
+    is_refused(&world);
+    world.mail[0].is_readable(&id, false);
+    later(&world);
+    let unread = pair(&world);
+    let why = "The mailbox's message cannot be read: it has no date";
+    assert_eq!((unread.state, unread.reason.as_deref()), (PairState::Quarantined, Some(why)));
+    assert_eq!((unread.next_try, journal(&world, "quarantined").len()), (None, 1));
+    // Flagged, it cannot be read either.
+    world.mail[0].touch(&id);
+    later(&world);
+    let told = journal(&world, "quarantined");
+    assert!(matches!(&told[..], [line] if line.ends_with(why)), "{told:?}");
+    assert_eq!(world.log.levels(&told[0]), [Level::Error]);
+    world.mail[0].is_readable(&id, true);
+    world.mail[0].touch(&id);
+    later(&world);
+    assert_eq!((world.crm.records().len(), pair(&world).state), (1, PairState::Linked));
 }
 
 /// Somebody else has logged it meanwhile.

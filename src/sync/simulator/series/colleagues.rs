@@ -183,6 +183,36 @@ fn a_colleague_takes_up_the_record_of_a_customers_meeting() {
 }
 
 #[test]
+fn what_goes_with_a_colleagues_meeting_and_is_anns_alone_is_deleted_with_it() {
+    let both = Both::of(Some(CUSTOMER));
+    let lunch = both.world.mail.user_create(single("Lunch", wall("2026-11-25T12:00:00")));
+    both.settle();
+    assert_eq!(both.records(), 2);
+    both.world.mail.user_delete(&both.anns);
+    both.world.mail.user_delete(&lunch);
+    both.world.cycle(None).expect("nobody kills it");
+    assert_eq!((both.records(), both.room()), (1, None), "{:?}", both.world.log());
+    assert_eq!(both.stands(&both.anns), (PairState::Detached, Some(KEPT.into())));
+}
+
+/// He was given the meeting while it waited for an administrator whether Ann's copy goes with its record.
+#[test]
+fn what_a_colleague_has_by_now_stays_though_its_deletion_was_approved() {
+    let mut both = Both::of(Some(CUSTOMER));
+    both.world.policy.safety.calendar.items = 0;
+    both.world.cycle(None).expect("nobody kills it");
+    both.world.mail.user_delete(&both.anns);
+    both.world.cycle(None).expect("nobody kills it");
+    assert_eq!((both.records(), both.stands(&both.anns).0), (1, PairState::Held), "{:?}", both.world.log());
+    both.world.cycle_of_bob(&both.bobs).expect("nobody kills it");
+    assert!(both.world.approve());
+    both.world.cycle(None).expect("nobody kills it");
+    assert_eq!(both.stands(&both.anns), (PairState::Detached, Some(KEPT.into())), "{:?}", both.world.log());
+    both.settle();
+    assert_eq!((both.records(), both.stands(&both.his).0), (1, PairState::Linked));
+}
+
+#[test]
 fn a_record_that_is_gone_is_taken_up_by_nobody() {
     let both = Both::of(Some(CUSTOMER));
     both.settle();
