@@ -1,3 +1,5 @@
+//! The reading of a feed, page by page.
+
 use super::*;
 use crate::scripted::Bench;
 use crate::simulator::world::run_until_killed;
