@@ -55,6 +55,7 @@ mod series;
 mod share;
 #[cfg(test)]
 mod shared;
+mod signals;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]

@@ -3,17 +3,15 @@
 use super::MemoryStore;
 use super::fake::{FakeSide, Faults, Killer};
 use super::random::Random;
+pub(crate) use super::signals::{Log, NoStop, StopOnce};
 use crate::files::any_noted;
 #[cfg(test)]
 use crate::zone_rules::zones_fact;
-use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
+use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, run_cycle, run_feed};
 #[cfg(test)]
 use crate::{accept, preview, preview_undo};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-#[cfg(test)]
-use riva_core::activity::Level;
-use riva_core::activity::{EventSink, SyncEvent};
 #[cfg(test)]
 use riva_core::documents::DeletePolicy;
 use riva_core::documents::{CalendarPolicy, ContactsPolicy, Policy, PolicyModules, SafetyLimit};
@@ -36,7 +34,7 @@ use riva_core::{hold_details::ShownItem, holds::HoldRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
@@ -87,73 +85,6 @@ pub(crate) struct SeededIds(pub(crate) AtomicU64);
 impl IdSource for SeededIds {
     fn next(&self) -> Uuid {
         Uuid::from_u64_pair(0, self.0.fetch_add(1, Ordering::SeqCst))
-    }
-}
-
-pub(super) struct NoStop;
-
-impl StopSignal for NoStop {
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// Asks to end once: it says so the so-manieth time that it is asked. Who does not heed it is not told again.
-pub(crate) struct StopOnce(AtomicI64);
-
-impl Default for StopOnce {
-    /// Never.
-    fn default() -> Self {
-        Self(AtomicI64::new(i64::MAX))
-    }
-}
-
-#[cfg(test)]
-impl StopOnce {
-    /// After it was asked so often.
-    pub fn after(&self, asks: i64) {
-        self.0.store(asks, Ordering::SeqCst);
-    }
-
-    /// Whether it has said so.
-    pub fn has_said_so(&self) -> bool {
-        self.0.load(Ordering::SeqCst) < 0
-    }
-}
-
-impl StopSignal for StopOnce {
-    fn stopped(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::SeqCst) == 0
-    }
-}
-
-/// Keeps the lines, for the report of a failing seed, and all else that is told.
-#[derive(Default)]
-pub(crate) struct Log(pub(crate) Mutex<Vec<String>>, Mutex<Vec<SyncEvent>>);
-
-#[cfg(test)]
-impl Log {
-    /// All that was told.
-    pub fn events(&self) -> Vec<SyncEvent> {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// How urgent a line is, each time that it was told.
-    pub fn levels(&self, line: &str) -> Vec<Level> {
-        let told = self.events().into_iter().filter_map(|event| match event {
-            SyncEvent::Line { level, text, .. } if text == line => Some(level),
-            _ => None,
-        });
-        told.collect()
-    }
-}
-
-impl EventSink for Log {
-    fn emit(&self, event: SyncEvent) {
-        if let SyncEvent::Line { text, .. } = &event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
-        }
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 }
 

@@ -10,7 +10,8 @@ use riva_core::rows::{PairRow, PairState, Side};
 
 const CUSTOMER: &str = "customer@far.example";
 
-const WAITS: &str = "Subject 1: Nobody in it is known to the CRM: make a contact with one of its addresses there, and it is logged.";
+const WAITS: &str = "Subject 1: Nobody in it is known to the CRM: make a contact with one of its addresses there, and it \
+                     is logged.";
 
 /// A world in which everything is in step.
 fn world() -> World {
