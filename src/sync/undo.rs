@@ -107,8 +107,8 @@ enum Before {
     Absent,
     /// These fields; of one that is `None` it is not known.
     Fields(BTreeMap<Field, Option<Value>>),
-    /// The item, which we have taken away; `None`: it is not kept.
-    Item(Option<Item>),
+    /// The item, which we have taken away.
+    Item(Item),
 }
 
 impl Story {
@@ -116,12 +116,16 @@ impl Story {
         self.images.last().map_or("", |image| image.title.as_str())
     }
 
-    fn before(&self) -> Before {
+    /// `None`: it is not kept of all writes what they replaced.
+    fn before(&self) -> Option<Before> {
+        if !self.images.iter().all(|image| image.kind == IntentKind::Create || image.before.is_some()) {
+            return None;
+        }
         let mut fields: BTreeMap<Field, Option<Value>> = BTreeMap::new();
         for image in &self.images {
             match image.kind {
                 // After a deletion of ours it was made again: that has its own end below.
-                IntentKind::Create => return Before::Absent,
+                IntentKind::Create => return Some(Before::Absent),
                 IntentKind::Update => {
                     let shown = |field: Field| image.before.as_ref().and_then(|b| b.get(field).cloned());
                     for field in sent_fields(&image.sends) {
@@ -129,16 +133,14 @@ impl Story {
                     }
                 }
                 IntentKind::Delete => {
-                    let item = image.before.clone().map(|mut item| {
-                        let known = fields.into_iter().filter_map(|(field, value)| Some((field, value?)));
-                        item.fields.extend(known);
-                        item
-                    });
-                    return Before::Item(item);
+                    let mut item = image.before.clone()?;
+                    let known = fields.into_iter().filter_map(|(field, value)| Some((field, value?)));
+                    item.fields.extend(known);
+                    return Some(Before::Item(item));
                 }
             }
         }
-        Before::Fields(fields)
+        Some(Before::Fields(fields))
     }
 
     /// What our writes may have left behind; `None` where that is nothing, because the last one took the item away. Of
@@ -164,11 +166,6 @@ impl Story {
             possible = done;
         }
         possible
-    }
-
-    /// Whether it is known of all writes what they replaced.
-    fn is_whole(&self) -> bool {
-        self.images.iter().all(|image| image.kind == IntentKind::Create || image.before.is_some())
     }
 
     fn line(&self, cannot: Option<String>) -> UndoLine {
@@ -292,6 +289,8 @@ impl<'a, 'c> Undo<'a, 'c> {
                 } else {
                     plan(&self.hasher, &story, &now, self.caps.side(story.side))
                 };
+                // Of what is in doubt nothing is recorded: it can be undone later.
+                let pair = pair.filter(|pair| !in_doubt.contains(&pair.id));
                 steps.push(Step { line, write, pair, now, images: story.images });
             }
         }
@@ -406,11 +405,11 @@ fn plan(
     let mut line = story.line(None);
     let side = story.side;
     let left = story.left();
-    if !story.is_whole() {
+    let Some(before) = story.before() else {
         line.cannot.push("what it was is not kept any more".into());
         return (line, None);
-    }
-    let write = match (story.before(), now) {
+    };
+    let write = match (before, now) {
         (Before::Absent, Now::Present { item, .. }) => {
             let shown = hasher.item(item);
             if left.iter().flatten().any(|left| is_as_left(left, &shown)) {
@@ -430,11 +429,7 @@ fn plan(
             line.cannot.push("it is not there any more".into());
             None
         }
-        (Before::Item(None), _) => {
-            line.cannot.push("what it was is not kept".into());
-            None
-        }
-        (Before::Item(Some(item)), _) => Some(made_again(side, &item, caps, &mut line)),
+        (Before::Item(item), _) => Some(made_again(side, &item, caps, &mut line)),
     };
     line.deed = write.as_ref().map(|write| match write.kind() {
         IntentKind::Create => DeedKind::Create { side },
@@ -496,3 +491,6 @@ fn made_again(side: Side, before: &Item, caps: &ModuleCapabilities, line: &mut U
     }
     Write::Create { side, item }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,8 @@ mod tests;
 #[cfg(test)]
 mod told;
 #[cfg(test)]
+mod undone;
+#[cfg(test)]
 mod window;
 pub(crate) mod world;
 #[cfg(test)]

@@ -1,0 +1,285 @@
+//! What is written to put a side back, from what is kept of our writes and what it shows now.
+
+use super::*;
+use crate::capable::capable;
+use crate::scripted::visits::{hashes, id, to_write, visit};
+use crate::scripted::{Bench, written};
+use crate::simulator::Random;
+use crate::simulator::world::run_until_killed;
+use riva_core::documents::CalendarPolicy;
+use riva_core::fault::CallError;
+use riva_core::history::Order;
+use riva_core::ids::MemberId;
+use riva_core::ports::{SeriesSupport, SyncStore as _};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+const KEPT_OF_IT: &str = "location was changed since: it is left as it is";
+
+/// A write to the CRM of which it is known what it left.
+fn wrote(kind: IntentKind, before: Option<&str>, sends: &str) -> ImageRow {
+    let of_kind = |mut item: Item| {
+        if kind == IntentKind::Update {
+            item.fields.remove(&Field::Summary);
+        }
+        item
+    };
+    let sends = hashes(&of_kind(visit(sends)));
+    ImageRow {
+        id: Uuid::nil(),
+        member: MemberId(1),
+        module: Module::Calendar,
+        pair: PairId(Uuid::nil()),
+        side: Side::Crm,
+        cycle: 1,
+        at: DateTime::UNIX_EPOCH,
+        kind,
+        title: "Visit".into(),
+        before: before.map(|place| of_kind(visit(place))),
+        left: Some(if kind == IntentKind::Delete { Hashes::default() } else { sends.clone() }),
+        sends: if kind == IntentKind::Delete { Hashes::default() } else { sends },
+        undone: false,
+    }
+}
+
+fn updated(before: &str, sends: &str) -> ImageRow {
+    wrote(IntentKind::Update, Some(before), sends)
+}
+
+/// The answer to the write was lost.
+fn unanswered(image: ImageRow) -> ImageRow {
+    ImageRow { left: None, ..image }
+}
+
+fn story(images: &[ImageRow]) -> Story {
+    Story { pair: PairId(Uuid::nil()), side: Side::Crm, images: images.to_vec() }
+}
+
+fn shows(item: Option<Item>) -> Now {
+    let Some(item) = item else { return Now::Gone };
+    Now::Present { version: "1".into(), marker: None, modified: None, item }
+}
+
+fn everything() -> ModuleCapabilities {
+    capable(Field::ALL.iter().copied(), SeriesSupport::None)
+}
+
+/// What is written, and what cannot be, where the side shows this.
+fn planned(images: &[ImageRow], shown: Option<&str>) -> (UndoLine, Option<Write>) {
+    plan(&Bench::hasher(), &story(images), &shows(shown.map(visit)), &everything())
+}
+
+/// A place is put back.
+fn put_back(now: &str, place: &str) -> Option<Write> {
+    let set = [(Field::Location, Value::text(place))].into();
+    Some(Write::Update { side: Side::Crm, set, base: visit(now) })
+}
+
+/// The places that writes may have left, by trying out which of those whose answers were lost were made.
+fn possible(images: &[ImageRow], places: &[String]) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for made in 0_u32..1 << images.len() {
+        let was_made = |n: usize| images[n].left.is_some() || made & (1 << n) != 0;
+        all.extend((0..images.len()).rev().find(|n| was_made(*n)).map(|n| places[n].clone()));
+    }
+    all
+}
+
+#[test]
+fn a_place_is_put_back_if_it_may_be_what_we_left_and_is_left_as_it_is_otherwise() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..2_000 {
+        let mut random = Random::new(seed);
+        let first = format!("Room {}", random.below(4));
+        let (mut images, mut places, mut stands) = (Vec::new(), Vec::new(), first.clone());
+        for _ in 0..=random.below(4) {
+            let place = format!("Room {}", random.below(4));
+            let image = updated(&stands, &place);
+            let lost = random.percent(40);
+            if !lost || random.percent(50) {
+                stands = place.clone();
+            }
+            images.push(if lost { unanswered(image) } else { image });
+            places.push(place);
+        }
+        let now = if random.percent(60) { stands } else { format!("Room {}", random.below(4)) };
+        let (line, write) = planned(&images, Some(&now));
+        let expected = if now == first {
+            (None, vec![])
+        } else if possible(&images, &places).contains(&now) {
+            (put_back(&now, &first), vec![])
+        } else {
+            (None, vec![KEPT_OF_IT.to_owned()])
+        };
+        seen.insert((expected.0.is_some(), expected.1.len()));
+        assert_eq!((write, line.cannot), expected, "seed {seed}: {images:#?}, {now}");
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+#[test]
+fn what_was_made_is_taken_away_as_long_as_it_shows_what_we_left() {
+    let made = wrote(IntentKind::Create, None, "Room 1");
+    let changed = "it was changed since it was made: it is left as it is";
+    let delete =
+        |place| Some(Write::Delete { side: Side::Crm, frees_origin: false, base: Some(visit(place)) });
+    for made in [made.clone(), unanswered(made)] {
+        let moved = [made.clone(), updated("Room 1", "Room 2")];
+        let made = [made];
+        for (images, shown, write, cannot) in [
+            (&made[..], Some("Room 1"), delete("Room 1"), None),
+            (&made, Some("Room 2"), None, Some(changed)),
+            (&made, None, None, None),
+            (&moved, Some("Room 2"), delete("Room 2"), None),
+            (&moved, Some("Room 1"), None, Some(changed)),
+            (&moved, None, None, None),
+        ] {
+            let (line, planned) = planned(images, shown);
+            assert_eq!((planned, line.cannot.first().map(String::as_str)), (write, cannot), "{shown:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_away_is_made_again_as_it_was_before_it_was_changed() {
+    let images = [updated("Room 1", "Room 2"), wrote(IntentKind::Delete, Some("Room 2"), "")];
+    let (line, write) = planned(&images, None);
+    assert_eq!(write, Some(Write::Create { side: Side::Crm, item: visit("Room 1") }));
+    assert_eq!(line.deed, Some(DeedKind::Create { side: Side::Crm }));
+    let told: Vec<_> = line.fields.into_iter().map(|change| (change.field, change.old, change.new)).collect();
+    let [subject, place] = ["Visit", "Room 1"].map(Value::text);
+    assert_eq!(told, [(Field::Summary, None, subject), (Field::Location, None, place)]);
+    // It is there: nobody took it away, or a user has made it again.
+    let (line, write) = planned(&images, Some("Room 3"));
+    assert_eq!((write, line.deed, line.cannot), (None, None, vec![]));
+}
+
+#[test]
+fn nothing_is_written_where_it_is_not_kept_what_was_there() {
+    let private = ImageRow { before: None, ..wrote(IntentKind::Delete, None, "") };
+    for images in [vec![private.clone()], vec![updated("Room 1", "Room 2"), private]] {
+        for shown in [None, Some("Room 2")] {
+            let (line, write) = planned(&images, shown);
+            let why = "what it was is not kept any more".to_owned();
+            assert_eq!((write, line.cannot), (None, vec![why]), "{shown:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_is_told_with_what_is_there_now() {
+    let (line, _) = planned(&[updated("Room 1", "Room 2")], Some("Room 2"));
+    let [old, new] = ["Room 2", "Room 1"].map(Value::text);
+    assert_eq!(line.fields, [FieldChange { field: Field::Location, old: Some(old), new }]);
+    assert_eq!(line.deed, Some(DeedKind::Update { side: Side::Crm }));
+    let (line, _) = planned(&[wrote(IntentKind::Create, None, "Room 1")], Some("Room 1"));
+    assert_eq!(line.deed, Some(DeedKind::Delete { side: Side::Crm }));
+}
+
+#[test]
+fn what_the_side_cannot_set_is_not_set_and_told() {
+    let mut caps = everything();
+    caps.writes.remove(&Field::Location);
+    let plan = |images: &[ImageRow], shown| {
+        let (line, write) = plan(&Bench::hasher(), &story(images), &shows(shown), &caps);
+        (write, line)
+    };
+    let (write, line) = plan(&[updated("Room 1", "Room 2")], Some(visit("Room 2")));
+    assert_eq!((write, line.cannot), (None, vec!["location cannot be written".to_owned()]));
+    let (write, line) = plan(&[wrote(IntentKind::Delete, Some("Room 1"), "")], None);
+    let Some(Write::Create { item, .. }) = write else { panic!("it is made again") };
+    assert_eq!(item.fields.keys().collect::<Vec<_>>(), [&Field::Summary]);
+    assert_eq!(line.fields.len(), 1);
+}
+
+/// A write whose answer is lost is repeated: that it was never made stays possible.
+#[test]
+fn a_write_that_never_arrives_is_not_taken_for_made_however_often_it_is_repeated() {
+    let mut images = vec![updated("Room 1", "Room 2")];
+    images.extend((0..8).map(|_| unanswered(updated("Room 2", "Room 3"))));
+    for now in ["Room 2", "Room 3"] {
+        assert_eq!(planned(&images, Some(now)).1, put_back(now, "Room 1"));
+    }
+}
+
+#[test]
+fn of_many_writes_without_an_answer_only_so_many_outcomes_are_thought_of() {
+    let places: Vec<String> = (0..=20).map(|n| format!("Room {n}")).collect();
+    let images: Vec<ImageRow> = places.windows(2).map(|p| unanswered(updated(&p[0], &p[1]))).collect();
+    assert_eq!(story(&images).left().len(), MOST_POSSIBLE);
+    assert_eq!(planned(&images, Some("Room 20")).1, put_back("Room 20", "Room 0"));
+}
+
+#[test]
+fn slices_are_full_and_never_part_the_two_sides_of_a_pair() {
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let mut steps = Vec::new();
+        for n in 0..random.below(3 * SLICE) {
+            let pair = PairId(Uuid::from_u128(n as u128));
+            for side in [Side::Mail, Side::Crm].into_iter().take(1 + random.below(2)) {
+                let line = Story { pair, side, images: Vec::new() }.line(None);
+                steps.push(Step { line, write: None, pair: None, now: Now::None, images: Vec::new() });
+            }
+        }
+        let of = |step: &Step| (step.line.pair, step.line.side);
+        let all: Vec<_> = steps.iter().map(of).collect();
+        let slices: Vec<Vec<_>> = by_pair(steps).iter().map(|slice| slice.iter().map(of).collect()).collect();
+        assert_eq!(slices.concat(), all, "seed {seed}");
+        for two in slices.windows(2) {
+            let last = two[0].last().expect("no slice is empty").0;
+            assert_ne!(last, two[1][0].0, "seed {seed}: a pair is in two slices");
+            // It is longer for the second side of its last pair alone.
+            let longer = two[0].len() == SLICE + 1 && two[0][SLICE - 1].0 == last;
+            assert!(two[0].len() == SLICE || longer, "seed {seed}: {} steps", two[0].len());
+        }
+        assert!(slices.last().is_none_or(|slice| slice.len() <= SLICE + 1), "seed {seed}");
+    }
+}
+
+fn undo(bench: &Bench) -> Vec<String> {
+    let now = bench.now();
+    let span = UndoSpan::Since(DateTime::UNIX_EPOCH);
+    let order = OrderRow {
+        number: 1,
+        member: MemberId(1),
+        order: Order::Undo { span },
+        by: "admin@desk".into(),
+        at: now + chrono::Duration::minutes(1),
+        done: None,
+        outcome: Vec::new(),
+    };
+    let ctx = bench.context();
+    run_until_killed(run(&ctx, Bench::hasher(), span, &order)).expect("nothing waits").expect("nothing fails")
+}
+
+/// Nothing is written, and nothing of it is forgotten.
+#[test]
+fn what_is_in_doubt_is_undone_later() {
+    let mut bench = Bench::new(|_, _| {});
+    bench.policy.modules.calendar = Some(CalendarPolicy::default());
+    let mut works = [to_write(Side::Crm, IntentKind::Update)];
+    bench.crm.fails(CallError::InDoubt("reset".into()));
+    bench.write(&mut works).ok();
+    assert_eq!((bench.open().len(), bench.images().len()), (1, 1));
+    bench.mail.shows(id(Side::Mail), "1", &visit("Room 2"));
+    bench.crm.shows(id(Side::Crm), "2", &visit("Room 2"));
+    let none = "Undone by admin@desk: 0 writes were taken back";
+    let told = "Visit in the CRM: a write to it is in doubt; undo again later";
+    assert_eq!(undo(&bench), [none, told]);
+    assert_eq!(bench.images().len(), 1, "it can still be undone");
+    bench.recover().expect("both can be read");
+    assert_eq!(bench.open(), []);
+    bench.crm.answers([written(id(Side::Crm), "3", Some(&visit("Room 1")))]);
+    assert_eq!(undo(&bench), ["Undone by admin@desk: one write was taken back"]);
+}
+
+#[test]
+fn what_belongs_to_no_pair_any_more_is_named() {
+    let mut bench = Bench::new(|_, _| {});
+    bench.policy.modules.calendar = Some(CalendarPolicy::default());
+    let commit = Commit { images: vec![updated("Room 1", "Room 2")], ..Commit::default() };
+    run_until_killed(bench.store.commit(MemberId(1), 1, &commit)).expect("nothing waits").expect("in memory");
+    let none = "Undone by admin@desk: 0 writes were taken back";
+    assert_eq!(undo(&bench), [none, "Visit in the CRM: its pair is not known any more"]);
+}
