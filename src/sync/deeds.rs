@@ -92,3 +92,71 @@ pub(crate) fn of_commit(changes: &Commit, sink: &dyn DeedSink) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::holds::of_pair;
+    use crate::journal;
+    use crate::simulator::world::Deeds;
+    use chrono::{DateTime, Utc};
+    use riva_core::holds::{Decided, Decision, HoldKind, HoldRow};
+    use riva_core::ids::PairId;
+    use riva_core::rows::PairRow;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn pair(number: u128, reason: Option<&str>) -> PairRow {
+        let id = PairId(uuid::Uuid::from_u128(number));
+        PairRow { id, reason: reason.map(str::to_owned), ..Work::sample().pair }
+    }
+
+    /// What is told of a commit: of which pair, what, its title, by which rule, and why.
+    fn told(commit: &Commit) -> Vec<(PairId, DeedKind, String, String, String)> {
+        let deeds = Deeds::default();
+        of_commit(commit, &deeds);
+        deeds.take().into_iter().map(|d| (d.pair, d.kind, d.title, d.rule, d.reason)).collect()
+    }
+
+    #[test]
+    fn what_is_linked_or_given_up_is_told_with_its_own_reason() {
+        let [first, second] = [pair(1, Some("It is unreadable.")), pair(2, Some("It was deleted."))];
+        let third = pair(3, None);
+        let journal = vec![
+            journal::line(&first, NOW, "quarantined", "reading", "Visit: It is unreadable."),
+            journal::line(&second, NOW, "detached", "matching", "Call: It was deleted."),
+            journal::line(&third, NOW, "link", "uid", "Lunch"),
+            journal::line(&third, NOW, "update crm", "table row 3", "Lunch"),
+        ];
+        let ids = [first.id, second.id, third.id];
+        let commit = Commit { journal, pairs: vec![first, second, third], ..Commit::default() };
+        let text = str::to_owned;
+        assert_eq!(
+            told(&commit),
+            [
+                (ids[0], DeedKind::Fail, text("Visit"), text("reading"), text("It is unreadable.")),
+                (ids[1], DeedKind::Detach, text("Call"), text("matching"), text("It was deleted.")),
+                (ids[2], DeedKind::Link, text("Lunch"), text("uid"), text("")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_hold_is_told_when_it_is_opened_and_by_the_rule_that_opened_it() {
+        let [first, second] = [pair(1, None), pair(2, None)];
+        let hold =
+            |pair, title: &str| of_pair(HoldKind::Conflict, pair, title, "Both differ.", Vec::new(), NOW);
+        let decided = Decided { decision: Decision::TakeMail, by: "admin@desk".into(), at: NOW };
+        let holds = vec![
+            hold(&first, "Visit"),
+            HoldRow { decided: Some(decided), ..hold(&second, "Call") },
+            HoldRow { closed: Some(NOW), ..hold(&second, "Call") },
+        ];
+        let line = |pair, rule: &str| journal::line(pair, NOW, "held", rule, "");
+        let journal = vec![line(&second, "table row 4"), line(&first, "table row 3")];
+        let kind = DeedKind::Hold { hold: HoldKind::Conflict };
+        let told = told(&Commit { holds, journal, ..Commit::default() });
+        let [visit, rule, reason] = ["Visit", "table row 3", "Both differ."].map(str::to_owned);
+        assert_eq!(told, [(first.id, kind, visit, rule, reason)]);
+    }
+}

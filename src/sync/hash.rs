@@ -184,32 +184,4 @@ pub fn phone_digits(number: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use riva_core::item::Body;
-
-    fn hasher() -> FieldHasher {
-        FieldHasher::new([7; 16])
-    }
-
-    #[test]
-    fn means_the_same_hashes_the_same() {
-        let h = hasher();
-        let phone = |n: &str| h.element(Field::Phones, &Element::plain(n));
-        assert_eq!(phone("+49 (30) 12 34-56"), phone("0049 30 123456"));
-        assert_ne!(phone("+49 30 123456"), phone("+49 30 123457"));
-        let mail = |n: &str| h.element(Field::Emails, &Element::plain(n));
-        assert_eq!(mail("Ann@Example.com"), mail("ann@example.com"));
-        let body = |t: &str| h.value(Field::Body, &Value::Body(Body::plain(t)));
-        assert_eq!(body("a  b\r\nc"), body("a b c\n"));
-    }
-
-    #[test]
-    fn zone_and_instant() {
-        let h = hasher();
-        let start = "2026-11-23T08:00:00Z".parse().expect("an instant");
-        let end = "2026-11-23T09:00:00Z".parse().expect("an instant");
-        let at = |zone| h.value(Field::When, &Value::When(When::timed(start, end, zone)));
-        assert_eq!(at(chrono_tz::UTC), at(chrono_tz::Europe::Berlin));
-    }
-}
+mod tests;

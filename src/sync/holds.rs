@@ -82,3 +82,26 @@ impl OpenHolds {
         if commit.is_empty() { Ok(()) } else { ctx.commit(&commit).await }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::Work;
+
+    /// Whichever order they are read in: what was decided about an older one is not decided about what waits now.
+    #[test]
+    fn a_pair_waits_for_the_hold_that_was_opened_last() {
+        let pair = Work::sample().pair;
+        let hold = |minute: i64, number| {
+            let since = DateTime::UNIX_EPOCH + chrono::Duration::minutes(minute);
+            let id = PairId(uuid::Uuid::from_u128(number)).into();
+            let number = i64::try_from(number).expect("a small number");
+            HoldRow { id, number, ..of_pair(HoldKind::Conflict, &pair, "Visit", "", Vec::new(), since) }
+        };
+        for [older, newer] in [[hold(1, 2), hold(2, 1)], [hold(1, 1), hold(1, 2)]] {
+            let last = BTreeMap::from([(pair.id, newer.id)]);
+            assert_eq!(OpenHolds(vec![older.clone(), newer.clone()]).owners(), last);
+            assert_eq!(OpenHolds(vec![newer, older]).owners(), last);
+        }
+    }
+}

@@ -77,9 +77,6 @@ fn override_of(value: Option<&Value>, id: RecurrenceId) -> Option<&Override> {
 pub fn map_item(item: &Item, source: &ModuleCapabilities, target: &ModuleCapabilities) -> Item {
     let mut mapped = Item { module: item.module, uid: item.uid.clone(), ..Item::new(item.module) };
     for (field, value) in &item.fields {
-        if *value == Value::Blank {
-            continue;
-        }
         if let Some(value) = map(*field, value, source, target, None).filter(|v| *v != Value::Blank) {
             mapped.set(*field, value);
         }
@@ -278,104 +275,4 @@ pub fn is_set(field: Field) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capable::capable;
-    use riva_core::ports::SeriesSupport;
-
-    fn caps(parts: &[(Field, &[&str])]) -> ModuleCapabilities {
-        ModuleCapabilities {
-            max_len: BTreeMap::from([(Field::Summary, 5)]),
-            parts: parts.iter().map(|(f, p)| (*f, p.iter().map(|s| (*s).to_owned()).collect())).collect(),
-            ..capable(Field::ALL.iter().copied(), SeriesSupport::None)
-        }
-    }
-
-    #[test]
-    fn a_part_that_the_source_cannot_hold_stays() {
-        let poor = caps(&[(Field::Name, &["given", "family"])]);
-        let rich = caps(&[]);
-        let now = Value::Name(Name {
-            given: "Ann".into(),
-            middle: "B".into(),
-            family: "C".into(),
-            ..Name::default()
-        });
-        let new = Value::Name(Name { given: "Anna".into(), family: "C".into(), ..Name::default() });
-        let mapped = map(Field::Name, &new, &poor, &rich, Some(&now)).expect("a name");
-        assert_eq!(
-            mapped,
-            Value::Name(Name {
-                given: "Anna".into(),
-                middle: "B".into(),
-                family: "C".into(),
-                ..Name::default()
-            })
-        );
-        let back = map(Field::Name, &mapped, &rich, &poor, Some(&new)).expect("a name");
-        assert_eq!(back, new);
-    }
-
-    #[test]
-    fn a_side_with_few_words_for_a_task_leaves_the_others_alone() {
-        let poor = caps(&[(Field::Completion, &["not-started", "in-progress", "completed"])]);
-        let rich = caps(&[]);
-        let done = |status, percent| Value::Completion(Completion { status, on: None, percent });
-        let waiting = done(TaskStatus::Waiting, Some(40));
-        assert_eq!(
-            map(Field::Completion, &waiting, &rich, &poor, None),
-            Some(done(TaskStatus::InProgress, None))
-        );
-        let back = |value: &Value| map(Field::Completion, value, &poor, &rich, Some(&waiting));
-        assert_eq!(back(&done(TaskStatus::InProgress, None)), Some(waiting.clone()));
-        assert_eq!(back(&done(TaskStatus::Completed, None)), Some(done(TaskStatus::Completed, Some(100))));
-        let finished = done(TaskStatus::Completed, Some(100));
-        let undone =
-            map(Field::Completion, &done(TaskStatus::InProgress, None), &poor, &rich, Some(&finished));
-        assert_eq!(undone, Some(done(TaskStatus::InProgress, None)));
-        // Nothing becomes done by want of a word.
-        let given_up = done(TaskStatus::Cancelled, None);
-        assert_eq!(
-            map(Field::Completion, &given_up, &rich, &poor, None),
-            Some(done(TaskStatus::NotStarted, None))
-        );
-    }
-
-    #[test]
-    fn what_a_side_has_no_word_for_is_not_written_and_stays_where_it_was() {
-        let rich = caps(&[]);
-        let poor = caps(&[(Field::Completion, &["in-progress"]), (Field::Importance, &["normal", "high"])]);
-        let none = caps(&[(Field::Completion, &["completed"]), (Field::Importance, &[])]);
-        let done = |status| Value::Completion(Completion { status, on: None, percent: None });
-        let to = |field, value: Value, target| map(field, &value, &rich, target, None);
-        assert_eq!(to(Field::Completion, done(TaskStatus::Completed), &poor), None);
-        assert_eq!(
-            to(Field::Completion, done(TaskStatus::Waiting), &poor),
-            Some(done(TaskStatus::InProgress))
-        );
-        // It may be open in a word of its own.
-        assert_eq!(
-            to(Field::Completion, done(TaskStatus::Deferred), &poor),
-            Some(done(TaskStatus::NotStarted))
-        );
-        assert_eq!(to(Field::Completion, done(TaskStatus::NotStarted), &none), None);
-        let [low, normal, high] = Importance::ALL.map(Importance::value);
-        assert_eq!(to(Field::Importance, low.clone(), &poor), None);
-        assert_eq!(to(Field::Importance, high.clone(), &poor), Some(high.clone()));
-        assert_eq!(to(Field::Importance, normal.clone(), &none), None);
-        let back =
-            |value: &Value, current: &Value| map(Field::Importance, value, &poor, &rich, Some(current));
-        assert_eq!(back(&normal, &low), Some(low.clone()));
-        assert_eq!(back(&normal, &high), Some(normal));
-        assert_eq!(back(&high, &low), Some(high));
-    }
-
-    #[test]
-    fn a_long_text_is_cut_and_known_to_be() {
-        let side = caps(&[]);
-        let long = Value::text("more than five");
-        assert_eq!(map(Field::Summary, &long, &side, &side, None), Some(Value::text("more")));
-        assert!(would_lose_tail(Field::Summary, Some(&long), &side));
-        assert!(!would_lose_tail(Field::Summary, Some(&Value::text("five")), &side));
-    }
-}
+mod tests;
