@@ -11,7 +11,7 @@ use riva_core::ids::CrmUserId;
 use riva_core::ports::CrmSystem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Most deeds that are listed.
+/// When so many deeds are listed, it is enough.
 const MOST: usize = 20_000;
 
 #[derive(Default)]
@@ -39,6 +39,16 @@ pub async fn preview(
     crm: &dyn CrmSystem,
     user: &CrmUserId,
 ) -> Result<Preview, CycleFault> {
+    preview_up_to(ctx, crm, user, MOST).await
+}
+
+/// The same, with no further slice when so many deeds are listed.
+pub(crate) async fn preview_up_to(
+    ctx: &CycleContext<'_>,
+    crm: &dyn CrmSystem,
+    user: &CrmUserId,
+    most: usize,
+) -> Result<Preview, CycleFault> {
     let modules = ctx.policy.modules.enabled();
     let store = Scratch::of(ctx.store, ctx.member.id, &modules).await?;
     let list = List::default();
@@ -65,7 +75,9 @@ pub async fn preview(
         ended = match outcome.fault {
             Some(CycleFault::Store(error)) => return Err(error.into()),
             Some(fault) => Some(fault.to_string()),
-            None if list.len() >= MOST => Some(format!("There is more: the first {MOST} are listed.")),
+            None if outcome.more_work && list.len() >= most => {
+                Some(format!("There is more: the first {} are listed.", list.len()))
+            }
             None => None,
         };
         // A slice that does nothing more would do so for ever.

@@ -1,7 +1,8 @@
 //! A cycle's share: after so many writes it gives way to other users, and the next one goes on where it ended.
 
-use super::{Knobs, World};
+use super::{Faults, Knobs, World};
 use riva_core::documents::SafetyLimit;
+use riva_core::history::Deed;
 use riva_core::holds::Decision;
 use riva_core::item::{Body, Field, Module, Value};
 
@@ -110,5 +111,48 @@ fn a_backup_that_takes_several_cycles_is_brought_up_to_date_to_the_last() {
     for side in [&world.mail, &world.crm] {
         let up_to_date = Value::body(Body::plain("by phone"));
         assert!(side.live().iter().all(|(_, item)| item.get(Field::Notes) == Some(&up_to_date)));
+    }
+}
+
+#[test]
+fn a_preview_lists_what_all_shares_together_do() {
+    let world = many();
+    let preview = world.preview();
+    assert_eq!((preview.deeds.len(), preview.ended), (MANY, None));
+    let said = world.log();
+    for _ in 0..2 {
+        world.cycle().expect("nobody kills it");
+    }
+    assert_eq!(world.log().split_off(said.len()), said, "and says what they say");
+    let titles = |deeds: Vec<Deed>| deeds.into_iter().map(|deed| deed.title).collect::<Vec<_>>();
+    assert_eq!(titles(preview.deeds), titles(world.deeds.take()));
+    assert_eq!(world.preview().deeds, []);
+}
+
+/// What a share has begun is listed to its end.
+#[test]
+fn a_preview_of_more_than_anybody_reads_ends_after_a_share_and_says_that_there_is_more() {
+    let world = many();
+    let first = world.preview_up_to(1).deeds.len();
+    assert!(SHARE.contains(&u32::try_from(first).expect("a few hundred")), "{first} deeds");
+    let more = Some(format!("There is more: the first {first} are listed."));
+    for (most, listed, ended) in
+        [(1, first, &more), (first, first, &more), (first + 1, MANY, &None), (MANY, MANY, &None)]
+    {
+        let preview = world.preview_up_to(most);
+        assert_eq!((preview.deeds.len(), &preview.ended), (listed, ended), "up to {most}");
+    }
+}
+
+#[test]
+fn a_preview_says_why_it_ends_where_a_side_does_not_work() {
+    for mail in [true, false] {
+        let world = many();
+        let side = if mail { &world.mail } else { &world.crm };
+        side.set_faults(Faults { unavailable: 100, ..Faults::NONE });
+        let preview = world.preview();
+        let name = if mail { "mail is down" } else { "crm is down" };
+        assert!(preview.ended.as_ref().is_some_and(|why| why.contains(name)), "{:?}", preview.ended);
+        assert_eq!(preview.deeds, []);
     }
 }

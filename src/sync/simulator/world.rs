@@ -6,6 +6,8 @@ use super::random::Random;
 pub(crate) use super::signals::{Log, NoStop, StopOnce};
 use crate::files::any_noted;
 #[cfg(test)]
+use crate::preview::preview_up_to;
+#[cfg(test)]
 use crate::zone_rules::zones_fact;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, run_cycle, run_feed};
 #[cfg(test)]
@@ -471,6 +473,14 @@ impl World {
     pub fn preview(&self) -> Preview {
         let cycle = self.next_cycle();
         let seen = self.with(cycle, async |ctx, _, crm| preview(ctx, crm, &crm.user).await);
+        seen.expect("nobody kills it").expect("nothing fails")
+    }
+
+    /// The same, where so many deeds are enough.
+    #[cfg(test)]
+    pub(super) fn preview_up_to(&self, most: usize) -> Preview {
+        let cycle = self.next_cycle();
+        let seen = self.with(cycle, async |ctx, _, crm| preview_up_to(ctx, crm, &crm.user, most).await);
         seen.expect("nobody kills it").expect("nothing fails")
     }
 
