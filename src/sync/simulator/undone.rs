@@ -77,7 +77,7 @@ fn edits_that_are_undone_are_taken_back_and_the_items_stay_in_step() {
         let (_, item) = world.crm.live().into_iter().find(|(id, _)| *id == at).expect("it is there");
         assert_eq!(text, format!("{}: undone", item.title()));
     }
-    assert_eq!(undo(&world, span), told("0 writes were", &[]), "it is undone once");
+    assert_eq!((undo(&world, span), world.preview_undo(span)), (told("0 writes were", &[]), vec![]), "once");
     // The mailbox keeps what its user has written, until somebody edits one of them.
     assert_eq!((world.settle(4), places(&world.mail.live())), (Some(0), vec!["Room 2"; 3]));
     let (id, _) = world.crm.live().remove(0);

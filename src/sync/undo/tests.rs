@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::capable::capable;
+use crate::read_back::Answer;
 use crate::scripted::visits::{hashes, id, to_write, visit};
 use crate::scripted::{Bench, written};
 use crate::simulator::Random;
@@ -157,13 +158,22 @@ fn what_was_taken_away_is_made_again_as_it_was_before_it_was_changed() {
 #[test]
 fn nothing_is_written_where_it_is_not_kept_what_was_there() {
     let private = ImageRow { before: None, ..wrote(IntentKind::Delete, None, "") };
-    for images in [vec![private.clone()], vec![updated("Room 1", "Room 2"), private]] {
+    let made = wrote(IntentKind::Create, None, "Room 2");
+    for images in
+        [vec![private.clone()], vec![updated("Room 1", "Room 2"), private.clone()], vec![made, private]]
+    {
         for shown in [None, Some("Room 2")] {
             let (line, write) = planned(&images, shown);
             let why = "what it was is not kept any more".to_owned();
             assert_eq!((write, line.cannot), (None, vec![why]), "{shown:?}");
         }
     }
+}
+
+#[test]
+fn what_is_gone_is_not_made_again_for_a_change_that_is_undone() {
+    let (line, write) = planned(&[updated("Room 1", "Room 2")], None);
+    assert_eq!((write, line.cannot), (None, vec!["it is not there any more".to_owned()]));
 }
 
 #[test]
@@ -253,25 +263,52 @@ fn undo(bench: &Bench) -> Vec<String> {
     run_until_killed(run(&ctx, Bench::hasher(), span, &order)).expect("nothing waits").expect("nothing fails")
 }
 
+/// An appointment was moved from room 1 to room 2 in the CRM, which answered so.
+fn moved(answer: Result<Vec<Answer>, CallError>) -> Bench {
+    let mut bench = Bench::new(|_, _| {});
+    bench.policy.modules.calendar = Some(CalendarPolicy::default());
+    bench.crm.script().writes.push_back(answer);
+    bench.write(&mut [to_write(Side::Crm, IntentKind::Update)]).ok();
+    bench.mail.shows(id(Side::Mail), "1", &visit("Room 2"));
+    bench.crm.shows(id(Side::Crm), "2", &visit("Room 2"));
+    bench
+}
+
+fn well(version: &str, place: &str) -> Vec<Answer> {
+    vec![written(id(Side::Crm), version, Some(&visit(place)))]
+}
+
 /// Nothing is written, and nothing of it is forgotten.
 #[test]
 fn what_is_in_doubt_is_undone_later() {
-    let mut bench = Bench::new(|_, _| {});
-    bench.policy.modules.calendar = Some(CalendarPolicy::default());
-    let mut works = [to_write(Side::Crm, IntentKind::Update)];
-    bench.crm.fails(CallError::InDoubt("reset".into()));
-    bench.write(&mut works).ok();
+    let bench = moved(Err(CallError::InDoubt("reset".into())));
     assert_eq!((bench.open().len(), bench.images().len()), (1, 1));
-    bench.mail.shows(id(Side::Mail), "1", &visit("Room 2"));
-    bench.crm.shows(id(Side::Crm), "2", &visit("Room 2"));
     let none = "Undone by admin@desk: 0 writes were taken back";
     let told = "Visit in the CRM: a write to it is in doubt; undo again later";
     assert_eq!(undo(&bench), [none, told]);
     assert_eq!(bench.images().len(), 1, "it can still be undone");
     bench.recover().expect("both can be read");
     assert_eq!(bench.open(), []);
-    bench.crm.answers([written(id(Side::Crm), "3", Some(&visit("Room 1")))]);
+    bench.crm.answers(well("3", "Room 1"));
     assert_eq!(undo(&bench), ["Undone by admin@desk: one write was taken back"]);
+}
+
+#[test]
+fn what_is_tried_again_later_is_tried_then_after_an_undo_too() {
+    let bench = moved(Ok(well("2", "Room 2")));
+    let failed = PairRow {
+        state: PairState::Quarantined,
+        reason: Some("Could not be updated in the mailbox: invalid.".into()),
+        attempts: 3,
+        next_try: Some(bench.now() + chrono::Duration::hours(8)),
+        ..bench.pair()
+    };
+    let commit = Commit { pairs: vec![failed.clone()], ..Commit::default() };
+    run_until_killed(bench.store.commit(MemberId(1), 1, &commit)).expect("nothing waits").expect("in memory");
+    bench.crm.answers(well("3", "Room 1"));
+    assert_eq!(undo(&bench), ["Undone by admin@desk: one write was taken back"]);
+    let stands = |pair: PairRow| (pair.state, pair.reason, pair.attempts, pair.next_try);
+    assert_eq!(stands(bench.pair()), stands(failed));
 }
 
 #[test]
