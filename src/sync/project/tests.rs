@@ -193,7 +193,8 @@ fn a_side_that_keeps_instants_alone_does_not_move_an_appointment_to_another_zone
     let [start, end] = ["2026-12-01T08:00:00Z", "2026-12-01T09:00:00Z"];
     let [later, its_end] = ["2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z"];
     let (berlin, lima) = (chrono_tz::Europe::Berlin, chrono_tz::America::Lima);
-    for (field, whole) in [(Field::When, (|when| when) as fn(Value) -> Value), (Field::Overrides, occurrence)]
+    for (field, whole) in
+        [(Field::When, std::convert::identity as fn(Value) -> Value), (Field::Overrides, occurrence)]
     {
         let map = |new: Value, from, to, now: Value| map(field, &whole(new), from, to, Some(&whole(now)));
         let moved = map(at(later, its_end, chrono_tz::UTC), &instants, &zones, at(start, end, berlin));

@@ -12,7 +12,6 @@ use riva_core::fault::CallError;
 use riva_core::history::Order;
 use riva_core::ids::MemberId;
 use riva_core::ports::{SeriesSupport, SyncStore as _};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const KEPT_OF_IT: &str = "location was changed since: it is left as it is";
@@ -174,6 +173,14 @@ fn nothing_is_written_where_it_is_not_kept_what_was_there() {
 fn what_is_gone_is_not_made_again_for_a_change_that_is_undone() {
     let (line, write) = planned(&[updated("Room 1", "Room 2")], None);
     assert_eq!((write, line.cannot), (None, vec!["it is not there any more".to_owned()]));
+}
+
+#[test]
+fn what_the_side_did_not_show_before_is_not_known() {
+    let mut image = updated("Room 1", "Room 2");
+    image.before.iter_mut().for_each(|before| before.fields.clear());
+    let (line, write) = planned(&[image], Some("Room 2"));
+    assert_eq!((write, line.cannot), (None, vec!["what location was is not known".to_owned()]));
 }
 
 #[test]
