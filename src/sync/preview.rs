@@ -69,6 +69,7 @@ pub(crate) async fn preview_up_to(
         stop: ctx.stop,
     };
     let mut ended = run_feed(&feed).await.err().map(|fault| fault.to_string());
+    let mut idled = false;
     while ended.is_none() {
         let before = list.len();
         let outcome = run_cycle(&rehearsed).await;
@@ -80,10 +81,12 @@ pub(crate) async fn preview_up_to(
             }
             None => None,
         };
-        // A slice that does nothing more would do so for ever.
-        if !outcome.more_work || list.len() == before {
+        // One slice may only prepare what the next one does. Two that do nothing would do so for ever.
+        let idles = list.len() == before;
+        if !outcome.more_work || idled && idles {
             break;
         }
+        idled = idles;
     }
     let deeds = list.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Preview { member: ctx.member.id, deeds, ended })

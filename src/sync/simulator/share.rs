@@ -2,9 +2,10 @@
 
 use super::{Faults, Knobs, World};
 use riva_core::documents::SafetyLimit;
-use riva_core::history::Deed;
+use riva_core::history::{Deed, DeedKind};
 use riva_core::holds::Decision;
 use riva_core::item::{Body, Field, Module, Value};
+use riva_core::rows::Side;
 
 const MANY: usize = 720;
 
@@ -12,9 +13,14 @@ const MANY: usize = 720;
 const SHARE: std::ops::Range<u32> = 500..600;
 
 fn many() -> World {
+    with(MANY)
+}
+
+/// So many contacts that are new in the mailbox.
+fn with(contacts: usize) -> World {
     let mut world = World::new(31, Knobs::CALM);
     world.carries_deletions_out();
-    for _ in 0..MANY {
+    for _ in 0..contacts {
         let contact = world.new_contact();
         world.mail.user_create(contact);
     }
@@ -155,4 +161,27 @@ fn a_preview_says_why_it_ends_where_a_side_does_not_work() {
         assert!(preview.ended.as_ref().is_some_and(|why| why.contains(name)), "{:?}", preview.ended);
         assert_eq!(preview.deeds, []);
     }
+}
+
+/// Nothing is deleted in the cycle that lists anew, and the rest follows at once.
+#[test]
+fn a_preview_lists_what_is_deleted_after_a_lost_feed() {
+    let mut world = with(2);
+    assert_eq!(world.settle(6), Some(0));
+    let (card, gone) = world.mail.live().remove(0);
+    world.mail.user_delete(&card);
+    // Where it is lost each time nobody gets there.
+    world.mail.set_faults(Faults { cursor_lost: 100, ..Faults::NONE });
+    assert_eq!(world.preview().deeds, []);
+    world.mail.set_faults(Faults::NONE);
+    world.deeds.take();
+    world.mail.lose_cursor();
+    let preview = world.preview();
+    world.mail.lose_cursor();
+    for more in [true, false] {
+        assert_eq!(world.cycle().expect("nobody kills it").more_work, more);
+    }
+    let [deed] = &preview.deeds[..] else { panic!("one is deleted: {:?}", preview.deeds) };
+    assert_eq!((deed.kind, &deed.title), (DeedKind::Delete { side: Side::Crm }, &gone.title()));
+    assert_eq!(preview.deeds, world.deeds.take());
 }
