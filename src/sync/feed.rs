@@ -149,3 +149,6 @@ async fn hand_out(
     }
     Ok(observations)
 }
+
+#[cfg(test)]
+mod tests;
