@@ -10,7 +10,6 @@ use crate::context::CycleFault;
 use crate::files;
 use crate::holds;
 use crate::journal;
-use crate::loops;
 use crate::matching::{self, MatchRule};
 use crate::module_cycle::ModuleCycle;
 use crate::place::let_go;
@@ -95,9 +94,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         for side in [Side::Mail, Side::Crm] {
             let mut after: Option<RemoteId> = None;
             loop {
-                if self.cycle.ctx.stop.stopped() {
-                    return Err(CycleFault::Stopped);
-                }
                 let (member, module) = (self.cycle.ctx.member.id, self.cycle.module);
                 let rows =
                     self.cycle.ctx.store.unpaired_items(member, module, side, after.as_ref(), SLICE).await?;
@@ -304,7 +300,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Deed::Merge(merged) => {
                 self.cycle.tell(&merged, &work, commit);
                 work.writes = reading.updates(&merged);
-                work.left_alone = loops::left_alone(&merged.frozen, at);
             }
             Deed::Become(..) | Deed::Hold(..) => {
                 self.cycle.take_up(plan, work, &reading, works, &mut Vec::new(), commit);
@@ -314,7 +309,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         }
         if let Some(item) = reading.mail.item() {
             self.cycle.note_files(&mut work.pair, item);
-            work.left_alone = files::before_files(work.left_alone, &work.pair, at);
+            work.left_alone = files::before_files(None, &work.pair, at);
         }
         // The link itself is stored before anything is written for it.
         for read in [&work.mail, &work.crm].into_iter().flatten() {

@@ -23,6 +23,8 @@ mod made_twice;
 #[cfg(test)]
 mod marked;
 #[cfg(test)]
+mod matched;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod meanwhile;

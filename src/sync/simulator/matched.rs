@@ -1,0 +1,218 @@
+//! Items meet their twins: one by one, all in one cycle, and whatever is told in the middle of it.
+
+use super::recovered::{answer_lost, note};
+use super::world::run_until_killed;
+use super::{Faults, Knobs, MemoryStore, World};
+use crate::journal;
+use riva_core::holds::{HoldKind, HoldRow};
+use riva_core::ids::{MemberId, RemoteId, Version};
+use riva_core::item::{Element, Field, Item, Name, Value};
+use riva_core::ports::SyncStore as _;
+use riva_core::rows::{FeedScope, Ingest, Observation, PairRow, PairState, Presence, Side};
+use std::sync::Arc;
+
+fn world() -> World {
+    World::new(51, Knobs::CALM)
+}
+
+/// What a set of addresses or numbers holds.
+fn set(values: &[&str]) -> Value {
+    let elements = values.iter().enumerate().map(|(n, value)| ((n + 1).to_string(), Element::plain(*value)));
+    Value::set(elements.collect())
+}
+
+/// A contact of this family with these addresses and numbers.
+fn person(world: &mut World, given: &str, emails: &[&str], phones: &[&str]) -> Item {
+    let mut item = world.new_contact();
+    let name = Name { given: given.into(), family: "Lee #1".into(), ..Name::default() };
+    item.set(Field::Name, Value::Name(name));
+    item.set(Field::Emails, set(emails));
+    item.set(Field::Phones, set(phones));
+    item
+}
+
+fn cycle(world: &World) {
+    world.cycle().expect("nobody kills it");
+    world.pass(20);
+}
+
+fn there(world: &World) -> (usize, usize) {
+    (world.mail.live().len(), world.crm.live().len())
+}
+
+/// The pair of an item.
+fn pair_of(world: &World, id: &RemoteId) -> PairRow {
+    let is_its = |pair: &PairRow| [&pair.mail, &pair.crm].into_iter().flatten().any(|at| at.id == *id);
+    world.store.all_pairs().into_iter().find(is_its).expect("it has a pair")
+}
+
+fn twin_of(world: &World, card: &RemoteId) -> Option<RemoteId> {
+    pair_of(world, card).crm.map(|at| at.id)
+}
+
+/// Another user's cycle has read the connection's feed: this is there.
+fn told(store: &MemoryStore, item: &Item, id: RemoteId) {
+    let version = Some(Version::new("1"));
+    let seen = Observation { member: MemberId(1), id, presence: Presence::Present, version };
+    let (scope, module) = (FeedScope::Member(MemberId(1)), item.module);
+    let page = Ingest { scope, module, side: Side::Crm, observations: vec![seen], after: None, cursor: None };
+    run_until_killed(store.ingest(1, &page)).expect("nobody kills it").expect("it is in memory");
+}
+
+/// The other's number leads to an item that has its twin: that is nobody's rival any more.
+#[test]
+fn a_couple_with_one_phone_is_linked_one_by_one() {
+    let mut world = world();
+    let home = "030 1234567";
+    let ann = person(&mut world, "Ann", &["ann@example.com"], &[home]);
+    let ben = person(&mut world, "Ben", &[], &[home, "0171 7654321"]);
+    let cards = [ann.clone(), ben.clone()].map(|item| world.mail.user_create(item));
+    let mut bens = ben;
+    bens.set(Field::Phones, set(&["0171 7654321"]));
+    let records = [ann, bens].map(|item| world.crm.user_create(item));
+    cycle(&world);
+    let twins = [0, 1].map(|n| twin_of(&world, &cards[n]));
+    assert_eq!(twins, records.map(Some), "{:#?}", world.log());
+    assert_eq!((there(&world), world.store.all_holds()), ((2, 2), Vec::new()));
+}
+
+#[test]
+fn what_two_sides_showed_differently_is_in_step_in_the_cycle_that_links_them() {
+    let mut world = world();
+    let mut item = world.new_contact();
+    let record = world.crm.user_create(item.clone());
+    item.set(Field::Notes, note("by phone"));
+    let card = world.mail.user_create(item);
+    cycle(&world);
+    assert_eq!(twin_of(&world, &card), Some(record));
+    assert_eq!(world.crm.live()[0].1.get(Field::Notes), Some(&note("by phone")));
+}
+
+#[test]
+fn the_journal_says_by_which_row_an_item_was_made() {
+    let mut world = world();
+    let [ann, ben] = [world.new_contact(), world.new_contact()];
+    let (card, record) = (world.mail.user_create(ann), world.crm.user_create(ben));
+    cycle(&world);
+    for (id, row) in [(card, 15), (record, 16)] {
+        let pair = pair_of(&world, &id).id;
+        let of_pair = world.store.all_journal().into_iter().filter(|line| line.pair == pair);
+        let rules: Vec<String> = of_pair.map(|line| line.rule).collect();
+        assert_eq!(rules, [journal::row(row)], "{id}");
+    }
+}
+
+#[test]
+fn what_somebody_makes_in_the_middle_of_a_cycle_is_linked_and_not_made_again() {
+    let mut world = world();
+    let item = world.new_contact();
+    let card = world.mail.user_create(item.clone());
+    world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    cycle(&world);
+    world.crm.set_faults(Faults::NONE);
+    // While it is tried again.
+    let (crm, store) = (Arc::clone(&world.crm), Arc::clone(&world.store));
+    world.mail.meanwhile(move || told(&store, &item, crm.user_create(item.clone())));
+    cycle(&world);
+    assert_eq!(twin_of(&world, &card).as_ref(), Some(&world.crm.live()[0].0), "{:#?}", world.log());
+    assert_eq!((there(&world), world.crm.writes()), ((1, 1), 0));
+}
+
+fn holds_of(world: &World, id: &RemoteId) -> Vec<HoldRow> {
+    let pair = pair_of(world, id).id;
+    let is_its = |hold: &HoldRow| hold.items.iter().any(|item| item.pair == pair);
+    world.store.all_holds().into_iter().filter(is_its).collect()
+}
+
+/// Two cards like one record: which of them is it?
+fn two_cards() -> (World, [RemoteId; 2], RemoteId) {
+    let mut world = world();
+    let item = world.new_contact();
+    let cards = [item.clone(), item.clone()].map(|item| world.mail.user_create(item));
+    let record = world.crm.user_create(item);
+    cycle(&world);
+    (world, cards, record)
+}
+
+#[test]
+fn a_possible_duplicate_is_told_once_and_again_when_there_is_news() {
+    let (world, cards, _) = two_cards();
+    let why = |n: u32| {
+        format!(
+            "Possible duplicate: {n} items share its e-mail address; it is neither linked nor made again until \
+                 somebody decides."
+        )
+    };
+    let pair = pair_of(&world, &cards[0]);
+    assert_eq!((pair.state, pair.reason), (PairState::Held, Some(why(2))));
+    let holds = holds_of(&world, &cards[0]);
+    assert!(holds.len() == 1 && holds[0].kind == HoldKind::PossibleDuplicate && holds[0].reason == why(2));
+    let title = world.mail.live()[0].1.title();
+    let says = |n| world.log().iter().filter(|line| **line == format!("{title}: {}", why(n))).count();
+    let noted = |n: u32| {
+        let of_pair = world.store.all_journal().into_iter().filter(|line| line.pair == pair.id);
+        of_pair.filter(|line| line.deed == "held" && line.text == format!("{title}: {}", why(n))).count()
+    };
+    assert_eq!((says(2), noted(2)), (3, 1), "of each of the three");
+    world.mail.user_edit(&cards[0], |item| item.set(Field::Notes, note("by phone")));
+    cycle(&world);
+    assert_eq!((says(2), holds_of(&world, &cards[0])), (3, holds), "nothing is new");
+    // A third one in the mailbox.
+    let (_, item) = world.mail.live().remove(1);
+    world.mail.user_create(item);
+    world.mail.user_edit(&cards[0], |item| item.set(Field::Notes, note("by mail")));
+    cycle(&world);
+    assert_eq!(pair_of(&world, &cards[0]).reason, Some(why(3)));
+    assert_eq!((says(2), says(3)), (3, 2));
+    let holds = holds_of(&world, &cards[0]);
+    assert_eq!((holds.len(), &holds[0].reason), (1, &why(3)));
+}
+
+#[test]
+fn what_is_a_possible_duplicate_no_more_after_an_edit_is_made() {
+    let (mut world, cards, record) = two_cards();
+    world.mail.user_edit(&cards[0], |item| item.set(Field::Emails, set(&["other@example.com"])));
+    cycle(&world);
+    let made = twin_of(&world, &cards[0]).expect("it is made");
+    assert_ne!(made, record);
+    assert_eq!(world.settle(4), Some(0));
+    assert_eq!(there(&world), (2, 2));
+}
+
+/// It failed and is to be tried again; now it waits for a decision, and is not tried.
+#[test]
+fn what_failed_and_is_a_possible_duplicate_now_is_not_tried_again() {
+    let mut world = world();
+    let item = world.new_contact();
+    let card = world.mail.user_create(item.clone());
+    world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    cycle(&world);
+    world.crm.set_faults(Faults::NONE);
+    assert!(pair_of(&world, &card).next_try.is_some());
+    for _ in 0..2 {
+        world.crm.user_create(item.clone());
+    }
+    cycle(&world);
+    let pair = pair_of(&world, &card);
+    assert_eq!((pair.state, pair.next_try, holds_of(&world, &card).len()), (PairState::Held, None, 1));
+}
+
+/// It waits in a hold of its own, while the outcome of a write for something else is not known yet.
+#[test]
+fn what_was_held_is_linked_whatever_else_is_in_doubt() {
+    let (mut world, cards, record) = two_cards();
+    let other = world.new_contact();
+    let other = world.mail.user_create(other);
+    Arc::get_mut(&mut world.crm).expect("nobody else has it").shows_after(24 * 60 * 60);
+    world.mail.user_delete(&cards[1]);
+    world.mail.user_edit(&cards[0], |item| item.set(Field::Notes, note("by phone")));
+    answer_lost(&world);
+    let made: Vec<RemoteId> =
+        world.crm.live().into_iter().map(|(id, _)| id).filter(|id| *id != record).collect();
+    made.iter().for_each(|id| {
+        world.crm.user_delete(id);
+    });
+    cycle(&world);
+    assert_eq!(twin_of(&world, &cards[0]), Some(record), "{:#?}", world.log());
+    assert_eq!(twin_of(&world, &other), None);
+}
