@@ -472,3 +472,6 @@ fn likely(twins: &BTreeMap<RemoteId, Fetched>, id: RemoteId) -> Option<LikelyTwi
         Fetched::Gone | Fetched::OutOfScope | Fetched::Became { .. } | Fetched::Unreadable { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

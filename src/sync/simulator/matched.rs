@@ -4,9 +4,9 @@ use super::recovered::{answer_lost, note};
 use super::world::run_until_killed;
 use super::{Faults, Knobs, MemoryStore, World};
 use crate::journal;
-use riva_core::holds::{HoldKind, HoldRow};
+use riva_core::holds::{Decision, HoldKind, HoldRow};
 use riva_core::ids::{MemberId, RemoteId, Version};
-use riva_core::item::{Element, Field, Item, Name, Value};
+use riva_core::item::{Element, Field, Item, Module, Name, Value};
 use riva_core::ports::SyncStore as _;
 use riva_core::rows::{FeedScope, Ingest, Observation, PairRow, PairState, Presence, Side};
 use std::sync::Arc;
@@ -50,11 +50,18 @@ fn twin_of(world: &World, card: &RemoteId) -> Option<RemoteId> {
     pair_of(world, card).crm.map(|at| at.id)
 }
 
-/// Another user's cycle has read the connection's feed: this is there.
-fn told(store: &MemoryStore, item: &Item, id: RemoteId) {
-    let version = Some(Version::new("1"));
+/// What the journal says of an item: deed and rule.
+fn told_of(world: &World, id: &RemoteId) -> Vec<(String, String)> {
+    let pair = pair_of(world, id).id;
+    let lines = world.store.all_journal().into_iter().filter(|line| line.pair == pair);
+    lines.map(|line| (line.deed, line.rule)).collect()
+}
+
+/// Another user's cycle has read the connection's feed: this is there in a version.
+pub(super) fn told(store: &MemoryStore, module: Module, id: RemoteId, version: &str) {
+    let version = Some(Version::new(version));
     let seen = Observation { member: MemberId(1), id, presence: Presence::Present, version };
-    let (scope, module) = (FeedScope::Member(MemberId(1)), item.module);
+    let scope = FeedScope::Member(MemberId(1));
     let page = Ingest { scope, module, side: Side::Crm, observations: vec![seen], after: None, cursor: None };
     run_until_killed(store.ingest(1, &page)).expect("nobody kills it").expect("it is in memory");
 }
@@ -86,6 +93,8 @@ fn what_two_sides_showed_differently_is_in_step_in_the_cycle_that_links_them() {
     cycle(&world);
     assert_eq!(twin_of(&world, &card), Some(record));
     assert_eq!(world.crm.live()[0].1.get(Field::Notes), Some(&note("by phone")));
+    let by = "match by e-mail address".to_owned();
+    assert_eq!(told_of(&world, &card), [("link".to_owned(), by.clone()), ("update crm".to_owned(), by)]);
 }
 
 #[test]
@@ -94,11 +103,8 @@ fn the_journal_says_by_which_row_an_item_was_made() {
     let [ann, ben] = [world.new_contact(), world.new_contact()];
     let (card, record) = (world.mail.user_create(ann), world.crm.user_create(ben));
     cycle(&world);
-    for (id, row) in [(card, 15), (record, 16)] {
-        let pair = pair_of(&world, &id).id;
-        let of_pair = world.store.all_journal().into_iter().filter(|line| line.pair == pair);
-        let rules: Vec<String> = of_pair.map(|line| line.rule).collect();
-        assert_eq!(rules, [journal::row(row)], "{id}");
+    for (id, row, side) in [(card, 15, "crm"), (record, 16, "mail")] {
+        assert_eq!(told_of(&world, &id), [(format!("create {side}"), journal::row(row))], "{id}");
     }
 }
 
@@ -112,7 +118,7 @@ fn what_somebody_makes_in_the_middle_of_a_cycle_is_linked_and_not_made_again() {
     world.crm.set_faults(Faults::NONE);
     // While it is tried again.
     let (crm, store) = (Arc::clone(&world.crm), Arc::clone(&world.store));
-    world.mail.meanwhile(move || told(&store, &item, crm.user_create(item.clone())));
+    world.mail.meanwhile(move || told(&store, Module::Contacts, crm.user_create(item.clone()), "1"));
     cycle(&world);
     assert_eq!(twin_of(&world, &card).as_ref(), Some(&world.crm.live()[0].0), "{:#?}", world.log());
     assert_eq!((there(&world), world.crm.writes()), ((1, 1), 0));
@@ -215,4 +221,74 @@ fn what_was_held_is_linked_whatever_else_is_in_doubt() {
     cycle(&world);
     assert_eq!(twin_of(&world, &cards[0]), Some(record), "{:#?}", world.log());
     assert_eq!(twin_of(&world, &other), None);
+}
+
+/// A record that was held is made in the mailbox by decision, and nobody knows yet whether it was. A card that is like it
+/// is not linked to it in the meantime: the record would have two.
+#[test]
+fn what_is_being_made_is_linked_to_nothing_else() {
+    let (mut world, cards, record) = two_cards();
+    Arc::get_mut(&mut world.mail).expect("nobody else has it").shows_after(30 * 60);
+    world.decide(holds_of(&world, &record)[0].id, Decision::Create);
+    world.mail.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
+    cycle(&world);
+    world.mail.set_faults(Faults::NONE);
+    let made = world.mail.live().pop().expect("it was made").0;
+    // Nothing shows it yet.
+    world.mail.user_delete(&made);
+    world.mail.user_delete(&cards[1]);
+    world.mail.user_edit(&cards[0], |item| item.set(Field::Notes, note("by phone")));
+    cycle(&world);
+    assert_eq!(twin_of(&world, &cards[0]), None, "{:#?}", world.log());
+    // It never arrived.
+    assert_eq!(world.settle(6), Some(0));
+    assert_eq!(twin_of(&world, &cards[0]), Some(record));
+    assert_eq!(there(&world), (1, 1));
+}
+
+/// The database was lost; the items know whose they were, whatever became of them.
+#[test]
+fn what_carries_the_same_marker_is_linked_whatever_else_it_shows() {
+    let mut world = world();
+    let item = world.new_contact();
+    let card = world.mail.user_create(item);
+    cycle(&world);
+    let record = twin_of(&world, &card).expect("it is made");
+    world.store.lose_everything();
+    world.crm.user_edit(&record, |item| {
+        item.set(Field::Emails, Value::Blank);
+        item.set(Field::Name, Value::Name(Name { family: "Married #1".into(), ..Name::default() }));
+    });
+    cycle(&world);
+    assert_eq!(twin_of(&world, &card), Some(record));
+    assert_eq!(told_of(&world, &card)[0], ("link".to_owned(), "match by marker".to_owned()));
+    assert_eq!(there(&world), (1, 1));
+}
+
+/// A card is like two records and waits; in the same cycle a third one comes that has its very UID.
+#[test]
+fn a_hold_that_is_settled_in_the_cycle_that_opens_it_is_closed_at_once() {
+    let mut world = world();
+    let mut item = world.new_contact();
+    item.uid = Some("uid-1".to_owned());
+    let card = world.mail.user_create(item.clone());
+    let mut like = item.clone();
+    like.uid = None;
+    for _ in 0..2 {
+        world.crm.user_create(like.clone());
+    }
+    item.set(Field::Emails, Value::Blank);
+    let (crm, store) = (Arc::clone(&world.crm), Arc::clone(&world.store));
+    // They are read to be matched, and once more to be compared with the card.
+    world.crm.meanwhile(move || {
+        let again = Arc::clone(&crm);
+        crm.meanwhile(move || told(&store, Module::Contacts, again.user_create(item.clone()), "3"));
+    });
+    cycle(&world);
+    let third = world.crm.live().pop().map(|(id, _)| id);
+    assert_eq!((twin_of(&world, &card), pair_of(&world, &card).state), (third, PairState::Linked));
+    let holds: Vec<HoldRow> = world.store.all_holds();
+    let open = holds.iter().filter(|hold| hold.closed.is_none());
+    assert!(open.flat_map(|hold| &hold.items).all(|item| item.side == Some(Side::Crm)), "{holds:#?}");
+    assert!(holds.iter().any(|hold| hold.closed.is_some()), "{holds:#?}");
 }

@@ -63,6 +63,8 @@ mod stopped;
 #[cfg(test)]
 mod stubborn;
 #[cfg(test)]
+mod taken_in;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod told;

@@ -5,7 +5,7 @@ use super::{Knobs, World};
 use crate::hash::FieldHasher;
 use riva_core::documents::{ContactsPolicy, DeletePolicy};
 use riva_core::ids::{MemberId, PairId, RemoteId};
-use riva_core::item::{Field, Value};
+use riva_core::item::{Field, Item, Value};
 use riva_core::ports::SyncStore;
 use riva_core::rows::{Commit, PairRow, PairState};
 use uuid::Uuid;
@@ -77,4 +77,43 @@ fn a_meeting_is_taken_up_by_the_calendar() {
     let anns = pairs.iter().find(|pair| pair.id == waiting.id).expect("it is there");
     assert_eq!((anns.state, anns.crm.as_ref().map(|at| &at.id)), (PairState::Linked, Some(&record)));
     assert_eq!(world.store.claimants(), [waiting.id]);
+}
+
+/// Bob was first: what comes of Ann's item is nothing, and that is told.
+fn not_anns(world: &mut World, item: &Item, claim: (&str, u64), why: &str) {
+    let bobs = PairId(Uuid::from_u128(7));
+    run_until_killed(world.store.claim(&"crm".into(), claim.0, claim.1, bobs, BOB))
+        .expect("nobody kills it")
+        .expect("it is in memory");
+    let anns = world.mail.user_create(item.clone());
+    world.settle(4);
+    let pairs = world.store.all_pairs();
+    let is_anns = |pair: &&PairRow| pair.mail.as_ref().is_some_and(|at| at.id == anns);
+    let pair = pairs.iter().find(is_anns).expect("it has a pair");
+    assert_eq!((pair.state, pair.reason.as_deref(), &pair.crm), (PairState::Detached, Some(why), &None));
+    let told = format!("{}: {why}", item.title());
+    let times = world.log().into_iter().filter(|line| *line == told).count();
+    assert_eq!(times, 1 + world.crm.live().len(), "of each item: {:#?}", world.log());
+    assert_eq!(world.crm.writes(), 0);
+}
+
+#[test]
+fn what_another_user_has_in_the_crm_already_is_not_made_again_and_that_is_told() {
+    let mut world = World::new(3, Knobs::CALM);
+    let item = world.new_contact();
+    let key = FieldHasher::new([42; 16]).text("email", "p1@example.com");
+    let why = "This person is in the CRM already, as another syncing user's contact.";
+    not_anns(&mut world, &item, ("contact", key), why);
+}
+
+#[test]
+fn a_meeting_of_anothers_calendar_is_not_linked_and_that_is_told() {
+    let mut world = World::new(3, Knobs::CALM);
+    let mut meeting = world.new_event();
+    meeting.uid = Some("uid-1".to_owned());
+    meeting.set(Field::Organizer, Value::text("carol@customer.example"));
+    let key = FieldHasher::new([42; 16]).text("uid", "uid-1");
+    world.crm.user_create(meeting.clone());
+    let why = "This meeting is in the CRM already, from another syncing user's calendar.";
+    not_anns(&mut world, &meeting, ("event", key), why);
 }

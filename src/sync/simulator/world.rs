@@ -460,18 +460,6 @@ impl World {
         })
     }
 
-    /// A cycle that is told to somebody else, and may be asked to end.
-    #[cfg(test)]
-    pub(super) fn watched_cycle(&self, events: &dyn EventSink, stop: &dyn StopSignal) -> CycleOutcome {
-        let cycle = self.cycles.fetch_add(1, Ordering::SeqCst);
-        let seen = self.with(cycle, async |ctx, feed, _| {
-            run_feed(feed).await.ok();
-            let (mail, crm) = (Arc::clone(&ctx.mail), Arc::clone(&ctx.crm));
-            run_cycle(&CycleContext { mail, crm, events, stop, ..*ctx }).await
-        });
-        seen.expect("nobody kills it")
-    }
-
     /// The number that the next cycle will have.
     pub fn next_cycle(&self) -> u64 {
         self.cycles.load(Ordering::SeqCst)
