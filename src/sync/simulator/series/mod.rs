@@ -7,6 +7,7 @@ mod check;
 mod colleagues;
 mod fake;
 mod make;
+mod of_the_crm;
 mod reshaped;
 mod stories;
 mod tests;

@@ -8,10 +8,11 @@ use super::world::World;
 use chrono::Duration;
 use riva_core::documents::{BecamePrivate, SafetyLimit};
 use riva_core::history::DeedKind;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Field, Frequency, Item, Override, Rule, Sensitivity, Value};
 use riva_core::ports::SeriesSupport;
 use riva_core::rows::{PairState, Side};
+use std::collections::BTreeSet;
 
 /// A stand-up of five days from Wednesday on in a mailbox, unrolled in the CRM.
 pub(super) fn stand_up() -> (World, RemoteId) {
@@ -496,6 +497,11 @@ fn a_series_moved_to_another_id_keeps_its_records() {
 #[test]
 fn a_lost_database_is_linked_again_by_the_markers_of_the_records() {
     let (mut world, id) = stand_up();
+    let pairs = |world: &World| {
+        let linked = world.pairs_in(PairState::Linked).into_iter();
+        linked.map(|pair| pair.id).collect::<BTreeSet<PairId>>()
+    };
+    let before = pairs(&world);
     // Edited on both sides: neither start nor subject would find them.
     world.mail.user_edit(&id, |item| {
         set(item, of("20261126T090000"), Some(moved(wall("2026-11-26T17:00:00"))));
@@ -503,6 +509,7 @@ fn a_lost_database_is_linked_again_by_the_markers_of_the_records() {
     world.lose_database();
     fine(&world);
     assert_eq!(starts(&world).len(), 5, "{:?}", world.log());
+    assert_eq!(pairs(&world), before, "what the records' markers say is true again");
 }
 
 #[test]
