@@ -224,3 +224,6 @@ impl ModuleCycle<'_, '_> {
         Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

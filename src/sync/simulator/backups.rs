@@ -336,3 +336,21 @@ fn what_the_crm_has_told_to_be_deleted_is_not_made_again_because_a_backup_lacks_
     world.settle(6);
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1), "{:#?}", world.log());
 }
+
+/// Of a mailbox whose versions tell which is older the same is noticed, when one of its items is read.
+#[test]
+fn a_backup_of_a_mailbox_is_noticed_before_an_older_item_is_taken_for_an_edit() {
+    let mut world = world();
+    Arc::get_mut(&mut world.mail).expect("nobody else has it").orders_versions();
+    let record = contacts(&mut world, 1).remove(0);
+    let (card, _) = world.mail.live().remove(0);
+    let backup = world.mail.back_up();
+    world.mail.user_edit(&card, |item| write(item, "what was agreed today"));
+    world.settle(4);
+    world.mail.put_back(backup, false);
+    world.crm.user_edit(&record, |item| item.set(Field::Phones, Value::Blank));
+    let why = fault(&world).expect("it is noticed");
+    assert!(why.contains("A backup seems to have been put back: in the mailbox, "), "{why}");
+    let notes: Vec<_> = world.crm.live().iter().map(|(_, item)| item.get(Field::Notes).cloned()).collect();
+    assert_eq!(notes, [Some(note("what was agreed today"))]);
+}

@@ -81,6 +81,18 @@ fn busy_only_shows_the_time_and_nothing_else() {
     assert_eq!(in_crm(&world), Some(both("open #2", "about open")));
 }
 
+/// A user's own appointments in the CRM hide nothing from that user's mailbox.
+#[test]
+fn what_is_private_in_the_crm_comes_to_the_mailbox_as_it_is() {
+    for policy in [PrivateItems::BusyOnly, PrivateItems::Skip, PrivateItems::Sync] {
+        let mut world = world(1, policy, BecamePrivate::Leave, false);
+        world.crm.user_create(appointment(1, "dentist", true));
+        world.settle(4);
+        let shown: Vec<String> = world.mail.live().into_iter().map(|(_, item)| item.title()).collect();
+        assert_eq!(shown, ["dentist #1"], "{policy:?}");
+    }
+}
+
 #[test]
 fn what_becomes_private_is_blanked_deleted_or_left_and_comes_back() {
     let private = [

@@ -107,17 +107,6 @@ fn what_is_nobodys_business_any_more_when_it_is_matched_is_not_made() {
     }
 }
 
-/// What is private is the mailbox's to say.
-#[test]
-fn what_is_private_in_the_crm_is_made_in_the_mailbox() {
-    let mut world = world();
-    let mut event = world.new_event();
-    is_private(&mut event);
-    world.crm.user_create(event);
-    cycle(&world);
-    assert_eq!(there(&world), (1, 1));
-}
-
 /// Whether anything of the mailbox is read in the next cycle.
 fn reads(world: &World) -> bool {
     let read = Arc::new(AtomicBool::new(false));

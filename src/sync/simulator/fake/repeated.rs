@@ -62,4 +62,9 @@ impl FakeSide {
     pub fn shows_after(&mut self, seconds: u32) {
         self.caps.modules.values_mut().for_each(|caps| caps.cool_down_secs = seconds);
     }
+
+    /// From now on its versions say which of two is older.
+    pub fn orders_versions(&mut self) {
+        self.caps.modules.values_mut().for_each(|caps| caps.versions_in_order = true);
+    }
 }
