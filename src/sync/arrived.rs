@@ -143,6 +143,21 @@ mod tests {
         assert_eq!(forgotten, untouched);
     }
 
+    /// It showed its own form of what it was sent; now that is what both sides have. Whoever writes the first value anew on
+    /// the other side means it.
+    #[test]
+    fn what_was_taken_from_a_side_is_no_form_of_what_it_was_sent() {
+        for (sent, kept) in [(1, ("was:location", 1)), (2, ("location", 2))] {
+            let mut pair = pair();
+            let crm = pair.crm.as_mut().expect("it has both");
+            crm.sent = hashes(&[("location", sent)]);
+            let shown = hashes(&[("location", 2)]);
+            adopt_update(&mut pair, Side::Mail, &hashes(&[("location", 7)]), &shown);
+            let crm = pair.crm.as_ref().expect("it has both");
+            assert_eq!((crm.seen.0.get("location"), &crm.sent), (Some(&2), &hashes(&[kept])));
+        }
+    }
+
     #[test]
     fn of_two_requests_for_a_field_the_later_one_is_noted() {
         let mut pair = pair();

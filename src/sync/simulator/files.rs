@@ -214,6 +214,50 @@ fn a_file_that_is_refused_is_told_and_tried_again_and_delays_nothing() {
 }
 
 /// The answer is lost, and what was sent arrives later.
+/// No request is on its way then. What hangs there when it is tried again somebody else has hung there.
+#[test]
+fn a_file_that_was_not_taken_is_in_no_doubt() {
+    let busy: fn(&World, bool) = |world, is| {
+        world.crm.set_faults(Faults { not_now: if is { 100 } else { 0 }, ..Faults::NONE });
+    };
+    for goes_wrong in [busy, |world, is| world.crm.refuse_files(is), |world, is| world.crm.down_for_files(is)]
+    {
+        let (mut world, id) = with_files(&[]);
+        settle(&mut world);
+        world.mail.user_edit(&id, |item| hang(item, &[("a.txt", 3)]));
+        goes_wrong(&world, true);
+        world.cycle().expect("nobody kills it");
+        assert_eq!(kept(&world), files(&[]));
+        goes_wrong(&world, false);
+        let record = world.crm.live().remove(0).0;
+        world.crm.user_hangs(&record, "a.txt", 3);
+        settle(&mut world);
+        assert_eq!(kept(&world), files(&[("a.txt", 3)]));
+        let told: Vec<String> = world.store.all_journal().into_iter().map(|line| line.text).collect();
+        assert!(told.contains(&"there already: a.txt, of Visit #1".to_owned()), "{told:?}");
+        assert_eq!(says(&world, "Attached 1 attachment"), 0, "{:#?}", world.log());
+    }
+}
+
+/// How long it waits before it tries again grows until all are there: a CRM that is busy in between has taken none.
+#[test]
+fn a_file_that_is_refused_is_tried_less_and_less_often_until_it_is_taken() {
+    let (world, _) = with_files(&[("a.txt", 3)]);
+    let attempts = |world: &World| {
+        world.cycle().expect("nobody kills it");
+        world.pass(24 * 60);
+        world.store.all_pairs()[0].attempts
+    };
+    world.crm.refuse_files(true);
+    assert_eq!([(); 3].map(|()| attempts(&world)), [1, 2, 3]);
+    world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    assert_eq!(attempts(&world), 3);
+    world.crm.set_faults(Faults::NONE);
+    assert_eq!(attempts(&world), 4);
+    world.crm.refuse_files(false);
+    assert_eq!((attempts(&world), kept(&world)), (0, files(&[("a.txt", 3)])));
+}
+
 #[test]
 fn one_in_doubt_is_looked_for_when_it_must_have_arrived() {
     for arrives in [true, false] {

@@ -2,7 +2,7 @@
 
 use super::FakeSide;
 use async_trait::async_trait;
-use riva_core::fault::{CallError, ItemError};
+use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::RemoteId;
 use riva_core::item::{FileListed, Module};
 use riva_core::ports::{FileKept, FileOwner, FileSource, ItemFile, ItemFiles};
@@ -22,6 +22,7 @@ pub(super) struct Files {
     /// What is sent arrives later, and nobody hears of it.
     is_slow: bool,
     refuses: bool,
+    is_down: bool,
 }
 
 impl FakeSide {
@@ -65,6 +66,12 @@ impl FakeSide {
     pub fn refuse_files(&self, refuses: bool) {
         self.with_files(|files| files.refuses = refuses);
     }
+
+    /// From now on, whether it goes down when it is sent a file.
+    #[cfg(test)]
+    pub fn down_for_files(&self, is_down: bool) {
+        self.with_files(|files| files.is_down = is_down);
+    }
 }
 
 #[async_trait]
@@ -104,6 +111,9 @@ impl ItemFiles for FakeSide {
         }
         if self.with_files(|files| files.refuses) {
             return Ok(Err(ItemError::Forbidden { reason: "storage is full".into() }));
+        }
+        if self.with_files(|files| files.is_down) {
+            return Err(Fault::new(FaultKind::SystemNotAvailable, "no route").into());
         }
         let file = (owner.id.clone(), file.clone());
         let is_slow = self.with_files(|files| {
