@@ -5,7 +5,7 @@ use crate::context::CycleFault;
 use crate::hash::FieldHasher;
 use crate::journal;
 use crate::loops;
-use crate::matching::note_uid;
+use crate::matching::{keys, note_uid};
 use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
@@ -66,7 +66,11 @@ impl Reading {
         }
         let read = |now: &Now, row: &Option<ItemRow>| match now {
             Now::Present { version, marker, item, .. } => {
-                let row = row.clone().map(|row| ItemRow { presence: Presence::Present, ..row });
+                // What is alone in its pair is found by what it shows now.
+                let keys = |row: &ItemRow| row.match_keys.as_ref().map(|_| keys(hasher, item, None));
+                let row = row.clone();
+                let row =
+                    row.map(|row| ItemRow { match_keys: keys(&row), presence: Presence::Present, ..row });
                 Some(Read {
                     version: version.clone(),
                     marker: *marker,

@@ -4,6 +4,7 @@ use super::recovered::{answer_lost, note};
 use super::world::run_until_killed;
 use super::{Faults, Knobs, MemoryStore, World};
 use crate::journal;
+use riva_core::documents::Direction;
 use riva_core::holds::{Decision, HoldKind, HoldRow};
 use riva_core::ids::{MemberId, RemoteId, Version};
 use riva_core::item::{Element, Field, Item, Module, Name, Value};
@@ -291,4 +292,19 @@ fn a_hold_that_is_settled_in_the_cycle_that_opens_it_is_closed_at_once() {
     let open = holds.iter().filter(|hold| hold.closed.is_none());
     assert!(open.flat_map(|hold| &hold.items).all(|item| item.side == Some(Side::Crm)), "{holds:#?}");
     assert!(holds.iter().any(|hold| hold.closed.is_some()), "{holds:#?}");
+}
+
+/// Where nothing is made in the mailbox, a record waits for its card under what it shows now.
+#[test]
+fn a_record_is_found_by_what_it_shows_now_where_it_is_not_to_be_made() {
+    let (mut world, _, record) = two_cards();
+    world.policy.modules.contacts.as_mut().expect("they are synced").direction = Direction::MailToCrm;
+    world.crm.user_edit(&record, |item| item.set(Field::Emails, set(&["other@example.com"])));
+    cycle(&world);
+    let mut item = world.new_contact();
+    item.set(Field::Emails, set(&["other@example.com"]));
+    let card = world.mail.user_create(item);
+    cycle(&world);
+    assert_eq!(twin_of(&world, &card), Some(record), "{:#?}", world.log());
+    assert_eq!(there(&world), (3, 1));
 }
