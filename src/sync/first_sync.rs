@@ -144,9 +144,9 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let other = side.other();
         let keys: Vec<Vec<MatchKey>> = candidates
             .iter()
-            .map(|c| match c.row.as_ref().and_then(|r| r.match_keys.clone()) {
-                Some(keys) if c.pair.is_none() => keys,
-                _ => matching::keys(&self.cycle.hasher, &c.item, None),
+            .map(|c| {
+                let known = c.row.as_ref().and_then(|row| row.match_keys.clone());
+                known.unwrap_or_else(|| matching::keys(&self.cycle.hasher, &c.item, None))
             })
             .collect();
         let all: Vec<MatchKey> =
