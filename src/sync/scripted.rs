@@ -46,6 +46,10 @@ pub(crate) struct Script {
     pub unread: Option<CallError>,
     /// What carries a marker.
     pub marked: BTreeMap<Marker, Vec<RemoteRef>>,
+    /// What is there as soon as something was written.
+    pub made: BTreeMap<RemoteId, Fetched>,
+    /// What it remarks.
+    pub remarks: Vec<String>,
     /// What it was asked for, in words.
     pub calls: Vec<String>,
 }
@@ -83,16 +87,21 @@ impl Scripted {
 
     /// An item is there in a version.
     pub fn shows(&self, id: &str, version: &str, item: &Item) {
-        let (id, version) = (RemoteId::from(id), version.into());
-        let item = Box::new(item.clone());
-        self.script().there.insert(id, Fetched::Present { version, marker: None, modified: None, item });
+        self.script().there.insert(id.into(), present(version, item));
     }
 
     fn answer(&self, call: &str, items: usize) -> Result<Vec<Answer>, CallError> {
         let mut script = self.script();
         script.calls.push(format!("{call} {items}"));
+        let made = std::mem::take(&mut script.made);
+        script.there.extend(made);
         script.writes.pop_front().expect("the test says what is answered")
     }
+}
+
+/// An item is there in a version.
+pub(crate) fn present(version: &str, item: &Item) -> Fetched {
+    Fetched::Present { version: version.into(), marker: None, modified: None, item: Box::new(item.clone()) }
 }
 
 /// It was written, as the answer shows it.
@@ -148,6 +157,10 @@ impl Reader for Scripted {
             return Err(error.clone());
         }
         Ok(markers.iter().map(|m| script.marked.get(m).cloned().unwrap_or_default()).collect())
+    }
+
+    fn remarks(&self, _module: Module) -> Vec<String> {
+        std::mem::take(&mut self.script().remarks)
     }
 }
 

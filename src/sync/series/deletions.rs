@@ -114,4 +114,25 @@ mod tests {
         assert_eq!(count(&on(Side::Crm), Side::Mail), 0);
         assert_eq!(count(&on(Side::Mail), Side::Mail), 21);
     }
+    #[test]
+    fn a_line_tells_how_much_of_each_series_is_taken_away_or_held() {
+        let of = |day: u32| RecurrenceId::parse(&format!("202612{day:02}T090000")).expect("an id");
+        let told = |held| {
+            let mut lost = Lost::default();
+            for day in 1..=3 {
+                lost.add(&pair(1, RemoteId::new("daily").occurrence(of(day))), Side::Crm, "Stand-up");
+            }
+            lost.add(&pair(2, RemoteId::new("weekly").occurrence(of(1))), Side::Crm, "Review");
+            // What is not of a series has a line of its own elsewhere, and what is gone in the CRM is each record's matter.
+            lost.add(&pair(3, "single".into()), Side::Crm, "Visit");
+            lost.add(&pair(4, RemoteId::new("weekly").occurrence(of(8))), Side::Mail, "Review");
+            lost.lines(held).collect::<Vec<_>>()
+        };
+        let lines = |done: &str| {
+            ["Stand-up: 3 occurrences", "Review: one occurrence"]
+                .map(|what| format!("{what} of the series no longer in the mailbox, {done} in the CRM"))
+        };
+        assert_eq!(told(false), lines("taken away"));
+        assert_eq!(told(true), lines("held"));
+    }
 }

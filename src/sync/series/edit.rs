@@ -71,3 +71,52 @@ impl Edit {
         self.item.set(Field::Overrides, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::Bench;
+    use crate::scripted::visits::visit;
+    use riva_core::ids::PairId;
+    use uuid::Uuid;
+
+    #[test]
+    fn only_what_differs_from_the_series_is_written_for_an_occurrence() {
+        let mut series = visit("Room 1");
+        series.set(Field::Recurrence, Value::Recurrence(riva_core::item::Recurrence::default()));
+        let start = RecurrenceId::parse("20261124T090000").expect("a day");
+        let (end, zone) = (start.wall() + chrono::Duration::hours(1), chrono_tz::Europe::Berlin);
+        let when = riva_core::item::When::Timed { start: start.wall(), end, zone };
+        series.set(Field::When, Value::When(when));
+        let marker = Marker { pair: PairId(Uuid::nil()), generation: 1 };
+        let mut edit = Edit::new(RemoteRef { id: "s".into(), version: "1".into() }, marker, &series);
+        let differs = |edit: &Edit| match edit.patch().set.remove(&Field::Overrides) {
+            Some(Value::Overrides(all)) => all,
+            Some(Value::Blank) => BTreeMap::new(),
+            other => panic!("{other:?}"),
+        };
+        let set = |edit: &mut Edit, fields: &[(Field, &str)]| {
+            let fields = fields.iter().map(|(field, text)| (*field, Value::text(*text))).collect();
+            edit.change(&Bench::hasher(), start, &fields);
+        };
+        let changed = |fields: &[(Field, &str)]| {
+            let fields = fields.iter().map(|(field, text)| (*field, Value::text(*text))).collect();
+            BTreeMap::from([(start, Override::Changed(fields))])
+        };
+        let (room, name) = ((Field::Location, "Room 2"), (Field::Summary, "Long visit"));
+        set(&mut edit, &[room, name]);
+        assert_eq!(differs(&edit), changed(&[room, name]));
+        // Said once more, it differs still.
+        set(&mut edit, &[room]);
+        assert_eq!(differs(&edit), changed(&[room, name]));
+        set(&mut edit, &[(Field::Location, "Room 1")]);
+        assert_eq!(differs(&edit), changed(&[name]));
+        set(&mut edit, &[(Field::Summary, "Visit")]);
+        assert_eq!(edit.patch().set[&Field::Overrides], Value::Blank);
+        // One that is off takes place again, with nothing but what is said of it.
+        edit.cancel(start);
+        assert_eq!(differs(&edit), [(start, Override::Cancelled)].into());
+        set(&mut edit, &[room]);
+        assert_eq!(differs(&edit), changed(&[room]));
+    }
+}

@@ -64,3 +64,65 @@ pub(crate) fn occurrence(series: &Item, of: RecurrenceId) -> Item {
 pub(crate) fn about(of: RecurrenceId) -> DateTime<Utc> {
     Utc.from_utc_datetime(&of.wall())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::Duration;
+    use riva_core::item::{Ends, Frequency, Module, Override, Recurrence, Rule, When};
+
+    fn of(text: &str) -> RecurrenceId {
+        RecurrenceId::parse(text).expect("a day")
+    }
+
+    fn series(frequency: Frequency, times: u32) -> Item {
+        let mut item = Item::new(Module::Calendar);
+        let start = of("20261124T090000").wall();
+        let (end, zone) = (start + Duration::minutes(5), chrono_tz::Europe::Berlin);
+        item.set(Field::When, Value::When(When::Timed { start, end, zone }));
+        let rule = Rule { ends: Ends::After(times), ..Rule::every(1, frequency) };
+        item.set(
+            Field::Recurrence,
+            Value::Recurrence(Recurrence { rules: vec![rule], ..Recurrence::default() }),
+        );
+        item
+    }
+
+    #[test]
+    fn what_takes_place_too_often_is_not_split() {
+        let from = about(of("20261101T000000"));
+        let window = Window { from, to: from + Duration::days(100) };
+        let all = |times: usize| {
+            let times = u32::try_from(times).expect("so many");
+            occurrences(&series(Frequency::Hourly, times), window).map(|all| all.len())
+        };
+        assert_eq!(all(MOST), Ok(MOST));
+        let why = "It takes place more than 1000 times within the time that is synced";
+        assert_eq!(all(MOST + 1), Err(why.to_owned()));
+    }
+
+    #[test]
+    fn up_to_a_day_there_is_what_takes_place_until_its_end() {
+        let item = series(Frequency::Hourly, 100);
+        for day in 22..=30 {
+            let last = of(&format!("202611{day}T000000")).day();
+            let hours =
+                (0..24 * 10).map(|n| RecurrenceId::Wall(of("20261122T000000").wall() + Duration::hours(n)));
+            let there = hours.filter(|hour| hour.day() <= last && occurs(&item, *hour) == Ok(true));
+            assert_eq!(starts_until(&item, last), Ok(there.collect()), "{last}");
+        }
+    }
+
+    #[test]
+    fn a_cancelled_occurrence_is_shown_as_it_would_be() {
+        let mut item = series(Frequency::Daily, 5);
+        let day = of("20261126T090000");
+        let would_be = occurrence(&item, day);
+        assert_eq!(would_be.when().map(first), Some(day));
+        item.set(Field::Overrides, Value::Overrides([(day, Override::Cancelled)].into()));
+        assert_eq!(occurrence(&item, day), would_be);
+        // Of what has no time, too, an occurrence is not a series.
+        item.fields.remove(&Field::When);
+        assert!(!occurrence(&item, day).is_recurring());
+    }
+}

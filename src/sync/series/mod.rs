@@ -17,7 +17,7 @@ mod unroll;
 mod unrolled;
 
 pub(crate) use deletions::{Lost, count};
-pub(crate) use expand::{first, occurrence, occurrences, occurs};
+pub(crate) use expand::{occurrence, occurrences, occurs};
 pub(crate) use rules::is_foreign;
 
 use crate::context::CycleContext;
@@ -72,8 +72,6 @@ pub(crate) fn kept(item: &Item, own: &ModuleCapabilities, other: &ModuleCapabili
                 )
             } else if item.module != Module::Calendar {
                 Kept::Held("It recurs, and the other side has nothing that does: it is left as it is.".into())
-            } else if let Some(why) = item.when().and_then(|when| occurs(item, first(when)).err()) {
-                Kept::Held(cannot_be_split(&why))
             } else {
                 Kept::Unrolled
             }
@@ -92,4 +90,44 @@ fn cannot_be_split(why: &str) -> String {
 
 fn held_because(why: &str) -> String {
     format!("A recurring series that is left as it is: {}.", why.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capable::capable;
+    use riva_core::item::{Frequency, Override, Recurrence, RecurrenceId, Rule};
+
+    #[test]
+    fn a_series_is_whole_where_the_other_side_holds_all_of_it_and_split_where_its_own_side_can_be_written_to()
+    {
+        let rule = Recurrence { rules: vec![Rule::every(1, Frequency::Daily)], ..Recurrence::default() };
+        let mut series = Item::new(Module::Calendar);
+        series.set(Field::Recurrence, Value::Recurrence(rule));
+        let [full, rule_only, none] = [SeriesSupport::Full, SeriesSupport::RuleOnly, SeriesSupport::None]
+            .map(|support| capable([Field::Recurrence], support));
+        let mut in_utc = full.clone();
+        in_utc.precision.utc_only = true;
+        let of = |item: &Item, own: &ModuleCapabilities, other: &ModuleCapabilities| kept(item, own, other);
+        let held = |why: &str| Kept::Held(why.to_owned());
+        assert_eq!(of(&series, &none, &full), Kept::Whole);
+        assert_eq!(of(&series, &none, &rule_only), Kept::Whole);
+        assert_eq!(of(&series, &full, &none), Kept::Unrolled);
+        assert_eq!(of(&series, &full, &in_utc), Kept::Unrolled);
+        let not_ours =
+            "A recurring series that can be read on its side, but not changed: it is left as it is.";
+        assert_eq!(of(&series, &rule_only, &none), held(not_ours));
+        let mut differs = series.clone();
+        let day = RecurrenceId::parse("20261126T090000").expect("a day");
+        differs.set(Field::Overrides, Value::Overrides([(day, Override::Cancelled)].into()));
+        assert_eq!(of(&differs, &full, &rule_only), Kept::Unrolled);
+        series.module = Module::Tasks;
+        let no_task = "It recurs, and the other side has nothing that does: it is left as it is.";
+        assert_eq!(of(&series, &full, &none), held(no_task));
+        series.set_text(Field::Recurrence, "it follows the moon.");
+        assert_eq!(
+            of(&series, &full, &full),
+            held("A recurring series that is left as it is: it follows the moon.")
+        );
+    }
 }

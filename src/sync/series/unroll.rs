@@ -395,3 +395,6 @@ pub(super) fn stands_for_nothing(pair: &mut PairRow, why: String) {
 pub(super) fn starts(series: &Item) -> Option<RecurrenceId> {
     series.when().map(first)
 }
+
+#[cfg(test)]
+mod tests;

@@ -366,10 +366,9 @@ impl SilentWriter for Unrolled {
         module: Module,
         removals: &[Removal],
     ) -> Result<Vec<Result<(), ItemError>>, CallError> {
-        let (occurrences, plain): (Vec<usize>, Vec<usize>) = (0..removals.len())
-            .partition(|at| removals.get(*at).is_some_and(|r| r.id.as_occurrence().is_some()));
+        let (plain, singles): (Vec<usize>, Vec<Removal>) =
+            removals.iter().cloned().enumerate().filter(|(_, r)| r.id.as_occurrence().is_none()).unzip();
         let mut answers: Vec<Option<Result<(), ItemError>>> = vec![None; removals.len()];
-        let singles: Vec<Removal> = plain.iter().filter_map(|at| removals.get(*at)).cloned().collect();
         if !singles.is_empty() {
             let deleted = self.inner.delete(module, &singles).await?;
             for (position, deleted) in plain.into_iter().zip(deleted) {
@@ -377,9 +376,6 @@ impl SilentWriter for Unrolled {
                     *answer = Some(deleted);
                 }
             }
-        }
-        if occurrences.is_empty() {
-            return Ok(complete(answers));
         }
         let cancelled = match self.cancel(module, removals).await {
             Ok(cancelled) => cancelled,
@@ -459,3 +455,6 @@ fn of_item(error: CallError) -> ItemError {
         CallError::CursorLost(why) => ItemError::NotNow(why),
     }
 }
+
+#[cfg(test)]
+mod tests;

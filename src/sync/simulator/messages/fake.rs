@@ -6,6 +6,7 @@ pub use mailbox::FakeMailbox;
 
 use super::super::fake::Killer;
 use super::super::random::Random;
+use crate::capable::capable;
 use crate::memory::Gate as _;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
@@ -67,7 +68,9 @@ fn capabilities(fields: &[Field]) -> Capabilities {
         create_is_idempotent: false,
         series: SeriesSupport::None,
     };
-    Capabilities { modules: [(Module::Email, email)].into() }
+    // Beside it is a calendar with series, as in any mailbox: its occurrences stand between the engine and this side.
+    let calendar = capable([Field::Recurrence, Field::Overrides], SeriesSupport::Full);
+    Capabilities { modules: [(Module::Email, email), (Module::Calendar, calendar)].into() }
 }
 
 /// One message in the CRM's log.

@@ -1,13 +1,14 @@
 //! Series, and what users do to them.
 
 use super::fake::FakeCalendar;
-use crate::series::{first, occurrences, occurs};
+use crate::series::{occurrences, occurs};
 use chrono::{Duration, NaiveDateTime};
 use riva_core::ids::RemoteId;
 use riva_core::item::{
     Ends, Field, Frequency, Item, Module, Override, Recurrence, RecurrenceId, Rule, Value, When,
 };
 use riva_core::ports::Window;
+use riva_core::recurrence::first;
 use std::collections::BTreeMap;
 
 /// The user of the mailbox.
