@@ -50,6 +50,8 @@ struct State {
     faults: Faults,
     writes: u64,
     fetched: u64,
+    /// What is answered in the place of items.
+    instead: BTreeMap<RemoteId, Fetched>,
 }
 
 /// A calendar of one user.
@@ -105,6 +107,7 @@ impl FakeCalendar {
             faults: Faults::default(),
             writes: 0,
             fetched: 0,
+            instead: BTreeMap::new(),
         };
         let caps = Capabilities { modules: [(Module::Calendar, caps)].into() };
         Self { name, caps, state: Mutex::new(state) }
@@ -117,6 +120,12 @@ impl FakeCalendar {
     /// From now on it may take so long until an item that was made is found by its marker.
     pub fn shows_after(&mut self, seconds: u32) {
         self.caps.modules.values_mut().for_each(|caps| caps.cool_down_secs = seconds);
+    }
+
+    /// Its versions tell what was changed later.
+    pub fn in_order(mut self) -> Self {
+        self.caps.modules.values_mut().for_each(|caps| caps.versions_in_order = true);
+        self
     }
 
     pub fn set_faults(&self, faults: Faults) {
@@ -176,6 +185,23 @@ impl FakeCalendar {
             stored.deleted = true;
         }
         state.touch(id);
+    }
+
+    /// A user takes an item out of the bin again.
+    pub fn user_restores(&self, id: &RemoteId) {
+        let mut state = self.state();
+        if let Some(stored) = state.items.get_mut(id) {
+            stored.deleted = false;
+        }
+        state.touch(id);
+    }
+
+    /// From now on this is answered in the place of an item; `None`: the item again.
+    pub fn answers(&self, id: &RemoteId, instead: Option<Fetched>) {
+        let mut state = self.state();
+        state.touch(id);
+        state.instead.remove(id);
+        state.instead.extend(instead.map(|instead| (id.clone(), instead)));
     }
 
     /// An item is moved to another folder and back: the same thing with a new id.
@@ -330,6 +356,7 @@ impl Reader for FakeCalendar {
         let mut state = self.state();
         state.fetched += ids.len() as u64;
         let fetched = ids.iter().map(|id| match state.items.get(id) {
+            _ if state.instead.contains_key(id) => state.instead[id].clone(),
             Some(s) if !s.deleted => Fetched::Present {
                 version: Version::new(s.version.to_string()),
                 marker: s.marker,

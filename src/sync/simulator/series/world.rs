@@ -4,9 +4,8 @@ use super::super::MemoryStore;
 use super::super::random::Random;
 use super::fake::{FakeCalendar, Faults};
 use super::make::{ANN, BOB};
-use crate::{
-    CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, preview, run_cycle, run_feed,
-};
+use crate::scripted::Stop;
+use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, preview, run_cycle, run_feed};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
@@ -45,14 +44,6 @@ struct Ids(AtomicU64);
 impl IdSource for Ids {
     fn next(&self) -> Uuid {
         Uuid::from_u64_pair(0, self.0.fetch_add(1, Ordering::SeqCst))
-    }
-}
-
-struct NoStop;
-
-impl StopSignal for NoStop {
-    fn stopped(&self) -> bool {
-        false
     }
 }
 
@@ -139,6 +130,7 @@ pub struct World {
     pub policy: Policy,
     pub random: Random,
     pub serial: u64,
+    pub stop: Stop,
     clock: VirtualClock,
     ids: Ids,
     log: Log,
@@ -175,6 +167,7 @@ impl World {
             policy,
             random,
             serial: 0,
+            stop: Stop::default(),
             clock: VirtualClock(Mutex::new(start)),
             ids: Ids(AtomicU64::new(1)),
             log: Log::default(),
@@ -343,7 +336,7 @@ impl World {
             members,
             modules: &[Module::Calendar],
             store: &self.store,
-            stop: &NoStop,
+            stop: &self.stop,
         };
         let ctx = CycleContext {
             member: &member,
@@ -355,7 +348,7 @@ impl World {
             clock: &self.clock,
             ids: &self.ids,
             events: &self.log,
-            stop: &NoStop,
+            stop: &self.stop,
             record: Record::default(),
         };
         run(done(&feed, &ctx), turns)
