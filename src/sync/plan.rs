@@ -7,6 +7,7 @@ use crate::merge::{Conflicts, Merged, Shown, leads_to, merge, overwrite, undo};
 use crate::messages;
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::series::{self, Kept};
+use crate::shared::IN_ANOTHERS_CALENDAR;
 use crate::table::{Decision, Rules, SideState, decide};
 use crate::veil::is_veiled;
 use crate::zone_rules;
@@ -233,6 +234,13 @@ fn may_go_on(pair: &PairRow) -> bool {
     }
 }
 
+/// Whether a copy of a meeting that is in the CRM by another member's has become a series that the CRM cannot hold.
+fn is_split_now(pair: &PairRow, mail: &Now, caps: BothCaps<'_>) -> bool {
+    pair.crm.is_none()
+        && pair.reason.as_deref() == Some(IN_ANOTHERS_CALENDAR)
+        && mail.item().is_some_and(|item| series::kept(item, caps.mail, caps.crm) == Kept::Unrolled)
+}
+
 /// Plans a pair.
 pub fn plan_pair(
     hasher: &FieldHasher,
@@ -270,6 +278,8 @@ pub fn plan_pair(
         PairState::Tombstoned if !private && (mail.item().is_some() || crm.item().is_some()) => {
             return plan(19, Deed::Become(PairState::Detached, TAKEN_BACK.into()));
         }
+        // As a single meeting it was another member's to keep. As a series it has pairs for its days, as theirs has.
+        PairState::Detached if is_split_now(pair, mail, caps) => return plan(0, Deed::Unroll(Side::Mail)),
         // Each side keeps its own; what was deleted is not made again.
         PairState::Detached | PairState::Tombstoned | PairState::Unrolled => return plan(0, Deed::Ignore),
     }

@@ -16,7 +16,7 @@ use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Sid
 use std::collections::BTreeSet;
 
 /// Why a copy of a meeting is not synced.
-const IN_ANOTHERS_CALENDAR: &str =
+pub(crate) const IN_ANOTHERS_CALENDAR: &str =
     "This meeting is in the CRM already, from another syncing user's calendar.";
 
 /// Why a record stays when a copy of its meeting is deleted.

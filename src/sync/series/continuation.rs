@@ -47,7 +47,7 @@ pub(super) async fn rekey(
             let (Some(old), side) = (all.get_mut(from), row.side) else { continue };
             old.known.remove(&of);
             old.lost.remove(&of);
-            let Some(new) = all.get_mut(to) else { continue };
+            let Some(new) = all.get(to) else { continue };
             let moved = ItemRow {
                 id: new.id.occurrence(of),
                 version: Version::default(),
@@ -72,9 +72,8 @@ pub(super) async fn rekey(
                 title,
             ));
             commit.forget_items.push(row.forgotten());
-            commit.items.push(moved.clone());
+            commit.items.push(moved);
             commit.pairs.push(pair);
-            new.known.insert(of, moved);
         }
     }
     Ok(())

@@ -134,6 +134,13 @@ pub(super) async fn from_series(
         .and_then(|of| goes_on(&of))
         .or_else(|| unrolling.known.keys().find_map(goes_on))
         .map(|(row, pair)| (row.clone(), pair.clone()));
+    // Its record may be another member's to keep by now: then it is not made of one of these.
+    let chosen = match chosen {
+        Some((_, pair)) if side == Side::Mail && cycle.kept_by_another(pair.id, item).await?.is_some() => {
+            None
+        }
+        chosen => chosen,
+    };
     let mut commit = Commit::default();
     let mut series = unrolling.pair.clone();
     let kept = chosen.as_ref().map(|(row, _)| row.id.clone());
