@@ -236,8 +236,7 @@ fn may_go_on(pair: &PairRow) -> bool {
 
 /// Whether a copy of a meeting that is in the CRM by another member's has become a series that the CRM cannot hold.
 fn is_split_now(pair: &PairRow, mail: &Now, caps: BothCaps<'_>) -> bool {
-    pair.crm.is_none()
-        && pair.reason.as_deref() == Some(IN_ANOTHERS_CALENDAR)
+    pair.reason.as_deref() == Some(IN_ANOTHERS_CALENDAR)
         && mail.item().is_some_and(|item| series::kept(item, caps.mail, caps.crm) == Kept::Unrolled)
 }
 

@@ -108,25 +108,24 @@ mod tests {
             .map(|support| capable([Field::Recurrence], support));
         let mut in_utc = full.clone();
         in_utc.precision.utc_only = true;
-        let of = |item: &Item, own: &ModuleCapabilities, other: &ModuleCapabilities| kept(item, own, other);
         let held = |why: &str| Kept::Held(why.to_owned());
-        assert_eq!(of(&series, &none, &full), Kept::Whole);
-        assert_eq!(of(&series, &none, &rule_only), Kept::Whole);
-        assert_eq!(of(&series, &full, &none), Kept::Unrolled);
-        assert_eq!(of(&series, &full, &in_utc), Kept::Unrolled);
+        assert_eq!(kept(&series, &none, &full), Kept::Whole);
+        assert_eq!(kept(&series, &none, &rule_only), Kept::Whole);
+        assert_eq!(kept(&series, &full, &none), Kept::Unrolled);
+        assert_eq!(kept(&series, &full, &in_utc), Kept::Unrolled);
         let not_ours =
             "A recurring series that can be read on its side, but not changed: it is left as it is.";
-        assert_eq!(of(&series, &rule_only, &none), held(not_ours));
+        assert_eq!(kept(&series, &rule_only, &none), held(not_ours));
         let mut differs = series.clone();
         let day = RecurrenceId::parse("20261126T090000").expect("a day");
         differs.set(Field::Overrides, Value::Overrides([(day, Override::Cancelled)].into()));
-        assert_eq!(of(&differs, &full, &rule_only), Kept::Unrolled);
+        assert_eq!(kept(&differs, &full, &rule_only), Kept::Unrolled);
         series.module = Module::Tasks;
         let no_task = "It recurs, and the other side has nothing that does: it is left as it is.";
-        assert_eq!(of(&series, &full, &none), held(no_task));
+        assert_eq!(kept(&series, &full, &none), held(no_task));
         series.set_text(Field::Recurrence, "it follows the moon.");
         assert_eq!(
-            of(&series, &full, &full),
+            kept(&series, &full, &full),
             held("A recurring series that is left as it is: it follows the moon.")
         );
     }

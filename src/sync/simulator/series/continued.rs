@@ -8,7 +8,7 @@ use chrono::Duration;
 use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Field, Item, Value, When};
 use riva_core::ports::SeriesSupport;
-use riva_core::rows::{PairRow, Side};
+use riva_core::rows::{PairRow, PairState, Side};
 
 const DAYS: [&str; 3] = ["20261127T090000", "20261128T090000", "20261129T090000"];
 
@@ -149,6 +149,8 @@ fn a_day_whose_record_was_deleted_before_has_a_new_one_in_the_series_that_goes_o
     world.mail.user_edit(&id, |item| change_rule(item, daily(2)));
     made(&mut world, rest());
     fine(&world);
+    let gone_on = world.store.all_journal().into_iter().filter(|line| line.deed == "goes on").count();
+    assert_eq!(gone_on, 1);
     assert_eq!((starts(&world).len(), record(&world, "20261127T0800")), (5, kept), "{:?}", world.log());
 }
 
@@ -167,4 +169,23 @@ fn a_meeting_of_two_that_is_cut_in_both_calendars_stays_one_record_a_day() {
     assert_eq!(spans(&world).len(), 5, "{:?}", world.log());
     assert_eq!(world.crm.live().into_keys().collect::<Vec<_>>(), records);
     assert_eq!((world.mail.writes(), bobs.writes(), world.store.claimants().len()), (0, 0, 5));
+}
+
+/// His calendar has the second half hours later: it is in the CRM already.
+#[test]
+fn a_meeting_of_two_that_is_cut_is_kept_by_who_kept_it() {
+    let mut meeting = series("Stand-up", wall("2026-11-25T09:00:00"), daily(5));
+    meeting.set_text(Field::Organizer, "carol@customer.example");
+    let (world, anns, bobs, his) = in_both_calendars(meeting);
+    settle(&world, &bobs);
+    let new = split(&world.mail, &anns, of("20261127T090000"), "the rest").expect("a new series");
+    bobs.user_edit(&his, |item| change_rule(item, daily(2)));
+    settle(&world, &bobs);
+    let late = bobs.user_create(world.mail.get(&new).expect("the rest"));
+    settle(&world, &bobs);
+    for day in DAYS {
+        let pair = world.pair_of(Side::Mail, &late.occurrence(of(day))).expect("its pair");
+        assert_eq!((pair.state, pair.crm), (PairState::Detached, None));
+    }
+    assert_eq!((spans(&world).len(), world.mail.writes(), bobs.writes()), (5, 0, 0));
 }

@@ -355,9 +355,9 @@ impl Reader for FakeCalendar {
         self.enter().await?;
         let mut state = self.state();
         state.fetched += ids.len() as u64;
-        let fetched = ids.iter().map(|id| match state.items.get(id) {
-            _ if state.instead.contains_key(id) => state.instead[id].clone(),
-            Some(s) if !s.deleted => Fetched::Present {
+        let fetched = ids.iter().map(|id| match (state.instead.get(id), state.items.get(id)) {
+            (Some(instead), _) => instead.clone(),
+            (None, Some(s)) if !s.deleted => Fetched::Present {
                 version: Version::new(s.version.to_string()),
                 marker: s.marker,
                 modified: None,

@@ -2,7 +2,7 @@
 
 use super::super::world::run_until_killed;
 use super::cases::{in_both_calendars, settle, spans};
-use super::fake::Faults;
+use super::fake::{FakeCalendar, Faults};
 use super::make::{ANN, change_rule, daily, half_an_hour, of, recurs, series, set, single, split, wall};
 use super::stories::{fine, made, record, stand_up, starts};
 use super::world::World;
@@ -127,6 +127,24 @@ fn what_becomes_a_series_in_a_year_keeps_its_record() {
     assert_eq!(world.crm.live().into_keys().collect::<Vec<_>>(), [kept], "{:?}", world.log());
 }
 
+/// What it stood for is none of them, and is gone.
+#[test]
+fn what_becomes_a_series_whose_days_all_have_records_still_takes_none_of_them() {
+    let (world, id) = stand_up();
+    let mut days = world.crm.live();
+    days.remove(&record(&world, "20261125T0800"));
+    world.set_faults(Faults { not_now: 100, ..Faults::default() });
+    world.mail.user_edit(&id, once);
+    world.cycle(None);
+    world.set_faults(Faults::default());
+    world.mail.user_edit(&id, |item| {
+        begins("2026-11-26T09:00:00")(item);
+        recurs(item, daily(4));
+    });
+    fine(&world);
+    assert_eq!(world.crm.live(), days, "{:?}", world.log());
+}
+
 #[test]
 fn a_meeting_of_two_that_becomes_a_series_and_one_again_has_no_record_twice() {
     let mut meeting = single("Review", wall("2026-11-25T09:00:00"));
@@ -144,6 +162,31 @@ fn a_meeting_of_two_that_becomes_a_series_and_one_again_has_no_record_twice() {
     assert_eq!(both(&once), (1, 1), "{:?}", world.log());
     assert_eq!(world.crm.live().into_keys().collect::<Vec<_>>(), kept);
     assert_eq!((world.mail.writes(), bobs.writes()), (0, 0));
+}
+
+/// An administrator leaves it alone, or the CRM has the series as it is.
+#[test]
+fn a_copy_that_is_left_alone_is_left_alone_as_a_series_too() {
+    let mut meeting = single("Review", wall("2026-11-25T09:00:00"));
+    meeting.set_text(Field::Organizer, "carol@customer.example");
+    for support in [SeriesSupport::None, SeriesSupport::Full] {
+        let (mut world, anns, bobs, his) = in_both_calendars(meeting.clone());
+        world.crm = Arc::new(FakeCalendar::new("crm", support, 5));
+        settle(&world, &bobs);
+        let mut pair = world.pair_of(Side::Mail, &his).expect("his pair");
+        if support == SeriesSupport::None {
+            pair.reason = Some("Left alone: an administrator decided so.".into());
+            let commit = Commit { pairs: vec![pair.clone()], ..Commit::default() };
+            let stored = run_until_killed(world.store.commit(MemberId(2), 1, &commit));
+            stored.expect("nobody kills it").expect("in memory");
+        }
+        bobs.user_edit(&his, |item| recurs(item, daily(3)));
+        world.cycle_of_both(&bobs);
+        assert_eq!(world.pair_of(Side::Mail, &his), Some(pair));
+        world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+        settle(&world, &bobs);
+        assert_eq!(world.crm.live().len(), if support == SeriesSupport::None { 3 } else { 1 });
+    }
 }
 
 #[test]

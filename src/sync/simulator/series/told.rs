@@ -262,8 +262,11 @@ fn a_series_of_the_crm_is_followed_in_a_mailbox_that_has_none() {
     world.settle();
     let crm = world.crm.get(&visit).expect("the series");
     assert_eq!(crm.overrides().map(|all| all.keys().copied().collect()), Some(vec![of("20261125T120000")]));
+    let pair = world.pair_of(Side::Crm, &id).expect("its pair").id;
     world.crm.user_delete(&id);
     world.settle();
+    let gone = world.pairs_in(PairState::Tombstoned).into_iter().find(|gone| gone.id == pair);
+    assert_eq!(gone.map(|gone| (gone.mail, gone.crm)), Some((None, None)));
     assert_eq!(world.mail.live().len(), 2, "{:?}", world.log());
     // A single appointment again: the version of its first day was made of what it showed, and tells of no backup.
     world.crm.user_edit(&visit, |item| {
