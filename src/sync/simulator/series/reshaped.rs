@@ -3,7 +3,7 @@
 use super::super::world::run_until_killed;
 use super::cases::{in_both_calendars, settle, spans};
 use super::fake::{FakeCalendar, Faults};
-use super::make::{ANN, change_rule, daily, half_an_hour, of, recurs, series, set, single, split, wall};
+use super::make::{ANN, BOB, change_rule, daily, half_an_hour, of, recurs, series, set, single, split, wall};
 use super::stories::{fine, made, record, stand_up, starts};
 use super::world::World;
 use chrono::Duration;
@@ -64,6 +64,12 @@ fn visit() -> (World, RemoteId) {
     let id = made(&mut world, single("Visit", wall("2026-11-26T09:00:00")));
     world.settle();
     (world, id)
+}
+
+fn daily_review() -> Item {
+    let mut item = series("Review", wall("2026-11-25T09:00:00"), daily(3));
+    item.fields.remove(&Field::Organizer);
+    item
 }
 
 fn deeds(world: &World) -> Vec<(String, String)> {
@@ -271,4 +277,28 @@ fn a_day_whose_record_may_be_on_its_way_leaves_the_appointment_to_the_next() {
         assert_eq!(world.crm.live().into_keys().collect::<Vec<_>>(), [second], "{:?}", world.log());
     }
     assert!(waited > 0, "it was never killed between the writing down and the answer");
+}
+
+/// Whose calendar follows hours later, and whoever organizes it.
+#[test]
+fn a_meeting_of_two_that_changes_in_one_calendar_after_the_other_has_each_day_once() {
+    for organizer in ["carol@customer.example", ANN, BOB] {
+        for (ann_first, grows) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (mut before, mut after) = (daily_review(), daily_review());
+            once(if grows { &mut before } else { &mut after });
+            before.set_text(Field::Organizer, organizer);
+            let (world, anns, bobs, his) = in_both_calendars(before);
+            settle(&world, &bobs);
+            let mut turns = [(&world.mail, &anns), (&bobs, &his)];
+            turns.rotate_right(usize::from(!ann_first));
+            // No day is ever there twice (`spans`).
+            let mut days = 0;
+            for (calendar, id) in turns {
+                calendar.user_edit(id, |item| item.fields.extend(after.fields.clone()));
+                settle(&world, &bobs);
+                days = spans(&world).len();
+            }
+            assert_eq!(days, if grows { 3 } else { 1 }, "{organizer}: {:?}", world.log());
+        }
+    }
 }
