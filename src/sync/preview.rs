@@ -69,7 +69,7 @@ pub(crate) async fn preview_up_to(
         stop: ctx.stop,
     };
     let mut ended = run_feed(&feed).await.err().map(|fault| fault.to_string());
-    let mut idled = false;
+    let mut was_idle = false;
     while ended.is_none() {
         let before = list.len();
         let outcome = run_cycle(&rehearsed).await;
@@ -82,11 +82,11 @@ pub(crate) async fn preview_up_to(
             None => None,
         };
         // One slice may only prepare what the next one does. Two that do nothing would do so for ever.
-        let idles = list.len() == before;
-        if !outcome.more_work || idled && idles {
+        let does_nothing = list.len() == before;
+        if !outcome.more_work || was_idle && does_nothing {
             break;
         }
-        idled = idles;
+        was_idle = does_nothing;
     }
     let deeds = list.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Preview { member: ctx.member.id, deeds, ended })

@@ -27,18 +27,18 @@ struct Tells {
 #[async_trait]
 impl Endpoint for Tells {
     async fn test(&self, _target: Option<&str>, _steps: &dyn StepSink) -> Result<(), Fault> {
-        unimplemented!("it is asked for its feed alone")
+        panic!("it is asked for its feed alone")
     }
 
     async fn fingerprint(&self) -> Result<String, CallError> {
-        unimplemented!("it is asked for its feed alone")
+        panic!("it is asked for its feed alone")
     }
 }
 
 #[async_trait]
 impl CrmSystem for Tells {
     async fn user(&self, _address: &str) -> Result<CrmUser, Fault> {
-        unimplemented!("it is asked for its feed alone")
+        panic!("it is asked for its feed alone")
     }
 
     async fn feed(&self, module: Module, cursor: Option<&Cursor>) -> Result<FeedPage, CallError> {
@@ -47,11 +47,11 @@ impl CrmSystem for Tells {
     }
 
     async fn open(&self, _user: &CrmUser) -> Result<Arc<dyn SilentWriter>, Fault> {
-        unimplemented!("it is asked for its feed alone")
+        panic!("it is asked for its feed alone")
     }
 
     async fn reader(&self, _user: &CrmUser) -> Result<Arc<dyn Reader>, Fault> {
-        unimplemented!("it is asked for its feed alone")
+        panic!("it is asked for its feed alone")
     }
 }
 

@@ -85,7 +85,7 @@ fn what_cannot_be_read_is_put_aside_and_told() {
         let why = format!("{the} item cannot be read: it is torn");
         assert_eq!((pair.state, pair.reason.as_deref()), (PairState::Quarantined, Some(&*why)));
         assert_eq!((row.pair, row.dirty), (Some(pair.id), false));
-        assert_eq!(bench.log(), [why.clone()]);
+        assert_eq!(bench.log(), std::slice::from_ref(&why));
         let text = format!("(an item that cannot be read): {why}");
         assert_eq!(bench.journal(), [("quarantined".to_owned(), text)]);
         assert_eq!(bench.store.all_holds(), [], "there is nothing to be decided");

@@ -38,9 +38,9 @@ fn rooms(world: &World) -> [Option<String>; 2] {
 #[test]
 fn what_is_held_is_told_as_a_warning_and_what_is_decided_by_whom() {
     let (mut world, hold) = conflict();
-    let held = world.store.all_journal().pop().expect("it is told");
-    assert_eq!((held.deed.as_str(), held.text.contains(&hold.reason)), ("held", true), "{held:?}");
-    assert_eq!(world.log.levels(&held.text), [Level::Warning]);
+    let line = world.store.all_journal().pop().expect("it is told");
+    assert_eq!((line.deed.as_str(), line.text.contains(&hold.reason)), ("held", true), "{line:?}");
+    assert_eq!(world.log.levels(&line.text), [Level::Warning]);
     world.decide(hold.id, Decision::TakeCrm);
     world.settle(3);
     let line = format!(

@@ -216,9 +216,9 @@ fn what_was_held_is_linked_whatever_else_is_in_doubt() {
     answer_lost(&world);
     let made: Vec<RemoteId> =
         world.crm.live().into_iter().map(|(id, _)| id).filter(|id| *id != record).collect();
-    made.iter().for_each(|id| {
+    for id in &made {
         world.crm.user_delete(id);
-    });
+    }
     cycle(&world);
     assert_eq!(twin_of(&world, &cards[0]), Some(record), "{:#?}", world.log());
     assert_eq!(twin_of(&world, &other), None);

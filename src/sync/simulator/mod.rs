@@ -28,6 +28,7 @@ mod matched;
 mod matrix;
 #[cfg(test)]
 mod meanwhile;
+#[cfg(test)]
 mod merged;
 #[cfg(test)]
 mod messages;
@@ -35,6 +36,7 @@ mod messages;
 mod permission;
 #[cfg(test)]
 mod polled;
+#[cfg(test)]
 mod private;
 #[cfg(test)]
 mod progress;

@@ -83,6 +83,8 @@ fn what_is_held_and_let_go_in_one_cycle_asks_for_nothing() {
     assert_eq!(there(&world), (2, 2));
 }
 
+type Change = fn(&mut Item);
+
 /// While the CRM is read, an appointment that was read in the mailbox already becomes something else.
 #[test]
 fn what_is_nobodys_business_any_more_when_it_is_matched_is_not_made() {
@@ -90,7 +92,7 @@ fn what_is_nobodys_business_any_more_when_it_is_matched_is_not_made() {
         let start = item.when().expect("it has one").utc().0 + Duration::days(3000);
         item.set(Field::When, Value::When(When::timed(start, start + Duration::hours(1), chrono_tz::UTC)));
     };
-    let changes: [(fn(&mut Item), usize); 4] = [(|_| (), 2), (is_private, 1), (far, 1), (repeats, 1)];
+    let changes: [(Change, usize); 4] = [(|_| (), 2), (is_private, 1), (far, 1), (repeats, 1)];
     for (n, (change, records)) in changes.into_iter().enumerate() {
         let mut world = world();
         let (event, other) = (world.new_event(), world.new_event());

@@ -179,13 +179,13 @@ fn what_is_held_is_held_after_an_undo() {
         side.user_edit(id, |item| item.set_text(Field::Summary, format!("Visit {text} #1")));
     }
     cycle(&world);
-    let [held] = &world.store.all_pairs()[..] else { panic!("one pair") };
-    assert!(held.state == PairState::Held && held.reason.is_some(), "{held:?}");
+    let [before] = &world.store.all_pairs()[..] else { panic!("one pair") };
+    assert!(before.state == PairState::Held && before.reason.is_some(), "{before:?}");
     assert_eq!(undo(&world, span), told("one write was", &[]));
     assert_eq!(places(&world.crm.live()), ["Room 1"]);
     let [pair] = &world.store.all_pairs()[..] else { panic!("one pair") };
     let waits = |pair: &PairRow| (pair.state, pair.reason.clone(), pair.attempts, pair.next_try);
-    assert_eq!(waits(pair), waits(held));
+    assert_eq!(waits(pair), waits(before));
     let [hold] = &world.store.all_holds()[..] else { panic!("one hold") };
     assert_eq!((hold.kind, hold.closed), (HoldKind::Conflict, None));
     world.decide(hold.id, Decision::TakeMail);

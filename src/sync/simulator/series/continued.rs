@@ -78,6 +78,8 @@ fn days_of_a_meeting_of_the_whole_day_go_on_as_well() {
     assert_eq!((world.crm.live().into_keys().collect::<Vec<_>>(), world.crm.writes()), (records, writes));
 }
 
+type Otherwise<'f> = &'f dyn Fn(&mut Item);
+
 /// Another meeting, or one that was there before, has records of its own.
 #[test]
 fn only_the_same_meeting_from_the_next_day_on_goes_on_with_the_records() {
@@ -89,7 +91,7 @@ fn only_the_same_meeting_from_the_next_day_on_goes_on_with_the_records() {
         item.set(Field::When, half_an_hour(wall(at)));
         recurs(item, daily(times));
     };
-    let another: [(&str, &dyn Fn(&mut Item), usize); 5] = [
+    let another: [(&str, Otherwise<'_>, usize); 5] = [
         ("another subject", &|item| item.set_text(Field::Summary, "Retro"), 3),
         ("another organizer", &|item| item.set_text(Field::Organizer, "bob@example.com"), 3),
         ("on other clocks", &in_athens, 3),
