@@ -109,14 +109,20 @@ fn the_journal_says_by_which_row_an_item_was_made() {
     }
 }
 
-#[test]
-fn what_somebody_makes_in_the_middle_of_a_cycle_is_linked_and_not_made_again() {
-    let mut world = world();
+/// A card whose record could not be made so far.
+fn not_made_yet(world: &mut World) -> (Item, RemoteId) {
     let item = world.new_contact();
     let card = world.mail.user_create(item.clone());
     world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
-    cycle(&world);
+    cycle(world);
     world.crm.set_faults(Faults::NONE);
+    (item, card)
+}
+
+#[test]
+fn what_somebody_makes_in_the_middle_of_a_cycle_is_linked_and_not_made_again() {
+    let mut world = world();
+    let (item, card) = not_made_yet(&mut world);
     // While it is tried again.
     let (crm, store) = (Arc::clone(&world.crm), Arc::clone(&world.store));
     world.mail.meanwhile(move || told(&store, Module::Contacts, crm.user_create(item.clone()), "1"));
@@ -190,11 +196,7 @@ fn what_is_a_possible_duplicate_no_more_after_an_edit_is_made() {
 #[test]
 fn what_failed_and_is_a_possible_duplicate_now_is_not_tried_again() {
     let mut world = world();
-    let item = world.new_contact();
-    let card = world.mail.user_create(item.clone());
-    world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
-    cycle(&world);
-    world.crm.set_faults(Faults::NONE);
+    let (item, card) = not_made_yet(&mut world);
     assert!(pair_of(&world, &card).next_try.is_some());
     for _ in 0..2 {
         world.crm.user_create(item.clone());

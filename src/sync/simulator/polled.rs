@@ -1,5 +1,6 @@
 //! How often listings are compared where a system does not tell of deletions, and what only a listing tells.
 
+use super::told::contacts_in_step;
 use super::{Knobs, World};
 use riva_core::documents::{ContactsPolicy, Direction};
 use riva_core::item::{Body, Field, Sensitivity, Value};
@@ -7,14 +8,7 @@ use std::sync::Arc;
 
 /// So many contacts in step; the CRM is listed every twenty minutes, and was a moment ago.
 fn in_step(contacts: usize) -> World {
-    let mut world = World::new(97, Knobs { crm_without_tombstones: true, ..Knobs::CALM });
-    world.carries_deletions_out();
-    for _ in 0..contacts {
-        let contact = world.new_contact();
-        world.mail.user_create(contact);
-    }
-    assert_eq!(world.settle(6), Some(0));
-    world
+    contacts_in_step(Knobs { crm_without_tombstones: true, ..Knobs::CALM }, contacts)
 }
 
 #[test]

@@ -6,9 +6,13 @@ use riva_core::holds::HoldKind;
 use riva_core::item::{Field, Item, Module, Sensitivity, Value};
 use riva_core::rows::PairState;
 
-/// So many contacts in step, and a policy that carries deletions out.
 fn in_step(contacts: usize) -> World {
-    let mut world = World::new(11, Knobs::CALM);
+    contacts_in_step(Knobs::CALM, contacts)
+}
+
+/// So many contacts in step, and a policy that carries deletions out.
+pub(super) fn contacts_in_step(knobs: Knobs, contacts: usize) -> World {
+    let mut world = World::new(11, knobs);
     world.carries_deletions_out();
     for _ in 0..contacts {
         let contact = world.new_contact();

@@ -171,8 +171,8 @@ impl Arena {
     /// Whether an edit went with what the CRM showed before a backup was put back, and may stay gone: a user's mailbox never
     /// had it, or its user has deleted it there, or what was put back was taken as it is, or it was changed before anybody
     /// could tell. One that is still there, and never reached the mailbox, may go when the record is brought up to date: it
-    /// looks as if the backup had brought it.
-    pub fn may_be_undone(&self, user: usize, serial: u64, token: u32) -> bool {
+    /// looks as if the backup had brought it. `recovered`: in which version the record was in step is not known.
+    pub fn may_be_undone(&self, user: usize, serial: u64, token: u32, recovered: bool) -> bool {
         let never_arrived = |undone: &Undone| {
             undone.serial == serial
                 && undone.stands.is_some_and(|stands| self.history.follows(stands, token))
@@ -182,13 +182,30 @@ impl Arena {
             return true;
         }
         self.undone(serial, token).any(|undone| {
-            let touched = self.crm.items.get(&undone.id).map_or(0, |s| s.returned.touched);
-            let evident = undone.had & !touched & (1 << user) != 0;
             let shows = |s: &Stored| s.shows.values().any(|edit| self.history.follows(*edit, undone.stood));
             let mut in_mail = self.copies(Side::Mail, user, serial);
             let let_go = in_mail.any(|(_, s)| s.deleted.is_some_and(|d| d.by_user) && shows(s));
-            !evident || let_go || self.backups.as_it_is
-        })
+            recovered || !self.is_evident(undone, user) || let_go || self.backups.as_it_is
+        }) || self.is_beaten(user, serial, token, recovered)
+    }
+
+    /// Whether a user's engine can tell of a record by what its mailbox had of it that a backup was put back.
+    fn is_evident(&self, undone: &Undone, user: usize) -> bool {
+        let touched = self.crm.items.get(&undone.id).map_or(0, |s| s.returned.touched);
+        undone.had & !touched & (1 << user) != 0
+    }
+
+    /// Whether what was put back passes for an edit of what a user has taken away since: it beats that, and no conflict is named.
+    fn is_beaten(&self, user: usize, serial: u64, token: u32, recovered: bool) -> bool {
+        let mut edits = self.history.of(serial);
+        let taken_away = edits.any(|(later, edit)| edit.blank && self.history.follows(later, token));
+        let beats = |undone: &Undone| {
+            undone.serial == serial
+                && undone.stands != Some(undone.stood)
+                && self.history.follows(token, undone.stood)
+                && (recovered || !self.is_evident(undone, user) || self.backups.as_it_is)
+        };
+        taken_away && self.backups.undone.iter().any(beats)
     }
 
     /// The deed by which an item that is in the CRM again was deleted there, for a user whose engine knew it and its twin.

@@ -360,8 +360,7 @@ fn each_edit(world: &World, view: &View) -> Result<(), String> {
                     };
                     let put_back = || {
                         arena.was_put_back(user, *serial, token)
-                            || arena.may_be_undone(user, *serial, token)
-                            || (arena.is_undone(*serial, token) && recovered())
+                            || arena.may_be_undone(user, *serial, token, recovered())
                     };
                     if arena.history.is_lost(token, &standing) && !named && !filled && !put_back() {
                         return Err(format!(
