@@ -161,7 +161,7 @@ impl CycleFault {
             CallError::Fault(fault) => fault,
             CallError::CursorLost(why) => Fault::new(
                 riva_core::fault::FaultKind::UnexpectedAnswer,
-                format!("the system lost a cursor where none was used: {why}"),
+                format!("the system lost a cursor where none was used, or once more: {why}"),
             ),
             CallError::InDoubt(why) => Fault::new(
                 riva_core::fault::FaultKind::SystemNotAvailable,

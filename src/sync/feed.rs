@@ -37,6 +37,7 @@ async fn read_module(
     outcome: &mut FeedOutcome,
 ) -> Result<(), CycleFault> {
     let scope = FeedScope::Connection(ctx.connection.clone());
+    let mut lost = false;
     loop {
         if ctx.stop.stopped() {
             return Err(CycleFault::Stopped);
@@ -44,9 +45,10 @@ async fn read_module(
         let cursor = ctx.store.cursor(&scope, module, Side::Crm).await?;
         let page = match ctx.crm.feed(module, cursor.as_ref()).await {
             Ok(page) => page,
-            Err(CallError::CursorLost(why)) => {
+            // Once: a CRM that goes on losing it would be asked for ever.
+            Err(CallError::CursorLost(why)) if cursor.is_some() && !lost => {
                 tracing::warn!(connection = %ctx.connection, %module, why, "the feed was lost: members list anew");
-                outcome.cursor_lost = true;
+                (lost, outcome.cursor_lost) = (true, true);
                 ctx.store.forget_cursor(&scope, module, Side::Crm).await?;
                 continue;
             }

@@ -75,7 +75,8 @@ async fn mail_changes(
         let cursor = ctx.store.cursor(&scope(ctx), module, Side::Mail).await?;
         let page = match page_of(ctx, module, cursor.as_ref()).await? {
             Ok(page) => page,
-            Err(CallError::CursorLost(why)) if cursor.is_some() => {
+            // Once: a mailbox that goes on losing it would be listed for ever.
+            Err(CallError::CursorLost(why)) if cursor.is_some() && !observed.cursor_lost => {
                 ctx.line(
                     Level::Warning,
                     Some(module),

@@ -214,3 +214,16 @@ fn nothing_is_read_any_more_when_it_is_to_end() {
     assert_eq!(feed.asked(), [(Module::Contacts, Some("1".into()))]);
     assert_eq!(feed.rows(), [(1, "one", Presence::Present)], "what was told is known");
 }
+
+#[test]
+fn a_crm_that_loses_its_cursor_at_every_page_does_not_work() {
+    let feed = Feed::begun();
+    let lost = || Err(CallError::CursorLost("too old".into()));
+    let more = |next| Ok(FeedPage { more: true, ..page(next, []) });
+    let fault = feed.reads([lost(), more("2"), lost()]).expect_err("it does not work");
+    assert!(matches!(fault, CycleFault::Side { side: Side::Crm, .. }), "{fault:?}");
+    // Neither does one that has lost it before there was one.
+    let feed = Feed { store: MemoryStore::new(Killer::default()), ..Feed::begun() };
+    let fault = feed.reads([lost()]).expect_err("it does not work");
+    assert!(matches!(fault, CycleFault::Side { side: Side::Crm, .. }), "{fault:?}");
+}

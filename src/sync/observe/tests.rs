@@ -43,3 +43,17 @@ fn a_feed_that_has_lost_its_cursor_is_read_from_its_beginning_once() {
     let (fault, rows) = observed(&bench);
     assert!(matches!(fault, Some(CycleFault::Side { side: Side::Mail, .. })) && rows.is_empty(), "{fault:?}");
 }
+
+/// What it has told until then counts; the next cycle begins anew.
+#[test]
+fn a_feed_that_loses_its_cursor_at_every_page_does_not_work() {
+    let bench = Bench::new(|_, _| {});
+    let lost = || Err(CallError::CursorLost("too old".into()));
+    let more = |id, cursor| Ok(ChangePage { more: true, ..page(&[id], cursor) });
+    bench.mail.script().pages.extend([more("a", "1"), lost(), more("b", "2"), lost()]);
+    let (fault, rows) = observed(&bench);
+    assert!(matches!(fault, Some(CycleFault::Side { side: Side::Mail, .. })), "{fault:?}");
+    assert_eq!(rows, ["a".into(), "b".into()]);
+    bench.mail.script().pages.extend([lost(), Ok(page(&["c"], "3"))]);
+    assert_eq!(observed(&bench), (None, vec!["a".into(), "b".into(), "c".into()]));
+}
