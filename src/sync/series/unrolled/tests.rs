@@ -202,6 +202,13 @@ fn what_is_not_answered_may_have_been_written() {
     let [s, t, single] = &calendar.update(&patches)[..] else { panic!("an answer for each") };
     assert!(matches!((s, t), (Err(ItemError::InDoubt(_)), Err(ItemError::InDoubt(_)))), "{s:?}, {t:?}");
     assert!(single.is_ok(), "{single:?}");
+    // As well where nothing is answered.
+    let calendar = Calendar::new();
+    let patches = ["single".into(), on("s", 10)].map(|id| calendar.to("Room 2", &id));
+    calendar.bench.mail.answers([]);
+    let answers = calendar.update(&patches);
+    let in_doubt = answers.iter().filter(|answer| matches!(answer, Err(ItemError::InDoubt(_)))).count();
+    assert_eq!((answers.len(), in_doubt), (2, 2), "{answers:?}");
 }
 
 #[test]
