@@ -67,10 +67,11 @@ impl Reading {
         let read = |now: &Now, row: &Option<ItemRow>| match now {
             Now::Present { version, marker, item, .. } => {
                 // What is alone in its pair is found by what it shows now.
-                let keys = |row: &ItemRow| row.match_keys.as_ref().map(|_| keys(hasher, item, None));
-                let row = row.clone();
-                let row =
-                    row.map(|row| ItemRow { match_keys: keys(&row), presence: Presence::Present, ..row });
+                let row = row.clone().map(|row| ItemRow {
+                    match_keys: row.match_keys.as_ref().map(|_| keys(hasher, item, None)),
+                    presence: Presence::Present,
+                    ..row
+                });
                 Some(Read {
                     version: version.clone(),
                     marker: *marker,
