@@ -20,11 +20,15 @@ fn many() -> World {
 fn with(contacts: usize) -> World {
     let mut world = World::new(31, Knobs::CALM);
     world.carries_deletions_out();
+    make(&mut world, contacts);
+    world
+}
+
+fn make(world: &mut World, contacts: usize) {
     for _ in 0..contacts {
         let contact = world.new_contact();
         world.mail.user_create(contact);
     }
-    world
 }
 
 #[test]
@@ -78,12 +82,6 @@ fn many_deletions_that_are_approved_take_several_cycles() {
 #[test]
 fn what_was_edited_waits_while_there_is_too_much_that_is_new() {
     let mut world = World::new(32, Knobs::CALM);
-    let make = |world: &mut World, contacts: usize| {
-        for _ in 0..contacts {
-            let contact = world.new_contact();
-            world.mail.user_create(contact);
-        }
-    };
     make(&mut world, 110);
     world.settle(4);
     for (id, _) in world.mail.live() {
