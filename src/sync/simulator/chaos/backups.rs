@@ -185,14 +185,16 @@ impl Arena {
             let shows = |s: &Stored| s.shows.values().any(|edit| self.history.follows(*edit, undone.stood));
             let mut in_mail = self.copies(Side::Mail, user, serial);
             let let_go = in_mail.any(|(_, s)| s.deleted.is_some_and(|d| d.by_user) && shows(s));
-            recovered || !self.is_evident(undone, user) || let_go || self.backups.as_it_is
+            let_go || self.counts_as_edited(undone, user, recovered)
         }) || self.is_beaten(user, serial, token, recovered)
     }
 
-    /// Whether a user's engine can tell of a record by what its mailbox had of it that a backup was put back.
-    fn is_evident(&self, undone: &Undone, user: usize) -> bool {
+    /// Whether what was put back in a record counts as edited for a user: it was taken as it is, or nothing that the mailbox had
+    /// of it tells that a backup was put back.
+    fn counts_as_edited(&self, undone: &Undone, user: usize, recovered: bool) -> bool {
         let touched = self.crm.items.get(&undone.id).map_or(0, |s| s.returned.touched);
-        undone.had & !touched & (1 << user) != 0
+        let evident = undone.had & !touched & (1 << user) != 0;
+        recovered || !evident || self.backups.as_it_is
     }
 
     /// Whether what was put back passes for an edit of what a user has taken away since: it beats that, and no conflict is named.
@@ -203,7 +205,7 @@ impl Arena {
             undone.serial == serial
                 && undone.stands != Some(undone.stood)
                 && self.history.follows(token, undone.stood)
-                && (recovered || !self.is_evident(undone, user) || self.backups.as_it_is)
+                && self.counts_as_edited(undone, user, recovered)
         };
         taken_away && self.backups.undone.iter().any(beats)
     }
