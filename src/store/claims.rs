@@ -5,9 +5,10 @@ use crate::base::{Builder, Connection, ROWS_A_STATEMENT, broken};
 use crate::codes::{Code as _, bits, pair_bytes, pair_id};
 use crate::lists;
 use crate::packed::{pack, unpack};
+use crate::queue::still_held;
 use riva_core::ids::{ConnectionName, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Claim, ClaimFor, StoreError};
+use riva_core::ports::{Claim, ClaimFor, Lease, StoreError};
 use riva_core::rows::{PairRow, PairState, Presence, Side};
 use sqlx::Row as _;
 
@@ -17,10 +18,10 @@ pub(crate) async fn claim(
     kind: &str,
     key: u64,
     pair: PairId,
-    member: MemberId,
+    lease: Lease,
 ) -> Result<Claim, StoreError> {
     let (name, kind) = (connection.as_str().to_owned(), kind.to_owned());
-    store.write(move |connection| Box::pin(claim_key(connection, name, kind, key, pair, member))).await
+    store.write(move |connection| Box::pin(claim_key(connection, name, kind, key, pair, lease))).await
 }
 
 pub(crate) async fn take_over(
@@ -29,15 +30,16 @@ pub(crate) async fn take_over(
     kind: &str,
     key: u64,
     pair: PairId,
-    member: MemberId,
+    lease: Lease,
 ) -> Result<(), StoreError> {
     let (name, kind) = (connection.as_str().to_owned(), kind.to_owned());
     store.write(move |connection| {
         Box::pin(async move {
+            still_held(&mut *connection, lease.member, lease.fence).await?;
             let take = "INSERT INTO claim_key (connection, kind, key, pair, member) VALUES ($1, $2, $3, $4, $5) \
                         ON CONFLICT (connection, kind, key) DO UPDATE SET pair = $4, member = $5";
             let take = sqlx::query(take).bind(name).bind(kind).bind(bits(key));
-            let take = take.bind(pair_bytes(pair)).bind(member.0);
+            let take = take.bind(pair_bytes(pair)).bind(lease.member.0);
             take.execute(connection).await.map(drop).map_err(broken)
         })
     })
@@ -210,7 +212,7 @@ pub(crate) async fn claimed(
 pub(crate) async fn claim_all(
     store: &SqlStore,
     connection: &ConnectionName,
-    member: MemberId,
+    lease: Lease,
     claims: &[ClaimFor],
 ) -> Result<Vec<Claim>, StoreError> {
     if claims.is_empty() {
@@ -223,7 +225,7 @@ pub(crate) async fn claim_all(
                 let mut answers = Vec::with_capacity(claims.len());
                 for wanted in claims {
                     let (name, kind) = (name.clone(), wanted.kind.to_owned());
-                    answers.push(claim_key(connection, name, kind, wanted.key, wanted.pair, member).await?);
+                    answers.push(claim_key(connection, name, kind, wanted.key, wanted.pair, lease).await?);
                 }
                 Ok(answers)
             })
@@ -235,11 +237,13 @@ pub(crate) async fn unclaim(
     store: &SqlStore,
     connection: &ConnectionName,
     pair: PairId,
+    lease: Lease,
 ) -> Result<(), StoreError> {
     let name = connection.as_str().to_owned();
     store
         .write(move |connection| {
             Box::pin(async move {
+                still_held(&mut *connection, lease.member, lease.fence).await?;
                 let forget = sqlx::query("DELETE FROM claim_key WHERE connection = $1 AND pair = $2");
                 let forget = forget.bind(name).bind(pair_bytes(pair));
                 forget.execute(connection).await.map(drop).map_err(broken)
@@ -260,12 +264,13 @@ async fn claim_key(
     kind: String,
     key: u64,
     pair: PairId,
-    member: MemberId,
+    lease: Lease,
 ) -> Result<Claim, StoreError> {
+    still_held(&mut *connection, lease.member, lease.fence).await?;
     let take = "INSERT INTO claim_key (connection, kind, key, pair, member) VALUES ($1, $2, $3, $4, $5) \
                 ON CONFLICT (connection, kind, key) DO NOTHING";
     let take =
-        sqlx::query(take).bind(&name).bind(&kind).bind(bits(key)).bind(pair_bytes(pair)).bind(member.0);
+        sqlx::query(take).bind(&name).bind(&kind).bind(bits(key)).bind(pair_bytes(pair)).bind(lease.member.0);
     take.execute(&mut *connection).await.map_err(broken)?;
     let holder = "SELECT c.pair, c.member, p.crm_id FROM claim_key c \
                   LEFT JOIN pair p ON p.member = c.member AND p.id = c.pair \

@@ -10,7 +10,7 @@ use riva_core::history::{ImageRow, OrderRow, UndoSpan};
 use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Claim, ClaimFor, StoreError, SyncStore};
+use riva_core::ports::{Claim, ClaimFor, Lease, StoreError, SyncStore};
 use riva_core::rows::{
     Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState,
     Presence, Side,
@@ -434,9 +434,9 @@ impl SyncStore for SqlStore {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<Claim, StoreError> {
-        claims::claim(self, connection, kind, key, pair, member).await
+        claims::claim(self, connection, kind, key, pair, lease).await
     }
 
     async fn take_over(
@@ -445,9 +445,9 @@ impl SyncStore for SqlStore {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<(), StoreError> {
-        claims::take_over(self, connection, kind, key, pair, member).await
+        claims::take_over(self, connection, kind, key, pair, lease).await
     }
 
     async fn kept_by_others(
@@ -508,14 +508,19 @@ impl SyncStore for SqlStore {
     async fn claim_all(
         &self,
         connection: &ConnectionName,
-        member: MemberId,
+        lease: Lease,
         claims: &[ClaimFor],
     ) -> Result<Vec<Claim>, StoreError> {
-        claims::claim_all(self, connection, member, claims).await
+        claims::claim_all(self, connection, lease, claims).await
     }
 
-    async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
-        claims::unclaim(self, connection, pair).await
+    async fn unclaim(
+        &self,
+        connection: &ConnectionName,
+        pair: PairId,
+        lease: Lease,
+    ) -> Result<(), StoreError> {
+        claims::unclaim(self, connection, pair, lease).await
     }
 
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -8,7 +8,9 @@ use proptest::sample::select;
 use riva_core::activity::{ActivityLine, ActivityQuery, Level};
 use riva_core::ids::{ConnectionName, CrmUserId, Cursor, Marker, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{ActivityStore as _, Claim, Claimed, QueueStore, StoreError, SyncStore};
+use riva_core::ports::{
+    ActivityStore as _, Claim, ClaimFor, Claimed, Lease, QueueStore, StoreError, SyncStore,
+};
 use riva_core::queue::MemberSpec;
 use riva_core::rows::{
     Commit, FeedScope, Forgotten, Hashes, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey,
@@ -434,8 +436,9 @@ async fn a_feed_of_a_connection_needs_no_fence_and_a_members_does() {
 #[tokio::test]
 async fn one_pair_makes_the_record_that_many_stand_for() {
     let (_folder, store, member, fence) = held().await;
+    let lease = Lease { member, fence };
     let crm = ConnectionName::from("crm");
-    let claim = |pair| SyncStore::claim(&store, &crm, "event", u64::MAX, pair, member);
+    let claim = |pair| SyncStore::claim(&store, &crm, "event", u64::MAX, pair, lease);
     assert_eq!(claim(pair_id(1)).await, Ok(Claim::Ours));
     assert_eq!(claim(pair_id(1)).await, Ok(Claim::Ours));
     let theirs = |made| Ok(Claim::Theirs { pair: pair_id(1), member, made });
@@ -443,10 +446,33 @@ async fn one_pair_makes_the_record_that_many_stand_for() {
     let pair = pair_of_a_record(member, 1, "006X");
     store.commit(member, fence, &Commit { pairs: vec![pair], ..Commit::default() }).await.unwrap();
     assert_eq!(claim(pair_id(2)).await, theirs(Some("006X".into())));
-    store.unclaim(&crm, pair_id(2)).await.unwrap();
+    store.unclaim(&crm, pair_id(2), lease).await.unwrap();
     assert_eq!(claim(pair_id(2)).await, theirs(Some("006X".into())));
-    store.unclaim(&crm, pair_id(1)).await.unwrap();
+    store.unclaim(&crm, pair_id(1), lease).await.unwrap();
     assert_eq!(claim(pair_id(2)).await, Ok(Claim::Ours));
+}
+
+/// Or an agent that hangs claims for a pair that is gone by now, and gives back what its successor claims.
+#[tokio::test]
+async fn who_has_lost_the_lease_claims_nothing_and_gives_nothing_back() {
+    let (_folder, store, member, fence) = held().await;
+    let crm = ConnectionName::from("crm");
+    let claimed = QueueStore::claim(&store, "another", at(91), at(180), 1).await.unwrap();
+    let (late, now) = (Lease { member, fence }, Lease { member, fence: claimed[0].fence });
+    let (first, second) = (pair_id(1), pair_id(2));
+    let lost = StoreError::LeaseLost(member);
+    assert_eq!(SyncStore::claim(&store, &crm, "event", 1, first, late).await, Err(lost.clone()));
+    let wanted = [ClaimFor { kind: "event", key: 1, pair: first }];
+    assert_eq!(store.claim_all(&crm, late, &wanted).await, Err(lost.clone()));
+    assert_eq!(store.take_over(&crm, "event", 1, first, late).await, Err(lost.clone()));
+    assert_eq!(store.claimed(&crm, "event", 1).await, Ok(None));
+    assert_eq!(SyncStore::claim(&store, &crm, "event", 1, second, now).await, Ok(Claim::Ours));
+    assert_eq!(store.unclaim(&crm, second, late).await, Err(lost));
+    assert_eq!(store.claimed(&crm, "event", 1).await, Ok(Some((second, member))));
+}
+
+fn lease((member, fence): (MemberId, i64)) -> Lease {
+    Lease { member, fence }
 }
 
 fn pair_of_a_record(member: MemberId, n: u8, id: &str) -> PairRow {
@@ -497,18 +523,18 @@ async fn a_record_is_kept_by_whose_linked_pair_claims_it() {
     let asked: [RemoteId; 2] = ["006X".into(), "006Y".into()];
     let kept = async |(member, _), module| store.kept_by_others(&crm, member, module, &asked).await.unwrap();
     assert_eq!(kept(ann, Module::Calendar).await, [], "nobody claims it");
-    SyncStore::claim(&store, &crm, "event", 5, pair_id(2), bob.0).await.unwrap();
+    SyncStore::claim(&store, &crm, "event", 5, pair_id(2), lease(bob)).await.unwrap();
     assert_eq!(kept(ann, Module::Calendar).await, ["006X".into()]);
     assert_eq!(kept(ann, Module::Tasks).await, []);
     assert_eq!(kept(bob, Module::Calendar).await, []);
     let elsewhere = ConnectionName::from("other crm");
     assert_eq!(store.kept_by_others(&elsewhere, ann.0, Module::Calendar, &asked).await.unwrap(), []);
-    store.take_over(&crm, "event", 5, pair_id(1), ann.0).await.unwrap();
+    store.take_over(&crm, "event", 5, pair_id(1), lease(ann)).await.unwrap();
     assert_eq!(kept(ann, Module::Calendar).await, []);
     assert_eq!(kept(bob, Module::Calendar).await, ["006X".into()]);
     stored(ann, 1, PairState::Detached).await;
     assert_eq!(kept(bob, Module::Calendar).await, [], "who does not sync it keeps nothing");
-    store.take_over(&crm, "event", 6, pair_id(2), bob.0).await.unwrap();
+    store.take_over(&crm, "event", 6, pair_id(2), lease(bob)).await.unwrap();
     assert_eq!(store.claimed(&crm, "event", 6).await.unwrap(), Some((pair_id(2), bob.0)), "free until now");
 }
 
@@ -602,7 +628,7 @@ async fn a_claim_that_is_awaited_is_found_and_so_is_one_that_was_left() {
         left.into_iter().map(|(waiting, holder)| (waiting, holder.id)).collect()
     };
     stored(ann, anns(PairState::Linked), None).await;
-    SyncStore::claim(&store, &crm, "event", 5, pair_id(1), ann.0).await.unwrap();
+    SyncStore::claim(&store, &crm, "event", 5, pair_id(1), lease(ann)).await.unwrap();
     stored(bob, waiting(6), Some(copy(Presence::Present))).await;
     assert_eq!(awaited(ann.0).await, [], "Bob waits for another claim");
     stored(bob, waiting(5), Some(copy(Presence::Present))).await;

@@ -6,6 +6,7 @@
 
 use crate::in_step::{adopt_fields, adopt_sent, adopt_shown_of, of_field};
 use crate::loops;
+use crate::permission;
 use riva_core::rows::{Hashes, PairRow, PairSide, Side};
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ pub(crate) fn note_tried(pair: &mut PairRow, side: Side, sends: &Hashes, origin:
 
 /// Both sides are in step: whatever arrives now is news.
 pub(crate) fn forget_tried(side: &mut PairSide) {
-    side.sent.0.retain(|key, _| !is_note(key));
+    side.sent.0.retain(|key, _| !is_note(key) && !permission::is_note(key));
 }
 
 /// Whether such a request to a side is noted with a pair.

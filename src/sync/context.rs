@@ -8,7 +8,7 @@ use riva_core::fault::{CallError, Fault};
 use riva_core::history::DeedSink;
 use riva_core::ids::{ConnectionName, CrmUserId, MemberId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Clock, CrmSystem, SilentWriter, StoreError, SyncStore, Window};
+use riva_core::ports::{Clock, CrmSystem, Lease, SilentWriter, StoreError, SyncStore, Window};
 use riva_core::queue::{MemberRow, ModuleCounts};
 use riva_core::rows::{Commit, PairRow, PairState, Side};
 use std::collections::BTreeMap;
@@ -83,6 +83,11 @@ impl CycleContext<'_> {
         }
     }
 
+    /// As whose holder it writes.
+    pub(crate) fn lease(&self) -> Lease {
+        Lease { member: self.member.id, fence: self.fence }
+    }
+
     /// The connection of a side.
     pub(crate) fn connection(&self, side: Side) -> &ConnectionName {
         match side {
@@ -122,7 +127,7 @@ impl CycleContext<'_> {
         let logged = |p: &PairRow| p.module.is_log() && p.crm.is_some();
         let gone = |p: &&PairRow| permission::is_left(p) || p.state == PairState::Tombstoned && !logged(p);
         for gone in changes.pairs.iter().filter(gone) {
-            self.store.unclaim(&self.member.crm, gone.id).await?;
+            self.store.unclaim(&self.member.crm, gone.id, self.lease()).await?;
         }
         if let Some(sink) = self.record.deeds {
             deeds::of_commit(changes, sink);

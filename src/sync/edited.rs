@@ -2,7 +2,9 @@
 //! has looked at it since it was made, beside what was sent.
 
 use crate::hash::FieldHasher;
+use crate::in_step::adopt_fields;
 use crate::loops;
+use crate::permission::to_be_put_back;
 use crate::plan::Now;
 use crate::table::SideState;
 use riva_core::item::{Item, Value};
@@ -47,7 +49,9 @@ pub(crate) fn is_edited(hasher: &FieldHasher, side: Option<&PairSide>, now: &Now
             hasher.insert(&mut shown, *field, value);
         }
     }
-    differs(&side.seen, &shown)
+    let (mut then, back) = (side.seen.clone(), to_be_put_back(&side.sent));
+    adopt_fields(&mut then, &back, &back);
+    differs(&then, &shown)
 }
 
 /// Whether an item that we made shows what was sent and nothing else, all elements of sets included: nobody was at it since.

@@ -10,6 +10,7 @@
 
 use crate::arrived;
 use crate::files;
+use crate::permission;
 use crate::work::LeftAlone;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::item::Field;
@@ -38,6 +39,7 @@ pub(crate) fn is_note(key: &str) -> bool {
     [AGAIN, WAS].iter().any(|prefix| key.starts_with(prefix))
         || key == MADE_AGAIN
         || arrived::is_note(key)
+        || permission::is_note(key)
         || files::is_note(key)
 }
 

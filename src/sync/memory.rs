@@ -11,7 +11,7 @@ use riva_core::holds::Decided;
 use riva_core::holds::{HoldId, HoldRow};
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Claim, StoreError, SyncStore};
+use riva_core::ports::{Claim, Lease, StoreError, SyncStore};
 use riva_core::rows::{
     Commit, FeedScope, Forgotten, Hashes, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey,
     PairRow, PairSide, PairState, Presence, Side,
@@ -71,6 +71,14 @@ pub trait Gate: Send + Sync {
     /// # Errors
     /// The claim is not the latest, or nobody knows whether they are stored.
     fn admits(&self, _member: Option<MemberId>, _fence: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether who has a lease still holds the member.
+    ///
+    /// # Errors
+    /// Another does.
+    fn holds(&self, _lease: Lease) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -548,11 +556,13 @@ impl<G: Gate> SyncStore for Memory<G> {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<Claim, StoreError> {
+        self.killer.holds(lease)?;
         let mut rows = self.rows();
+        let claims = &mut rows.claims;
         let (by, whose) =
-            *rows.claims.entry((connection.clone(), kind.to_owned(), key)).or_insert((pair, member));
+            *claims.entry((connection.clone(), kind.to_owned(), key)).or_insert((pair, lease.member));
         if by == pair {
             return Ok(Claim::Ours);
         }
@@ -566,9 +576,10 @@ impl<G: Gate> SyncStore for Memory<G> {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<(), StoreError> {
-        self.rows().claims.insert((connection.clone(), kind.to_owned(), key), (pair, member));
+        self.killer.holds(lease)?;
+        self.rows().claims.insert((connection.clone(), kind.to_owned(), key), (pair, lease.member));
         Ok(())
     }
 
@@ -663,7 +674,13 @@ impl<G: Gate> SyncStore for Memory<G> {
         Ok(self.rows().claims.get(&(connection.clone(), kind.to_owned(), key)).copied())
     }
 
-    async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
+    async fn unclaim(
+        &self,
+        connection: &ConnectionName,
+        pair: PairId,
+        lease: Lease,
+    ) -> Result<(), StoreError> {
+        self.killer.holds(lease)?;
         self.rows().claims.retain(|(c, _, _), (by, _)| c != connection || *by != pair);
         Ok(())
     }

@@ -30,6 +30,21 @@ pub(crate) fn is_left(pair: &PairRow) -> bool {
     pair.state == PairState::Detached && why.is_some_and(|why| why.starts_with(LEFT))
 }
 
+/// Notes stand among the hashes of what was sent. Under this prefix, until both sides are in step: what the CRM showed of a
+/// field that is put back in the mailbox.
+const BACK: &str = "back:";
+
+/// Whether a key of the hashes is such a note.
+pub(crate) fn is_note(key: &str) -> bool {
+    key.starts_with(BACK)
+}
+
+/// What the CRM showed of fields that wait to be put back: nobody has edited that.
+pub(crate) fn to_be_put_back(sent: &Hashes) -> Hashes {
+    let noted = sent.0.iter().filter_map(|(key, hash)| Some((key.strip_prefix(BACK)?.to_owned(), *hash)));
+    Hashes(noted.collect())
+}
+
 /// What a policy says is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
@@ -117,7 +132,15 @@ impl Effects<'_, '_> {
         if let Some(read) = work.read(Side::Mail) {
             adopt_fields(&mut origin, &read.hashes, &changed);
         }
+        let mut stays = Hashes::default();
+        if let Some(read) = work.read(Side::Crm) {
+            adopt_fields(&mut stays, &read.hashes, &changed);
+        }
         adopt_update(&mut work.pair, Side::Crm, &changed, &origin);
+        if let Some(at) = &mut work.pair.crm {
+            // Should its user delete the item before that, his deletion meets no edit.
+            at.sent.0.extend(stays.0.into_iter().map(|(key, hash)| (format!("{BACK}{key}"), hash)));
+        }
         if let Some(at) = &mut work.pair.mail {
             // Its user has changed it: that is no loop, however often he does.
             loops::forget(&mut at.sent, &changed);

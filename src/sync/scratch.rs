@@ -8,7 +8,7 @@ use riva_core::history::{ImageRow, OrderRow, UndoSpan};
 use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Claim, StoreError, SyncStore};
+use riva_core::ports::{Claim, Lease, StoreError, SyncStore};
 use riva_core::rows::{
     Commit, FeedScope, Ingest, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairState, Presence, Side,
 };
@@ -262,13 +262,13 @@ impl SyncStore for Scratch<'_> {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<Claim, StoreError> {
         let holder = if let Some(holder) = self.claimed(connection, kind, key).await? {
             holder
         } else {
             let name = (connection.to_string(), kind.to_owned(), key);
-            *self.shared().claims.entry(name).or_insert((pair, member))
+            *self.shared().claims.entry(name).or_insert((pair, lease.member))
         };
         let (by, whose) = holder;
         Ok(if by == pair { Claim::Ours } else { Claim::Theirs { pair: by, member: whose, made: None } })
@@ -280,9 +280,9 @@ impl SyncStore for Scratch<'_> {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<(), StoreError> {
-        self.shared().claims.insert((connection.to_string(), kind.to_owned(), key), (pair, member));
+        self.shared().claims.insert((connection.to_string(), kind.to_owned(), key), (pair, lease.member));
         Ok(())
     }
 
@@ -348,7 +348,7 @@ impl SyncStore for Scratch<'_> {
         Ok(claimed.filter(|(pair, _)| !shared.unclaimed.contains(&(connection.to_string(), *pair))))
     }
 
-    async fn unclaim(&self, connection: &ConnectionName, pair: PairId) -> Result<(), StoreError> {
+    async fn unclaim(&self, connection: &ConnectionName, pair: PairId, _: Lease) -> Result<(), StoreError> {
         let mut shared = self.shared();
         let name = connection.to_string();
         shared.claims.retain(|(c, _, _), (by, _)| *c != name || *by != pair);

@@ -50,8 +50,7 @@ impl ModuleCycle<'_, '_> {
         if organizes(item, &self.ctx.member.address)
             && let Some((kind, key)) = matching::claim_key(&self.hasher, item)
         {
-            let (connection, member) = (&self.ctx.member.crm, self.ctx.member.id);
-            self.ctx.store.take_over(connection, kind, key, pair, member).await?;
+            self.ctx.store.take_over(&self.ctx.member.crm, kind, key, pair, self.ctx.lease()).await?;
         }
         Ok(None)
     }
@@ -59,9 +58,17 @@ impl ModuleCycle<'_, '_> {
     /// Claims the record of an item, unless somebody does. Whether another member does.
     async fn claim_record(&self, pair: PairId, item: &Item) -> Result<bool, CycleFault> {
         let Some((kind, key)) = matching::claim_key(&self.hasher, item) else { return Ok(false) };
-        let (connection, member) = (&self.ctx.member.crm, self.ctx.member.id);
-        let claim = self.ctx.store.claim(connection, kind, key, pair, member).await?;
-        Ok(matches!(claim, Claim::Theirs { member: theirs, .. } if theirs != member))
+        let (store, connection, lease) = (self.ctx.store, &self.ctx.member.crm, self.ctx.lease());
+        let Claim::Theirs { pair: theirs, member, made } =
+            store.claim(connection, kind, key, pair, lease).await?
+        else {
+            return Ok(false);
+        };
+        if member == lease.member && made.is_none() && store.pairs(member, &[theirs]).await?.is_empty() {
+            // Its cycle died between claiming and storing it: nobody would ever give the claim back.
+            store.take_over(connection, kind, key, pair, lease).await?;
+        }
+        Ok(member != lease.member)
     }
 
     /// Of these pairs, whose other sides are to be deleted, those whose record another member keeps, or would: a meeting that
@@ -135,7 +142,7 @@ impl ModuleCycle<'_, '_> {
             return Ok(());
         }
         // Should this end between the two, the record stays as it is.
-        store.take_over(&member.crm, "event", key, pair.id, member.id).await?;
+        store.take_over(&member.crm, "event", key, pair.id, self.ctx.lease()).await?;
         let mut commit = Commit::default();
         commit.pairs.extend(alone.map(|alone| joined(&alone, pair.id)));
         commit.items.push(to_be_read(row, &pair, Side::Crm, &record.id));

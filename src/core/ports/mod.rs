@@ -18,7 +18,9 @@ pub use side::{
     ModuleCapabilities, Patch, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter,
     Window, Written,
 };
-pub use store::{ActivityStore, Claim, ClaimFor, Claimed, DecisionStore, QueueStore, StoreError, SyncStore};
+pub use store::{
+    ActivityStore, Claim, ClaimFor, Claimed, DecisionStore, Lease, QueueStore, StoreError, SyncStore,
+};
 pub use systems::{
     CrmSystem, CrmUser, Directory, Endpoint, MailSystem, ResolvedName, StepOutcome, StepReport, StepSink,
     Systems, TestStep,

@@ -36,6 +36,15 @@ pub struct Claimed {
     pub fence: i64,
 }
 
+/// As whose holder something is written: nothing, if the member was claimed again since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The member.
+    pub member: MemberId,
+    /// See [`Claimed::fence`].
+    pub fence: i64,
+}
+
 /// Who makes the one record that several members' items stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -291,7 +300,7 @@ pub trait SyncStore: Send + Sync {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<Claim, StoreError>;
 
     /// Claims the making of a record for a pair, whoever has claimed it before.
@@ -301,7 +310,7 @@ pub trait SyncStore: Send + Sync {
         kind: &str,
         key: u64,
         pair: PairId,
-        member: MemberId,
+        lease: Lease,
     ) -> Result<(), StoreError>;
 
     /// Of these records of a CRM connection, those that another member keeps: a linked pair of theirs stands for it, and
@@ -361,18 +370,23 @@ pub trait SyncStore: Send + Sync {
     async fn claim_all(
         &self,
         connection: &crate::ids::ConnectionName,
-        member: MemberId,
+        lease: Lease,
         claims: &[ClaimFor],
     ) -> Result<Vec<Claim>, StoreError> {
         let mut answers = Vec::with_capacity(claims.len());
         for wanted in claims {
-            answers.push(self.claim(connection, wanted.kind, wanted.key, wanted.pair, member).await?);
+            answers.push(self.claim(connection, wanted.kind, wanted.key, wanted.pair, lease).await?);
         }
         Ok(answers)
     }
 
     /// Gives a claim back, if it is this pair's: what it stood for is gone.
-    async fn unclaim(&self, connection: &crate::ids::ConnectionName, pair: PairId) -> Result<(), StoreError>;
+    async fn unclaim(
+        &self,
+        connection: &crate::ids::ConnectionName,
+        pair: PairId,
+        lease: Lease,
+    ) -> Result<(), StoreError>;
 
     /// A remembered fact by name (`fingerprint/CONNECTION`, `delete-poll/…`).
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError>;

@@ -71,8 +71,9 @@ impl FirstSync<'_, '_, '_> {
         let Some((kind, key)) = matching::claim_key(&self.cycle.hasher, &candidate.item) else {
             return Ok(Elsewhere::Nowhere);
         };
-        let (connection, member) = (&self.cycle.ctx.member.crm, self.cycle.ctx.member.id);
-        let claim = self.cycle.ctx.store.claim(connection, kind, key, pair.id, member).await?;
+        let (connection, lease) = (&self.cycle.ctx.member.crm, self.cycle.ctx.lease());
+        let member = lease.member;
+        let claim = self.cycle.ctx.store.claim(connection, kind, key, pair.id, lease).await?;
         let Claim::Theirs { pair: theirs, member: whose, .. } = claim else { return Ok(Elsewhere::Nowhere) };
         if whose != member {
             return Ok(Elsewhere::Nowhere);
@@ -81,7 +82,7 @@ impl FirstSync<'_, '_, '_> {
         let Some(other) = self.cycle.ctx.store.pairs(member, &[theirs]).await?.pop() else {
             if !batch.contains(&theirs) {
                 // Its cycle died between claiming and storing it, and there will be none with that id.
-                self.cycle.ctx.store.unclaim(connection, theirs).await?;
+                self.cycle.ctx.store.unclaim(connection, theirs, lease).await?;
                 return Ok(Elsewhere::Nowhere);
             }
             // It is being made in this very batch.

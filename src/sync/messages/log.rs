@@ -191,7 +191,7 @@ impl FirstSync<'_, '_, '_> {
             self.begin(one, &mut begun);
         }
         self.cycle.store(&begun).await?;
-        let answers = ctx.store.claim_all(&ctx.member.crm, ctx.member.id, &claims).await?;
+        let answers = ctx.store.claim_all(&ctx.member.crm, ctx.lease(), &claims).await?;
         let mut ours = Vec::new();
         for (one, claim) in open.into_iter().zip(answers) {
             match claim {

@@ -321,10 +321,10 @@ impl ModuleCycle<'_, '_> {
 
     /// A pair stands for something else than before: so does what it claims.
     pub(crate) async fn claim_anew(&self, pair: &PairRow, item: &Item) -> Result<(), CycleFault> {
-        let (connection, member) = (&self.ctx.member.crm, self.ctx.member.id);
-        self.ctx.store.unclaim(connection, pair.id).await?;
+        let (connection, lease) = (&self.ctx.member.crm, self.ctx.lease());
+        self.ctx.store.unclaim(connection, pair.id, lease).await?;
         if let Some((kind, key)) = matching::claim_key(&self.hasher, item) {
-            self.ctx.store.claim(connection, kind, key, pair.id, member).await?;
+            self.ctx.store.claim(connection, kind, key, pair.id, lease).await?;
         }
         Ok(())
     }

@@ -100,6 +100,28 @@ fn a_change_that_is_put_back_is_put_back_each_time() {
     assert_eq!(notes(&world), each("two", "two"));
 }
 
+/// The change waits to be put back when its user deletes the item: what the CRM shows is nobody's edit, by which the item would
+/// come back.
+#[test]
+fn what_is_deleted_before_it_is_put_back_is_deleted() {
+    for edited_there in [false, true] {
+        let mut world = world(policy(MayNotCreate::Retry, MayNot::Rollback, MayNot::Retry));
+        edit(&world, Side::Mail, "one");
+        world.settle(1);
+        assert_eq!(notes(&world), each("one", "as it was"), "it waits");
+        let id = world.mail.live().remove(0).0;
+        world.mail.user_edit(&id, |item| item.set(Field::Notes, note("two")));
+        world.mail.user_delete(&id);
+        world.crm.set_faults(Faults::NONE);
+        if edited_there {
+            edit(&world, Side::Crm, "by a colleague");
+        }
+        settle(&mut world);
+        let there = if edited_there { vec!["by a colleague".to_owned()] } else { Vec::new() };
+        assert_eq!(notes(&world), [there.clone(), there], "{:?}", world.log());
+    }
+}
+
 #[test]
 fn a_change_that_is_left_alone_stays_until_somebody_changes_more() {
     let mut world = world(policy(MayNotCreate::Retry, MayNot::Ignore, MayNot::Retry));

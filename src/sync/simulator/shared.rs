@@ -6,11 +6,12 @@ use crate::hash::FieldHasher;
 use riva_core::documents::{ContactsPolicy, DeletePolicy};
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::{Field, Item, Value};
-use riva_core::ports::SyncStore;
+use riva_core::ports::{Lease, SyncStore};
 use riva_core::rows::{Commit, PairRow, PairState};
 use uuid::Uuid;
 
 const BOB: MemberId = MemberId(2);
+const BOBS: Lease = Lease { member: BOB, fence: 1 };
 
 /// Bob's pair of the record of one of Ann's, by which he keeps it.
 fn bob_keeps(world: &World, anns: &PairRow, state: PairState, reason: Option<&str>, claim: (&str, u64)) {
@@ -26,7 +27,7 @@ fn bob_keeps(world: &World, anns: &PairRow, state: PairState, reason: Option<&st
     run_until_killed(async {
         world.store.commit(BOB, 1, &commit).await.expect("it is in memory");
         let taken =
-            SyncStore::take_over(world.store.as_ref(), &"crm".into(), claim.0, claim.1, id, BOB).await;
+            SyncStore::take_over(world.store.as_ref(), &"crm".into(), claim.0, claim.1, id, BOBS).await;
         taken.expect("it is in memory");
     })
     .expect("nobody kills it");
@@ -82,7 +83,7 @@ fn a_meeting_is_taken_up_by_the_calendar() {
 /// Bob was first: what comes of Ann's item is nothing, and that is told.
 fn not_anns(world: &mut World, item: &Item, claim: (&str, u64), why: &str) {
     let bobs = PairId(Uuid::from_u128(7));
-    run_until_killed(world.store.claim(&"crm".into(), claim.0, claim.1, bobs, BOB))
+    run_until_killed(world.store.claim(&"crm".into(), claim.0, claim.1, bobs, BOBS))
         .expect("nobody kills it")
         .expect("it is in memory");
     let anns = world.mail.user_create(item.clone());
@@ -116,4 +117,21 @@ fn a_meeting_of_anothers_calendar_is_not_linked_and_that_is_told() {
     world.crm.user_create(meeting.clone());
     let why = "This meeting is in the CRM already, from another syncing user's calendar.";
     not_anns(&mut world, &meeting, ("event", key), why);
+}
+
+/// The process died between the claim and the pair: a claim of one's own that nobody holds would be given back by nobody.
+#[test]
+fn what_a_pair_that_never_was_claims_is_claimed_by_the_next() {
+    let mut world = World::new(3, Knobs::CALM);
+    let key = FieldHasher::new([42; 16]).text("email", "p1@example.com");
+    let (never, anns) = (PairId(Uuid::from_u128(7)), Lease { member: MemberId(1), fence: 1 });
+    let crm = "crm".into();
+    let claimed = SyncStore::take_over(world.store.as_ref(), &crm, "contact", key, never, anns);
+    run_until_killed(claimed).expect("nobody kills it").expect("it is in memory");
+    let contact = world.new_contact();
+    world.mail.user_create(contact);
+    world.settle(4);
+    let pair = world.store.all_pairs().remove(0);
+    assert!(pair.crm.is_some(), "{:?}", world.log());
+    assert_eq!(world.store.claimants(), [pair.id]);
 }

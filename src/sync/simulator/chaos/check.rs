@@ -209,10 +209,12 @@ fn one_item(world: &World, view: &View, user: usize, serial: u64) -> Result<(), 
         copies.iter().find_map(|(id, _)| view.pairs.get(&(member(user), side, id.clone())))
     };
     let pair = pair_of(Side::Mail, mail).or_else(|| pair_of(Side::Crm, crm));
-    if let Some(pair) = pair {
+    let waits = mail.iter().chain(crm).any(|(_, s)| view.held.contains(&(member(user), s.item.module)));
+    // Nothing is written, nor tried again, while a hold blocks its module.
+    if let Some(pair) = pair.filter(|p| !waits || p.state != PairState::Quarantined) {
         excused(world, pair, serial, doubles)?;
     }
-    if mail.iter().chain(crm).any(|(_, s)| view.held.contains(&(member(user), s.item.module))) {
+    if waits {
         return Ok(());
     }
     match (mail, crm) {

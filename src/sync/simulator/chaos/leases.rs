@@ -6,7 +6,7 @@ use crate::memory::{Gate, Memory};
 use crate::simulator::Random;
 use async_trait::async_trait;
 use riva_core::ids::MemberId;
-use riva_core::ports::StoreError;
+use riva_core::ports::{Lease, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -84,6 +84,14 @@ impl Gate for Leases {
         }
         state.commits += 1;
         Ok(())
+    }
+
+    fn holds(&self, lease: Lease) -> Result<(), StoreError> {
+        if self.is_latest(lease.member, lease.fence) {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost(lease.member))
+        }
     }
 
     fn stored(&self) -> Result<(), StoreError> {

@@ -231,6 +231,11 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (971_912, "an earlier request may arrive yet, though what failed is tried anew under another policy"),
     (851_306, "what is moved and emptied while a write to it is in doubt is named, by another way"),
     (341_898, "one of two records that look alike is taken for what was sent; the other is new at once"),
+    (92226, "what waits to be put back is nobody's edit when its user deletes the item"),
+    (273_012, "the same, by another way"),
+    (137_463, "who has lost its lease claims nothing for a pair that is gone"),
+    (80008, "a request that was lost is made again, if not at once"),
+    (206_870, "what is not permitted is not tried again while a decision is waited for"),
 ];
 
 /// What once failed without any fault.

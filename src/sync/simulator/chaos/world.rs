@@ -13,6 +13,7 @@ use super::script::{Admin, Knobs, Script, Step};
 use super::server::{Server, Traits};
 use super::trace::Trace;
 use super::turns::run;
+use crate::recover::NOT_MADE_YET;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
@@ -24,7 +25,7 @@ use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::item::Module;
 use riva_core::ports::{Capabilities, Clock, SilentWriter};
 use riva_core::queue::{MemberRow, MemberState};
-use riva_core::rows::Side;
+use riva_core::rows::{PairRow, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -511,6 +512,9 @@ impl World {
                 }
             }
             quiet &= self.remote.lock().refusals.to_put_back() == to_put_back;
+            // What did not arrive is tried again, if not at once.
+            let not_made = |p: &PairRow| p.reason.as_deref().is_some_and(|why| why.starts_with(NOT_MADE_YET));
+            quiet &= !self.store.all_pairs().iter().any(|p| p.next_try.is_some() && not_made(p));
             last = quiet.then_some(writes);
             if last == Some(0) {
                 break;

@@ -10,7 +10,7 @@ use chrono::Duration;
 use riva_core::documents::DeletePolicy;
 use riva_core::ids::{ConnectionName, MemberId, PairId};
 use riva_core::item::Item;
-use riva_core::ports::{SeriesSupport, SyncStore};
+use riva_core::ports::{Lease, SeriesSupport, SyncStore};
 use riva_core::rows::{PairState, Side};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -124,7 +124,8 @@ fn an_occurrence_is_made_at_once_though_a_pair_that_never_was_claims_it() {
     let key = FieldHasher::new([42; 16]).text("uid", "Stand-up@uid#20261126T090000");
     let never = PairId(Uuid::from_u128(7));
     let crm = ConnectionName::from("crm");
-    let claimed = SyncStore::take_over(&world.store, &crm, "event", key, never, MemberId(1));
+    let lease = Lease { member: MemberId(1), fence: 1 };
+    let claimed = SyncStore::take_over(&world.store, &crm, "event", key, never, lease);
     run_until_killed(claimed).expect("nobody kills it").expect("it is in memory");
     made(&mut world, series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)));
     world.cycle(None);
