@@ -22,8 +22,9 @@ impl Deletions {
         self.mail + self.crm
     }
 
+    /// What was never in step, and is deleted all the same, is no part of it.
     fn percent(self) -> u64 {
-        (self.all() * 100).checked_div(self.linked).unwrap_or(0)
+        (self.all() * 100).checked_div(self.linked).unwrap_or(0).min(100)
     }
 
     /// The side on which everything is gone.
@@ -128,6 +129,8 @@ mod tests {
         assert_eq!(check(mail(11, 110), wide, Doubt::CursorLost), None, "just a tenth");
         assert!(check(mail(1, 100), wide, Doubt::OtherDatabase).is_some());
         assert_eq!(check(mail(0, 100), wide, Doubt::OtherDatabase), None);
+        let held = check(mail(4, 3), wide, Doubt::None).expect("it is held");
+        assert!(held.text.contains("[4 items, 100% / 1000 items, 90%]"), "{}", held.text);
         let held = check(mail(3, 100), wide, Doubt::NewestGone(Side::Crm)).expect("it is held");
         assert!(held.text.contains("they are what was changed last in the CRM"), "{}", held.text);
         assert_eq!(check(mail(0, 100), wide, Doubt::NewestGone(Side::Crm)), None);
