@@ -3,9 +3,10 @@
 
 use super::api::Api;
 use super::layout::Layout;
+use super::layouts::Layouts;
 use super::soql;
 use super::task;
-use super::user::{Layouts, deleted, key_of, version};
+use super::user::{deleted, key_of, version};
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{CrmUserId, Cursor, RemoteId};

@@ -10,6 +10,7 @@
 //! - `Sforce-Limit-Info` is read from every answer: polls stop at 80 % of the org's daily requests, writes at 95 %.
 
 mod api;
+mod capabilities;
 mod contact;
 mod email;
 mod event;
@@ -18,7 +19,9 @@ mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod layout;
+mod layouts;
 mod lead;
+mod log;
 mod remarks;
 mod soql;
 mod task;
@@ -31,6 +34,7 @@ use crate::one_user::{Found, exactly_one};
 use api::Api;
 use async_trait::async_trait;
 use layout::Layout;
+use layouts::Layouts;
 use remarks::Told;
 use riva_core::documents::{AuthMethod, Connection, OrgWords};
 use riva_core::fault::{CallError, Fault, FaultKind};
@@ -48,7 +52,7 @@ use std::time::Duration;
 use token::{Grant, Tokens};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use user::{Layouts, User};
+use user::User;
 use words::Words;
 
 /// The version of the API unless the connection says otherwise.

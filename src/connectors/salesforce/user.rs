@@ -1,11 +1,11 @@
-//! One user's contacts, events and tasks: the records that the user owns; and the log of e-mail.
+//! One user's contacts, events and tasks: the records that the user owns.
 
 use super::api::{Api, Refusal};
-use super::layout::Layout;
+use super::capabilities::capabilities;
+use super::layouts::{Layouts, columns};
 use super::remarks::{Noticed, Told};
 use super::soql;
-use super::words::Words;
-use super::{contact, email, event, files, lead, task};
+use super::{contact, event, files, lead, task};
 use crate::one_second::is_still;
 use async_trait::async_trait;
 use http::Method;
@@ -26,81 +26,11 @@ pub const BATCH: usize = 200;
 /// Records on a page of a listing.
 const PAGE: usize = 2000;
 
-/// The objects that are synced, as the connection account sees them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layouts {
-    /// Contact.
-    pub contact: Layout,
-    /// Event.
-    pub event: Layout,
-    /// Task; `None` where the connection account may not see tasks.
-    pub task: Option<Layout>,
-    /// Lead; `None` where the connection account may not see leads.
-    pub lead: Option<Layout>,
-    /// `EmailMessage`; `None` where messages cannot be logged.
-    pub email: Option<Layout>,
-    /// `ContentVersion`; `None` where no files can be kept beside messages.
-    pub files: Option<Layout>,
-    /// The external id field for markers, if the org has one.
-    pub sync_key: Option<String>,
-    /// What the words of the org's lists mean.
-    pub words: Words,
-}
-
-impl Layouts {
-    /// The object of a module.
-    pub fn of(&self, module: Module) -> Result<(&'static str, &Layout), Fault> {
-        match module {
-            Module::Contacts => Ok(("Contact", &self.contact)),
-            Module::Calendar => Ok(("Event", &self.event)),
-            Module::Tasks => self.task.as_ref().map(|task| ("Task", task)).ok_or_else(|| {
-                Fault::new(
-                    FaultKind::MissingPermission,
-                    "the connection account may not see tasks in Salesforce",
-                )
-                .remedy("Give its profile access to the object Task, or take tasks out of the sync policy.")
-            }),
-            Module::Email => self.email.as_ref().map(|email| ("EmailMessage", email)).ok_or_else(|| {
-                Fault::new(FaultKind::MissingPermission, "e-mail cannot be logged in this org of Salesforce")
-                    .remedy(
-                        "Switch Enhanced Email on, and let the connection account's profile create EmailMessage; or take \
-                         e-mail out of the sync policy.",
-                    )
-            }),
-        }
-    }
-}
-
-impl Layouts {
-    /// The objects that a module's items are records of: leads are contacts too.
-    pub fn all_of(&self, module: Module) -> Result<Vec<(&'static str, &Layout)>, Fault> {
-        let leads = self.lead.as_ref().filter(|_| module == Module::Contacts).map(|lead| ("Lead", lead));
-        Ok([self.of(module)?].into_iter().chain(leads).collect())
-    }
-
-    /// The object of a record.
-    fn of_record(&self, module: Module, id: &str) -> Result<(&'static str, &Layout), Fault> {
-        let lead = self.lead.as_ref().filter(|_| module == Module::Contacts && id.starts_with(lead::PREFIX));
-        lead.map_or_else(|| self.of(module), |lead| Ok(("Lead", lead)))
-    }
-}
-
-/// The columns of an object's records.
-fn columns(object: &str, layout: &Layout) -> Vec<&'static str> {
-    match object {
-        "Contact" => contact::columns(layout),
-        "Lead" => lead::columns(layout),
-        "Task" => task::columns(layout),
-        "EmailMessage" => email::columns(),
-        _ => event::columns(layout),
-    }
-}
-
 /// One user's records.
 pub struct User {
     pub(super) api: Arc<Api>,
     owner: String,
-    address: EmailAddress,
+    pub(super) address: EmailAddress,
     pub(super) layouts: Arc<Layouts>,
     capabilities: Capabilities,
     noticed: Noticed,
@@ -341,72 +271,6 @@ pub async fn deleted(
     Ok((ids, answer.get("latestDateCovered").and_then(Json::as_str).and_then(soql::read_instant)))
 }
 
-/// What the org can hold and do with the connection account's rights.
-pub fn capabilities(layouts: &Layouts) -> Capabilities {
-    let keys = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<BTreeSet<_>>();
-    let module = |reads, writes, required: &[Field]| ModuleCapabilities {
-        reads,
-        writes,
-        required: required.iter().copied().collect(),
-        max_len: BTreeMap::new(),
-        set_keys: BTreeMap::new(),
-        parts: BTreeMap::new(),
-        precision: Precision { minutes_only: true, utc_only: true },
-        versions_in_order: true,
-        deletions_by_listing: false,
-        cool_down_secs: 0,
-        batch: BATCH,
-        can_tag: layouts.sync_key.is_some(),
-        can_probe: layouts.sync_key.is_some(),
-        create_is_idempotent: layouts.sync_key.is_some(),
-        series: SeriesSupport::None,
-    };
-    let lengths = |layout: &Layout, pairs: &[(Field, &str)]| -> BTreeMap<Field, usize> {
-        pairs.iter().filter_map(|(field, column)| Some((*field, layout.length(column)?))).collect()
-    };
-    let mut contacts = module(
-        contact::fields(&layouts.contact, false),
-        contact::fields(&layouts.contact, true),
-        &[Field::Name],
-    );
-    contacts.set_keys =
-        [(Field::Emails, keys(&["1"])), (Field::Phones, contact::phone_labels(&layouts.contact))].into();
-    contacts.parts = contact::parts(&layouts.contact);
-    if layouts.lead.is_some() {
-        contacts.reads.insert(Field::Categories);
-    }
-    contacts.max_len = lengths(
-        &layouts.contact,
-        &[
-            (Field::Emails, "Email"),
-            (Field::Phones, "Phone"),
-            (Field::Notes, "Description"),
-            (Field::Assistant, "AssistantName"),
-        ],
-    );
-    let mut events =
-        module(event::fields(&layouts.event, false), event::fields(&layouts.event, true), &[Field::When]);
-    events.max_len = lengths(
-        &layouts.event,
-        &[(Field::Summary, "Subject"), (Field::Location, "Location"), (Field::Body, "Description")],
-    );
-    let mut modules: BTreeMap<_, _> = [(Module::Contacts, contacts), (Module::Calendar, events)].into();
-    if let Some(layout) = &layouts.task {
-        let mut tasks = module(task::fields(layout, false), task::fields(layout, true), &[]);
-        tasks.max_len = lengths(layout, &[(Field::Summary, "Subject"), (Field::Body, "Description")]);
-        tasks.parts = task::parts(layout, &layouts.words);
-        modules.insert(Module::Tasks, tasks);
-    }
-    if let Some(layout) = &layouts.email {
-        let mut log = module(BTreeSet::from([Field::Summary, Field::SentAt]), email::WRITES.into(), &[]);
-        log.max_len = lengths(layout, &[(Field::Summary, "Subject"), (Field::Body, "TextBody")]);
-        // What became of one is asked by its Message-ID.
-        (log.can_tag, log.can_probe, log.create_is_idempotent) = (false, false, false);
-        modules.insert(Module::Email, log);
-    }
-    Capabilities { modules }
-}
-
 #[async_trait]
 impl Reader for User {
     fn capabilities(&self) -> &Capabilities {
@@ -541,108 +405,6 @@ impl Reader for User {
             found.entry(text(key).to_owned()).or_default().push(at);
         }
         Ok(texts.iter().map(|text| found.remove(text).unwrap_or_default()).collect())
-    }
-}
-
-/// Characters of texts in one question: the address of a query has its limits.
-const QUESTION: usize = 4000;
-
-/// Texts in parts that fit into one question each.
-fn questions<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<Vec<&'t str>> {
-    let (mut all, mut room) = (Vec::<Vec<&str>>::new(), 0);
-    for text in texts {
-        // Between quotes, with a comma.
-        let length = text.len() + 3;
-        if let Some(part) = all.last_mut().filter(|_| length <= room) {
-            part.push(text);
-        } else {
-            room = QUESTION;
-            all.push(vec![text]);
-        }
-        room = room.saturating_sub(length);
-    }
-    all
-}
-
-/// A Message-ID without the angle brackets: not everybody who logs messages keeps them.
-fn bare(message_id: &str) -> &str {
-    let id = message_id.trim();
-    id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or(id)
-}
-
-#[async_trait]
-impl MessageLog for User {
-    async fn people(&self, addresses: &BTreeSet<EmailAddress>) -> Result<Vec<Person>, CallError> {
-        let all = questions(addresses.iter().map(EmailAddress::as_str));
-        let leads =
-            self.layouts.lead.as_ref().map(|_| (PersonKind::Lead, "Lead", " AND IsConverted = false"));
-        let objects =
-            [(PersonKind::Contact, "Contact", ""), (PersonKind::User, "User", " AND IsActive = true")];
-        let mut people = Vec::new();
-        for (kind, object, only) in objects.into_iter().chain(leads) {
-            for some in &all {
-                let some = soql::list(some.iter().copied());
-                let query = format!("SELECT Id,Email FROM {object} WHERE Email IN {some}{only}");
-                let records = self.api.query(&query, false).await?;
-                people.extend(records.iter().filter_map(|record| {
-                    let text = |name: &str| record.get(name).and_then(Json::as_str);
-                    let address = EmailAddress::new(text("Email")?);
-                    Some(Person { address, kind, id: RemoteId::new(text("Id")?) })
-                }));
-            }
-        }
-        Ok(people)
-    }
-
-    /// The recycle bin's among them.
-    async fn logged(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, CallError> {
-        let wanted: BTreeMap<&str, &String> = message_ids.iter().map(|id| (bare(id), id)).collect();
-        let mut found: BTreeMap<String, RemoteRef> = BTreeMap::new();
-        let both = wanted.iter().flat_map(|(bare, id)| [*bare, id.as_str()]);
-        for some in questions(both) {
-            let query = format!(
-                "SELECT Id,SystemModstamp,MessageIdentifier FROM EmailMessage WHERE MessageIdentifier IN {} ORDER BY Id",
-                soql::list(some)
-            );
-            for record in self.api.query(&query, true).await? {
-                let text = |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default();
-                // Salesforce compares without regard to case; only the very Message-ID counts.
-                let Some(id) = wanted.get(bare(text("MessageIdentifier"))) else { continue };
-                let version = version(text("SystemModstamp"), self.api.now());
-                found.entry((*id).clone()).or_insert(RemoteRef { id: RemoteId::new(text("Id")), version });
-            }
-        }
-        Ok(found)
-    }
-}
-
-impl User {
-    /// Logs messages, each with its relations in one transaction.
-    async fn log(&self, drafts: &[Draft]) -> Result<Vec<Result<String, ItemError>>, CallError> {
-        let (_, layout) = self.layouts.of(Module::Email)?;
-        let mut done = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let data = |resource: &str| self.api.data(resource);
-            let body = match email::requests(&draft.item, &self.address, layout, data) {
-                Ok(body) => body,
-                Err(error) => {
-                    done.push(Err(error));
-                    continue;
-                }
-            };
-            match self.api.write(Method::POST, "composite", Some(&body)).await {
-                Ok(answer) => done.push(email::made(&answer)),
-                // What was made before is told.
-                Err(error) if done.is_empty() => return Err(error),
-                Err(CallError::InDoubt(why)) => {
-                    done.push(Err(ItemError::InDoubt(why)));
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        done.resize(drafts.len(), Err(ItemError::NotNow("an earlier message could not be logged".into())));
-        Ok(done)
     }
 }
 
