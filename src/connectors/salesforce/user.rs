@@ -5,7 +5,7 @@ use super::capabilities::capabilities;
 use super::layouts::{Layouts, columns};
 use super::remarks::{Noticed, Told};
 use super::soql;
-use super::{contact, event, files, lead, task};
+use super::{contact, email, event, files, lead, task};
 use crate::one_second::is_still;
 use async_trait::async_trait;
 use http::Method;
@@ -13,9 +13,8 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, CrmUser, Draft, Fetched, ItemFiles, ListPage, Listed, MessageLog,
-    ModuleCapabilities, Patch, Person, PersonKind, Precision, Reader, RemoteRef, Removal, SeriesSupport,
-    Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, CrmUser, Draft, Fetched, ItemFiles, ListPage, Listed, MessageLog, Patch,
+    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
