@@ -15,6 +15,7 @@ use crate::module_cycle::{ModuleCycle, SLICE};
 use crate::plan::{BothCaps, ModuleRules, Now};
 use crate::read::now_of;
 use crate::series;
+use crate::veil::{is_veiled, veiled};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Utc};
 use riva_core::documents::PrivateItems;
@@ -242,8 +243,8 @@ impl<'a, 'c> Undo<'a, 'c> {
         })
     }
 
-    fn cycle(&self) -> ModuleCycle<'a, 'c> {
-        ModuleCycle::new(self.ctx, self.module, self.hasher, self.caps, self.rules)
+    fn cycle_by(&self, rules: ModuleRules) -> ModuleCycle<'a, 'c> {
+        ModuleCycle::new(self.ctx, self.module, self.hasher, self.caps, rules)
     }
 
     /// What there is to do, from what the sides show now.
@@ -251,7 +252,8 @@ impl<'a, 'c> Undo<'a, 'c> {
         let member = self.ctx.member.id;
         let intents = self.ctx.store.open_intents(member).await?;
         let in_doubt: BTreeSet<PairId> = intents.into_iter().map(|intent| intent.pair).collect();
-        let cycle = self.cycle();
+        // Behind the veil: what stands there is compared with what we wrote, and nothing else is told of it.
+        let cycle = self.cycle_by(ModuleRules { private: PrivateItems::Sync, ..self.rules });
         let mut steps = Vec::new();
         let mut stories = stories.into_iter().peekable();
         while stories.peek().is_some() {
@@ -280,7 +282,7 @@ impl<'a, 'c> Undo<'a, 'c> {
                     pair.as_ref().and_then(|p| shown.get(&(Side::Mail, p.mail.as_ref()?.id.clone())));
                 let private = self.rules.private != PrivateItems::Sync
                     && origin.and_then(Now::item).is_some_and(Item::is_private);
-                let (line, write) = if private && story.side == Side::Crm {
+                let (line, mut write) = if private && story.side == Side::Crm {
                     (story.line(Some("it is private in the mailbox now".into())), None)
                 } else if pair.is_none() {
                     (story.line(Some("its pair is not known any more".into())), None)
@@ -289,6 +291,12 @@ impl<'a, 'c> Undo<'a, 'c> {
                 } else {
                     plan(&self.hasher, &story, &now, self.caps.side(story.side))
                 };
+                if story.side == Side::Mail
+                    && let Some(Write::Delete { base, .. }) = &mut write
+                {
+                    // What is private is not kept for another undo.
+                    *base = base.take().filter(|item| !is_veiled(item, self.rules.private));
+                }
                 // Of what is in doubt nothing is recorded: it can be undone later.
                 let pair = pair.filter(|pair| !in_doubt.contains(&pair.id));
                 steps.push(Step { line, write, pair, now, images: story.images });
@@ -349,7 +357,7 @@ impl<'a, 'c> Undo<'a, 'c> {
         }
         let mut works: Vec<Work> = works.into_values().collect();
         let written: BTreeMap<PairId, usize> = works.iter().map(|w| (w.pair.id, w.writes.len())).collect();
-        self.cycle().write(&mut works).await?;
+        self.cycle_by(self.rules).write(&mut works).await?;
         let mut commit = Commit::default();
         let mut restored = 0;
         let now = self.ctx.clock.now();
@@ -370,6 +378,9 @@ impl<'a, 'c> Undo<'a, 'c> {
                     None => continue,
                 },
             };
+            for step in &of_pair {
+                self.base_behind_veil(step, &mut row);
+            }
             restored += written.get(&pair).copied().unwrap_or(0);
             let news = row.state != end || written.contains_key(&pair);
             row.state = end;
@@ -393,6 +404,26 @@ impl<'a, 'c> Undo<'a, 'c> {
         }
         Ok(restored)
     }
+
+    /// What was put back in a private item is not seen by the next plan: where the base is what shows through the veil, it
+    /// stays that. Otherwise the field would count as in step once the item is private no more, and the CRM would not get it.
+    fn base_behind_veil(&self, step: &Step, row: &mut PairRow) {
+        let Some(write @ Write::Update { side: Side::Mail, base, .. }) = &step.write else { return };
+        let (Some(then), Some(at)) = (step.pair.as_ref().and_then(|pair| pair.mail.as_ref()), &mut row.mail)
+        else {
+            return;
+        };
+        if !is_veiled(base, self.rules.private) {
+            return;
+        }
+        let shown = self.hasher.item(&veiled(base, self.rules.private));
+        let mut stays = write.sends(&self.hasher);
+        stays.0.retain(|key, _| {
+            Field::from_word(Hashes::field_of(key))
+                .is_some_and(|field| of_field(&then.seen, field) == of_field(&shown, field))
+        });
+        adopt_fields(&mut at.seen, &then.seen, &stays);
+    }
 }
 
 /// What is written to put a side back as it was.
@@ -412,7 +443,10 @@ fn plan(
     let write = match (before, now) {
         (Before::Absent, Now::Present { item, .. }) => {
             let shown = hasher.item(item);
-            if left.iter().flatten().any(|left| is_as_left(left, &shown)) {
+            // One that we did not make private is touched if it is.
+            let known = |left: &Hashes| left.0.contains_key(Field::Sensitivity.as_str());
+            let as_left = |left: &&Hashes| is_as_left(left, &shown) && (known(left) || !item.is_private());
+            if left.iter().flatten().any(|left| as_left(&left)) {
                 Some(Write::Delete { side, frees_origin: false, base: Some(item.clone()) })
             } else {
                 line.cannot.push("it was changed since it was made: it is left as it is".into());

@@ -2,7 +2,7 @@
 //!
 //! The veil is drawn where the mailbox is read, before anything is compared, matched or written. So what is behind it
 //! cannot reach the CRM, the log or the journal, whatever the planner does (invariant I12). A veiled item is never
-//! written back to the mailbox.
+//! written back to the mailbox. (An undo in the mailbox looks behind the veil, for what we wrote there ourselves.)
 
 use riva_core::documents::PrivateItems;
 use riva_core::item::{Field, Item, Module, Override, Value};
@@ -27,7 +27,7 @@ pub(crate) fn is_veiled(item: &Item, policy: PrivateItems) -> bool {
 }
 
 /// Only what says when: fields that are left out are no information. Where private items are skipped, not even when.
-fn veiled(item: &Item, policy: PrivateItems) -> Item {
+pub(crate) fn veiled(item: &Item, policy: PrivateItems) -> Item {
     let mut open = Item { uid: item.uid.clone(), ..Item::new(item.module) };
     for (field, value) in &item.fields {
         let shown = match field {

@@ -5,7 +5,7 @@ use riva_core::documents::{BecamePrivate, ConflictWinner, PrivateItems};
 use riva_core::history::{Order, UndoSpan};
 use riva_core::holds::{Decision, HoldKind};
 use riva_core::ids::{MemberId, RemoteId};
-use riva_core::item::{Field, Item, Sensitivity, Value};
+use riva_core::item::{Body, Field, Item, Sensitivity, Value};
 use riva_core::rows::{PairRow, PairState};
 
 /// So many appointments in step, and what is written from now on is kept.
@@ -212,6 +212,63 @@ fn nothing_is_put_back_in_the_crm_of_what_is_private_by_now() {
         let secret = Value::Sensitivity(Sensitivity::Private);
         world.mail.user_edit(&id, |item| item.set(Field::Sensitivity, secret));
         assert_eq!(undo(&world, span), told(written, cannot), "{policy:?}");
+    }
+}
+
+fn calendar(world: &mut World, private: PrivateItems, became_private: BecamePrivate) {
+    if let Some(calendar) = &mut world.policy.modules.calendar {
+        (calendar.private, calendar.became_private) = (private, became_private);
+    }
+}
+
+fn make(item: &mut Item, sensitivity: Sensitivity) {
+    item.set(Field::Sensitivity, Value::Sensitivity(sensitivity));
+}
+
+const POLICIES: [(PrivateItems, BecamePrivate); 4] = [
+    (PrivateItems::Skip, BecamePrivate::Leave),
+    (PrivateItems::Skip, BecamePrivate::Blank),
+    (PrivateItems::BusyOnly, BecamePrivate::Leave),
+    (PrivateItems::Sync, BecamePrivate::Leave),
+];
+
+/// Whatever the CRM may see of it: its user gets back what stood there, and the CRM all of it once it is private no more.
+#[test]
+fn what_is_private_by_now_is_put_back_in_the_mailbox() {
+    for (policy, became) in POLICIES {
+        for was_seen in [false, true] {
+            let mut world = in_step(1);
+            calendar(&mut world, policy, became);
+            let [(in_mail, _), (in_crm, _)] = [world.mail.live().remove(0), world.crm.live().remove(0)];
+            world.crm.user_edit(&in_crm, |item| set_place(item, "Room 2"));
+            let span = cycle(&world);
+            assert_eq!(places(&world.mail.live()), ["Room 2"]);
+            world.mail.user_edit(&in_mail, |item| {
+                make(item, Sensitivity::Private);
+                item.set(Field::Body, Value::body(Body::plain("secret")));
+            });
+            if was_seen {
+                assert_eq!(world.settle(4), Some(0));
+            }
+            let lines = world.preview_undo(span);
+            assert!(lines.len() == 1 && !format!("{lines:?}").contains("secret"), "{lines:?}");
+            assert_eq!(undo(&world, span), told("one write was", &[]), "{policy:?} {became:?} {was_seen}");
+            assert_eq!(places(&world.mail.live()), ["Room 1"]);
+            assert_eq!(world.settle(4), Some(0));
+            let kept = policy == PrivateItems::Sync
+                || became == BecamePrivate::Leave && policy == PrivateItems::Skip;
+            let shows = if kept { "Room 2" } else { "" };
+            assert_eq!(places(&world.crm.live()), [shows], "{policy:?} {became:?} {was_seen}");
+            world.mail.user_edit(&in_mail, |item| {
+                make(item, Sensitivity::Normal);
+                item.set(Field::Body, Value::Blank);
+            });
+            assert_eq!(world.settle(4), Some(0));
+            // What the CRM has kept it keeps, as after any undo.
+            let shows = if kept { "Room 2" } else { "Room 1" };
+            assert_eq!(places(&world.crm.live()), [shows], "{policy:?} {became:?} {was_seen}");
+            assert_eq!(places(&world.mail.live()), ["Room 1"], "{policy:?} {became:?} {was_seen}");
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use riva_core::documents::CalendarPolicy;
 use riva_core::fault::CallError;
 use riva_core::history::Order;
 use riva_core::ids::MemberId;
-use riva_core::ports::{SeriesSupport, SyncStore as _};
+use riva_core::item::Sensitivity;
+use riva_core::ports::{Fetched, SeriesSupport, SyncStore as _};
 use uuid::Uuid;
 
 const KEPT_OF_IT: &str = "location was changed since: it is left as it is";
@@ -326,4 +327,79 @@ fn what_belongs_to_no_pair_any_more_is_named() {
     run_until_killed(bench.store.commit(MemberId(1), 1, &commit)).expect("nothing waits").expect("in memory");
     let none = "Undone by admin@desk: 0 writes were taken back";
     assert_eq!(undo(&bench), [none, "Visit in the CRM: its pair is not known any more"]);
+}
+
+fn visit_that_is(sensitivity: Sensitivity) -> Item {
+    let mut item = visit("Room 1");
+    item.set(Field::Sensitivity, Value::Sensitivity(sensitivity));
+    item
+}
+
+/// An appointment that is private in the CRM is private in the mailbox, too: that is what we left.
+#[test]
+fn what_was_made_private_is_taken_away_and_is_not_kept_for_another_undo() {
+    use Sensitivity::{Normal, Private};
+    let made_public = visit_that_is(Normal);
+    for (policy, kept) in
+        [(PrivateItems::Skip, false), (PrivateItems::BusyOnly, false), (PrivateItems::Sync, true)]
+    {
+        for (made, shown, told) in [
+            (visit_that_is(Private), visit_that_is(Private), None),
+            (made_public.clone(), visit_that_is(Private), Some("it was changed since it was made")),
+            // The CRM says nothing of it.
+            (visit("Room 1"), visit_that_is(Private), Some("it was changed since it was made")),
+        ] {
+            let mut bench = Bench::new(|_, caps| caps.can_tag = false);
+            bench.policy.modules.calendar =
+                Some(CalendarPolicy { private: policy, ..CalendarPolicy::default() });
+            let mut work = to_write(Side::Mail, IntentKind::Create);
+            work.writes = vec![Write::Create { side: Side::Mail, item: made.clone() }];
+            bench.mail.answers([written(id(Side::Mail), "2", Some(&made))]);
+            bench.write(&mut [work]).expect("it is made");
+            bench.mail.shows(id(Side::Mail), "2", &shown);
+            bench.crm.shows(id(Side::Crm), "1", &made);
+            bench.mail.answers([Ok(None)]);
+            let outcome = undo(&bench);
+            assert_eq!(outcome.len(), 1 + usize::from(told.is_some()), "{policy:?}: {outcome:?}");
+            assert!(outcome.last().is_some_and(|line| line.contains(told.unwrap_or("one write was"))));
+            let before: Vec<bool> = bench.images().iter().map(|image| image.before.is_some()).collect();
+            let of_deletion = if told.is_none() { vec![kept] } else { vec![] };
+            assert_eq!(before, of_deletion, "{policy:?}");
+        }
+    }
+}
+
+/// Nobody knows what the mailbox made of it; the CRM shows that there is an appointment, and when.
+#[test]
+fn what_is_put_back_behind_the_veil_is_not_in_step_with_a_record_that_does_not_show_it() {
+    for (policy, made_private, in_step) in [
+        (PrivateItems::BusyOnly, true, false),
+        // The next plan tells that it was made private just now.
+        (PrivateItems::BusyOnly, false, true),
+        (PrivateItems::Sync, true, true),
+    ] {
+        let mut bench = Bench::new(|_, _| {});
+        let mut private = visit_that_is(Sensitivity::Private);
+        private.set_text(Field::Location, "Room 2");
+        bench.policy.modules.calendar = Some(CalendarPolicy { private: policy, ..CalendarPolicy::default() });
+        bench.mail.answers([written(id(Side::Mail), "2", Some(&visit("Room 2")))]);
+        bench.write(&mut [to_write(Side::Mail, IntentKind::Update)]).expect("it is written");
+        let mut pair = bench.pair();
+        let at = pair.mail.as_mut().expect("it has both");
+        if made_private && policy != PrivateItems::Sync {
+            at.seen = hashes(&veiled(&private, policy));
+        }
+        let commit = Commit { pairs: vec![pair], ..Commit::default() };
+        run_until_killed(bench.store.commit(MemberId(1), 1, &commit))
+            .expect("nothing waits")
+            .expect("in memory");
+        bench.mail.shows(id(Side::Mail), "3", &private);
+        bench.mail.script().made.insert(id(Side::Mail).into(), Fetched::OutOfScope);
+        bench.mail.answers([written(id(Side::Mail), "4", None)]);
+        assert_eq!(undo(&bench), ["Undone by admin@desk: one write was taken back"]);
+        let seen = bench.pair().mail.expect("it has both").seen;
+        let back = hashes(&visit("Room 1"));
+        let stands = of_field(&seen, Field::Location) == of_field(&back, Field::Location);
+        assert_eq!(stands, in_step, "{policy:?} {made_private}");
+    }
 }
