@@ -28,8 +28,8 @@ impl Merge<'_> {
             let write = match moved(hm, mail_then, hc, crm_then) {
                 Moved::Neither => None,
                 _ if hm == hc => None,
-                Moved::Mail => Some(Side::Crm),
-                Moved::Crm => Some(Side::Mail),
+                Moved::Mail => Some(self.undo.unwrap_or(Side::Crm)),
+                Moved::Crm => Some(self.undo.unwrap_or(Side::Mail)),
                 Moved::Both | Moved::NoBase => match (of_mail, of_crm) {
                     // Put back into the series on one side, changed on the other: the change stays.
                     (Some(_), None) => Some(Side::Crm),
@@ -138,7 +138,7 @@ mod tests {
     use crate::capable::capable;
     use crate::hash::FieldHasher;
     use crate::merge::Shown;
-    use crate::merge::{Merged, merge};
+    use crate::merge::{Merged, merge, undo};
     use riva_core::documents::{ConflictWinner, Direction};
     use riva_core::item::{Ends, Frequency, Module, Recurrence, Rule, When};
     use riva_core::ports::{ModuleCapabilities, SeriesSupport};
@@ -213,6 +213,23 @@ mod tests {
         assert_eq!(merged.to_mail, [(FIELD, value([(id("02"), place("Room 2"))].into()))].into());
         let restored = three_way(&then, &mail, &then, ConflictWinner::Mail);
         assert_eq!(restored.to_crm, [(FIELD, Value::Blank)].into());
+    }
+
+    #[test]
+    fn what_is_not_for_us_to_change_is_undone_occurrence_by_occurrence() {
+        let hasher = FieldHasher::new([3; 16]);
+        let then = daily(10, &[("02", place("Room 2")), ("03", place("Room 3"))]);
+        let mail =
+            daily(10, &[("02", place("Room 1")), ("03", place("Room 3")), ("05", Override::Cancelled)]);
+        let crm = daily(10, &[("02", place("Room 2")), ("04", place("Room 4"))]);
+        let (caps, seen, none) = (caps(), hasher.item(&then), Hashes::default());
+        let [of_mail, of_crm] =
+            [&mail, &crm].map(|item| Shown { item, caps: &caps, seen: &seen, sent: &none });
+        // What each side has changed itself is taken back there, and what the other one has changed comes over.
+        let merged = undo(&hasher, of_mail, of_crm, Side::Mail);
+        assert_eq!((merged.to_mail.len(), merged.to_crm.get(&FIELD)), (0, mail.get(FIELD)));
+        let merged = undo(&hasher, of_mail, of_crm, Side::Crm);
+        assert_eq!((merged.to_mail.get(&FIELD), merged.to_crm.len()), (crm.get(FIELD), 0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use riva_core::documents::CalendarPolicy;
 use riva_core::fault::CallError;
 use riva_core::history::Order;
 use riva_core::ids::MemberId;
-use riva_core::item::Sensitivity;
+use riva_core::item::{Override, RecurrenceId, Sensitivity};
 use riva_core::ports::{Fetched, SeriesSupport, SyncStore as _};
 use uuid::Uuid;
 
@@ -182,6 +182,39 @@ fn what_the_side_did_not_show_before_is_not_known() {
     image.before.iter_mut().for_each(|before| before.fields.clear());
     let (line, write) = planned(&[image], Some("Room 2"));
     assert_eq!((write, line.cannot), (None, vec!["what location was is not known".to_owned()]));
+}
+
+/// What single occurrences do otherwise is one field: where one of them was changed since, none is put back, and that is told.
+#[test]
+fn occurrences_are_put_back_together_or_not_at_all() {
+    let with = |rooms: &[(&str, &str)]| {
+        let of = |(day, room): &(&str, &str)| {
+            let id = RecurrenceId::parse(&format!("202612{day}T090000")).expect("a recurrence id");
+            (id, Override::Changed([(Field::Location, Value::text(*room))].into()))
+        };
+        let all: BTreeMap<_, _> = rooms.iter().map(of).collect();
+        let mut item = Item::new(Module::Calendar);
+        item.set(Field::Overrides, if all.is_empty() { Value::Blank } else { Value::Overrides(all) });
+        item
+    };
+    let sends = hashes(&with(&[("02", "Room 2")]));
+    let image =
+        ImageRow { before: Some(with(&[])), left: Some(sends.clone()), sends, ..updated("Room 1", "Room 2") };
+    let planned = |shown: Item| {
+        let (line, write) =
+            plan(&Bench::hasher(), &story(std::slice::from_ref(&image)), &shows(Some(shown)), &everything());
+        (line.cannot, write)
+    };
+    let as_left = with(&[("02", "Room 2")]);
+    let set = [(Field::Overrides, Value::Blank)].into();
+    let back = Write::Update { side: Side::Crm, set, base: as_left.clone() };
+    assert_eq!(planned(as_left), (vec![], Some(back)));
+    for since in [&[("02", "Room 2"), ("03", "Room 3")][..], &[("02", "Room 4")]] {
+        let (cannot, write) = planned(with(since));
+        let told = format!("{} was changed since: it is left as it is", Field::Overrides);
+        assert_eq!((cannot, write), (vec![told], None), "{since:?}");
+    }
+    assert_eq!(planned(with(&[])), (vec![], None), "it was put back by hand");
 }
 
 #[test]
