@@ -9,7 +9,7 @@ use crate::first_sync::{Candidate, FirstSync};
 use crate::hash::FieldHasher;
 use crate::holds::OpenHolds;
 use crate::journal;
-use crate::module_cycle::{ModuleCycle, SLICE};
+use crate::module_cycle::{ModuleCycle, SLICE, on_its_own};
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
 use crate::read::Reading;
 use crate::work::Work;
@@ -17,7 +17,7 @@ use riva_core::activity::Level;
 use riva_core::documents::Refused;
 use riva_core::holds::{Decided, Decision, HeldItem, HoldKind, HoldRow};
 use riva_core::ids::{PairId, RemoteId};
-use riva_core::rows::{Commit, PairRow, PairState, Side};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was decided, as the planner takes it.
@@ -61,6 +61,12 @@ pub fn plan_decided(
             PairPlan { row: plan.row, deed: Deed::Refresh }
         }
         (Decision::Keep, Deed::Hold(HoldKind::DeletedButEdited, _)) => kept(plan.row, Side::Crm),
+        // Private by now: gone in the CRM, and none of its business.
+        (Decision::Keep, Deed::Become(PairState::Tombstoned, _))
+            if mail.item().is_some() && verdict.refused == Refused::Detach =>
+        {
+            kept(plan.row, Side::Crm)
+        }
         (Decision::LetGo, Deed::Hold(HoldKind::DeletedButEdited, _)) => {
             PairPlan { row: plan.row, deed: Deed::Delete(Side::Mail) }
         }
@@ -152,6 +158,12 @@ impl ModuleCycle<'_, '_> {
                     if let Some(candidate) = Candidate::of(work, &reading, *side) {
                         FirstSync::new(self).make(candidate, &rule, &mut works, &mut commit).await?;
                     }
+                }
+                // It is to be made again, and is private by now: it is, once it is private no more.
+                (Decision::Keep, Deed::Become(PairState::Tombstoned, _)) if reading.mail.item().is_some() => {
+                    let gone = work.crm.as_ref().and_then(|read| read.row.as_ref());
+                    commit.forget_items.extend(gone.map(ItemRow::forgotten));
+                    on_its_own("Kept, and marked private before it was made again.", work, &mut commit);
                 }
                 (_, Deed::Delete(Side::Crm)) if kept.contains(&work.pair.id) => {
                     self.leave_to_others(&mut work, &mut commit);

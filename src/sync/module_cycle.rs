@@ -259,22 +259,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             Deed::Unroll(_) => {}
             Deed::Refresh => finish(&mut work, commit),
             Deed::Ignore if plan.row == 11 && work.pair.crm.is_none() => {
-                // Marked private before it had a twin: as if it had never been a candidate.
-                let row = work.mail.take().and_then(|read| read.row);
-                commit.items.extend(row.map(|row| ItemRow {
-                    pair: None,
-                    dirty: false,
-                    match_keys: None,
-                    ..row
-                }));
-                let reason = Some("Marked private before it had a twin.".to_owned());
-                work.pair.set_free();
-                commit.pairs.push(PairRow {
-                    state: PairState::Tombstoned,
-                    reason,
-                    next_try: None,
-                    ..work.pair
-                });
+                on_its_own("Marked private before it had a twin.", work, commit);
             }
             Deed::Ignore => {
                 clean(&work, commit);
@@ -523,6 +508,15 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         };
         self.line(Level::Info, text);
     }
+}
+
+/// The mailbox's item is private now, and in no pair any more: as if it had never been a candidate.
+pub(crate) fn on_its_own(why: &str, mut work: Work, commit: &mut Commit) {
+    let row = work.mail.take().and_then(|read| read.row);
+    commit.items.extend(row.map(|row| ItemRow { pair: None, dirty: false, match_keys: None, ..row }));
+    work.pair.set_free();
+    let reason = Some(why.to_owned());
+    commit.pairs.push(PairRow { state: PairState::Tombstoned, reason, next_try: None, ..work.pair });
 }
 
 /// Whether an item with a UID is gone that the mailbox's feed, read a moment ago, did not tell of. It may have been given

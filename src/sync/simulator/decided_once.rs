@@ -1,10 +1,11 @@
 //! A hold names all that waits for it; a decision is carried out once, for that, and for nothing that waits for another one.
 
-use super::{Knobs, World};
+use super::{Faults, Knobs, World};
 use riva_core::activity::Level;
-use riva_core::documents::{ConflictWinner, SafetyLimit};
+use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, PrivateItems, Refused, SafetyLimit};
 use riva_core::holds::{Decided, Decision, HoldId, HoldKind, HoldRow};
-use riva_core::item::Field;
+use riva_core::ids::RemoteId;
+use riva_core::item::{Field, Item, Sensitivity, Value};
 use riva_core::rows::{Commit, PairState};
 use uuid::Uuid;
 
@@ -136,4 +137,73 @@ fn what_a_decision_has_done_is_not_done_again_with_the_rest() {
     assert_eq!(world.crm.live().len(), 20);
     let decided = world.store.all_journal().into_iter().filter(|line| line.deed == "decided").count();
     assert_eq!(decided, 580);
+}
+
+/// An appointment that was edited in the mailbox and deleted in the CRM: an administrator keeps it, while the CRM is busy.
+fn kept_while_the_crm_is_busy(refused: Refused) -> (World, RemoteId) {
+    let mut world = World::new(108, Knobs::CALM);
+    world.policy.safety.refused = refused;
+    if let Some(calendar) = &mut world.policy.modules.calendar {
+        calendar.deleted_in_crm = DeletePolicy::Propagate;
+        (calendar.private, calendar.became_private) = (PrivateItems::Skip, BecamePrivate::Leave);
+    }
+    let event = world.new_event();
+    let id = world.mail.user_create(event);
+    world.settle(3);
+    world.mail.user_edit(&id, |item| item.set_text(Field::Location, "room 1"));
+    world.crm.user_delete(&world.crm.live()[0].0);
+    world.cycle().expect("nobody kills it");
+    let hold = open_holds(&world).pop().expect("it is held");
+    assert_eq!(hold.kind, HoldKind::DeletedButEdited);
+    world.decide(hold.id, Decision::Keep);
+    world.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    (world, id)
+}
+
+fn private(is: bool) -> impl Fn(&mut Item) {
+    let sensitivity = if is { Sensitivity::Private } else { Sensitivity::Normal };
+    move |item| item.set(Field::Sensitivity, Value::Sensitivity(sensitivity))
+}
+
+/// It lives in the mailbox: it is not gone on both sides.
+#[test]
+fn what_is_kept_and_made_private_before_it_is_made_again_is_made_once_it_is_private_no_more() {
+    for moves in [false, true] {
+        for tried in [false, true] {
+            let (mut world, mut id) = kept_while_the_crm_is_busy(Refused::Restore);
+            if tried {
+                world.cycle().expect("nobody kills it");
+                world.pass(15);
+            }
+            if moves {
+                id = world.mail.user_move(&id).expect("it is there");
+            }
+            world.mail.user_edit(&id, private(true));
+            world.cycle().expect("nobody kills it");
+            world.crm.set_faults(Faults::NONE);
+            world.settle(3);
+            assert_eq!(world.crm.live().len(), 0, "it is private");
+            assert_eq!(open_holds(&world), []);
+            let told = world.log();
+            assert!(!told.iter().any(|line| line.contains("Gone on both sides")), "{told:#?}");
+            world.mail.user_edit(&id, private(false));
+            world.settle(3);
+            assert_eq!(rooms(&world), [Some("room 1".to_owned()), Some("room 1".to_owned())]);
+            assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1));
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_in_the_mailbox_alone_stays_there_alone_though_it_is_private() {
+    let (mut world, id) = kept_while_the_crm_is_busy(Refused::Detach);
+    world.mail.user_edit(&id, private(true));
+    world.settle(3);
+    let [pair] = &world.store.all_pairs()[..] else { panic!("one pair") };
+    let why = "Deleted in the CRM, and kept here: an administrator decided so.";
+    assert_eq!((pair.state, pair.reason.as_deref()), (PairState::Detached, Some(why)));
+    world.crm.set_faults(Faults::NONE);
+    world.mail.user_edit(&id, private(false));
+    world.settle(3);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 0));
 }
