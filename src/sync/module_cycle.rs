@@ -11,6 +11,7 @@ use crate::holds::{self, OpenHolds};
 use crate::in_step::{clean, finish};
 use crate::journal;
 use crate::loops;
+use crate::matching;
 use crate::merge::{Merged, Won};
 use crate::messages;
 use crate::observe::observe;
@@ -262,6 +263,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 on_its_own("Marked private before it had a twin.", work, commit);
             }
             Deed::Ignore => {
+                if matches!(plan.row, 15 | 16) {
+                    self.may_be_found(&mut work, reading);
+                }
                 clean(&work, commit);
                 // There is nothing to be tried again; and what it is known by may be news.
                 if work.pair.next_try.take().is_some() || work.pair.uid.is_some() {
@@ -304,6 +308,16 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 self.becomes(&mut work, state, &reason, commit);
             }
             Deed::Hold(kind, reason) => self.hold(&mut work, kind, &reason, commit),
+        }
+    }
+
+    /// What stands alone, and is not made on the other side, is still the twin of what turns up there.
+    fn may_be_found(&self, work: &mut Work, reading: &Reading) {
+        for side in [Side::Mail, Side::Crm] {
+            let row = work.read_mut(side).as_mut().and_then(|read| read.row.as_mut());
+            if let (Some(row), Some(item)) = (row, reading.now(side).item()) {
+                row.match_keys.get_or_insert_with(|| matching::keys(&self.hasher, item, None));
+            }
         }
     }
 

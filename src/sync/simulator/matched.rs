@@ -310,3 +310,29 @@ fn a_record_is_found_by_what_it_shows_now_where_it_is_not_to_be_made() {
     assert_eq!(twin_of(&world, &card), Some(record), "{:#?}", world.log());
     assert_eq!(there(&world), (3, 1));
 }
+
+/// Nothing is made of it in the mailbox; what is made there later is the same thing.
+#[test]
+fn a_record_that_two_cards_are_like_and_that_is_merged_into_another_is_still_found_as_a_twin() {
+    let mut world = world();
+    if let Some(contacts) = &mut world.policy.modules.contacts {
+        contacts.direction = Direction::MailToCrm;
+    }
+    let two = ["Ann", "Ann"].map(|given| person(&mut world, given, &["ann@example.com"], &[]));
+    for item in two {
+        world.mail.user_create(item);
+    }
+    let like_both = person(&mut world, "Ann", &["ann@example.com"], &[]);
+    let merged = world.crm.user_create(like_both);
+    let other = person(&mut world, "Ben", &["ben@example.com"], &[]);
+    let winner = world.crm.user_create(other.clone());
+    cycle(&world);
+    assert!(pair_of(&world, &merged).state == PairState::Held, "two are like it");
+    world.crm.user_merge(&merged, &winner);
+    world.crm.user_edit(&winner, |item| item.set(Field::Notes, note("of both")));
+    cycle(&world);
+    let card = world.mail.user_create(other);
+    cycle(&world);
+    assert_eq!(twin_of(&world, &card), Some(winner), "{:#?}", world.log());
+    assert_eq!(world.crm.live().len(), 1, "it is not made once more");
+}
