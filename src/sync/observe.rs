@@ -5,12 +5,12 @@ use crate::context::{CycleContext, CycleFault};
 use crate::feed::epoch_fact;
 use crate::messages;
 use crate::restored;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::fault::CallError;
 use riva_core::ids::{Cursor, RemoteId, Version};
 use riva_core::item::Module;
-use riva_core::ports::{Change, ChangePage, ModuleCapabilities};
+use riva_core::ports::{Change, ChangePage, ModuleCapabilities, Window};
 use riva_core::rows::{FeedScope, Ingest, ItemRow, Observation, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub(crate) async fn observe(
         mail_changes(ctx, module, &mut observed).await?;
         return Ok(observed);
     }
-    roll_window(ctx, module).await?;
+    roll_window(ctx, module, crm).await?;
     mail_changes(ctx, module, &mut observed).await?;
     crm_listing(ctx, module, crm, &mut observed).await?;
     for (side, caps) in [(Side::Mail, mail), (Side::Crm, crm)] {
@@ -145,15 +145,15 @@ async fn crm_listing(
     Ok(ctx.store.set_fact(&fact, &epoch).await?)
 }
 
-/// Lists a side whole; rows become dirty where the listing shows something new.
+/// Lists a side, in the calendar what lies in the window; rows become dirty where the listing shows something new.
 async fn list(
     ctx: &CycleContext<'_>,
     module: Module,
     side: Side,
     caps: &ModuleCapabilities,
+    window: Option<Window>,
     mut each: impl FnMut(&RemoteId),
 ) -> Result<(), CycleFault> {
-    let window = ctx.window(module);
     let (mut after, mut seen) = (None, 0_u64);
     loop {
         if ctx.stop.stopped() {
@@ -242,7 +242,7 @@ async fn compare(
     caps: &ModuleCapabilities,
 ) -> Result<(), CycleFault> {
     let mut listed = BTreeSet::new();
-    list(ctx, module, side, caps, |id| {
+    list(ctx, module, side, caps, ctx.window(module), |id| {
         listed.insert(id.clone());
     })
     .await?;
@@ -281,24 +281,31 @@ async fn each_page_of_rows(
     }
 }
 
-/// Events that lay outside the window are looked at again when it has moved on by a day.
-async fn roll_window(ctx: &CycleContext<'_>, module: Module) -> Result<(), CycleFault> {
-    if ctx.window(module).is_none() {
-        return Ok(());
-    }
+/// Events that lay outside the window are looked at again when it has moved on by a day. Of those that lay beyond it when the
+/// CRM was listed nothing is known: they are listed now.
+async fn roll_window(
+    ctx: &CycleContext<'_>,
+    module: Module,
+    crm: &ModuleCapabilities,
+) -> Result<(), CycleFault> {
+    let Some(window) = ctx.window(module) else { return Ok(()) };
     let fact = format!("window/{}/{}", ctx.member.id.0, module.as_str());
-    let today = ctx.clock.now().date_naive().to_string();
+    let now = ctx.clock.now();
+    let today = now.date_naive().to_string();
     let known = ctx.store.fact(&fact).await?;
     if known.as_ref() == Some(&today) {
         return Ok(());
     }
-    if known.is_some() {
+    if let Some(then) = known.and_then(|day| day.parse::<NaiveDate>().ok()) {
         for side in [Side::Mail, Side::Crm] {
             each_page_of_rows(ctx, module, side, |row| {
                 (row.presence == Presence::OutOfScope && row.pair.is_none()).then_some(Presence::Present)
             })
             .await?;
         }
+        let ended = then.and_time(NaiveTime::MIN).and_utc() + (window.to - now);
+        let new = Window { from: ended.max(window.from).min(window.to), to: window.to };
+        list(ctx, module, Side::Crm, crm, Some(new), |_| {}).await?;
     }
     Ok(ctx.store.set_fact(&fact, &today).await?)
 }

@@ -60,6 +60,24 @@ fn what_comes_into_the_window_over_night_is_there_in_the_morning() {
     }
 }
 
+/// It was there before the first listing, which did not show it.
+#[test]
+fn a_record_that_lay_beyond_the_window_from_the_start_is_there_in_the_morning_too() {
+    let mut world = World::new(24, Knobs::CALM);
+    let mut far = event(&mut world, 400);
+    let start = world.now() + Duration::days(400) + Duration::hours(10);
+    far.set(Field::When, Value::When(When::timed(start, start + Duration::hours(1), chrono_tz::UTC)));
+    world.crm.user_create(far);
+    let first = world.now();
+    world.cycle().expect("nobody kills it");
+    assert_eq!(there(&world), (0, 1), "not yet");
+    // The next day begins, and listings are not compared yet.
+    world.pass(17 * 60);
+    assert!(world.now().date_naive() > first.date_naive());
+    world.cycle().expect("nobody kills it");
+    assert_eq!(there(&world), (1, 1), "{:#?}", world.log());
+}
+
 #[test]
 fn what_has_left_the_window_stays_where_it_is() {
     let mut world = World::new(22, Knobs::CALM);
