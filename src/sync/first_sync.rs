@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const SLICE: usize = 100;
 
 /// How often what was seen anew is read before it is left to the next cycle.
-const UNREAD_TRIES: u32 = 3;
+const UNREAD_TRIES: u32 = 4;
 
 /// An item without a twin.
 pub(crate) struct Candidate {
@@ -168,7 +168,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                 break (there, here);
             }
             tries += 1;
-            if tries > UNREAD_TRIES {
+            if tries == UNREAD_TRIES {
                 // The next cycle goes on.
                 return Ok(());
             }

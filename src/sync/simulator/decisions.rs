@@ -462,8 +462,10 @@ fn an_undo_brings_both_sides_back() {
         let outcome = world.cycle().expect("nobody kills it");
         writes += outcome.writes;
         if seed.is_multiple_of(5) {
-            // A user edits what was written: that is not to be lost.
-            world.user_works();
+            // A user edits some of what was written: that is not to be lost.
+            for _ in 0..6 {
+                world.user_works();
+            }
         }
         let meddled = contents(&world);
         let span = if seed.is_multiple_of(2) { UndoSpan::Since(since) } else { UndoSpan::Cycle(cycle) };
