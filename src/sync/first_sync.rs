@@ -3,6 +3,7 @@
 //! Nothing is made before both sides are read whole: an item that looks new may have its twin on the page that was not
 //! read yet.
 
+mod gives_way;
 mod moved;
 mod reading;
 
@@ -20,6 +21,7 @@ use crate::recover::Lost;
 use crate::twin::{Twin, twin};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Utc};
+pub(crate) use gives_way::gives_way;
 use moved::Elsewhere;
 pub(crate) use moved::joined;
 use riva_core::activity::Level;
@@ -73,6 +75,15 @@ impl Candidate {
             named: None,
         })
     }
+}
+
+/// An item of the other side that is a candidate's twin.
+struct TheTwin {
+    id: RemoteId,
+    now: Now,
+    row: Option<ItemRow>,
+    /// The pair that it is alone in until now.
+    pair: Option<PairRow>,
 }
 
 pub(crate) struct FirstSync<'m, 'a, 'c> {
@@ -241,7 +252,6 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
     ) -> Result<(), CycleFault> {
         let (member, module, side) = (self.cycle.ctx.member.id, self.cycle.module, candidate.side);
         let now = now_of(fetched);
-        let Now::Present { version, .. } = &now else { return Ok(()) };
         let twin_row = self.cycle.ctx.store.item(member, module, side.other(), &id).await?;
         let twin_row = twin_row.map(|row| ItemRow { seen: row.seen.min(seen), ..row });
         // The twin may be alone in a pair of its own (held or failed until now): the two pairs become one.
@@ -255,6 +265,21 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             // What is being written for it decides; the next cycle looks again.
             return Ok(());
         }
+        self.join(candidate, TheTwin { id, now, row: twin_row, pair: of_twin }, rule, works, commit).await
+    }
+
+    /// The same, of a twin that is read, and free or alone in a pair.
+    async fn join(
+        &mut self,
+        candidate: Candidate,
+        twin: TheTwin,
+        rule: String,
+        works: &mut Vec<Work>,
+        commit: &mut Commit,
+    ) -> Result<(), CycleFault> {
+        let TheTwin { id, now, row: twin_row, pair: of_twin } = twin;
+        let side = candidate.side;
+        let Now::Present { version, .. } = &now else { return Ok(()) };
         let twin_side =
             PairSide { id, version: version.clone(), seen: Hashes::default(), sent: Hashes::default() };
         let own = PairSide {
@@ -415,11 +440,9 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             Elsewhere::NotYetKnown => return Ok(()),
         }
         if target == Side::Crm
-            && let Some(why) = self.cycle.made_by_another(pair.id, &candidate.item).await?
+            && let Some(theirs) = self.cycle.made_by_another(pair.id, &candidate.item).await?
         {
-            self.cycle.line(Level::Info, format!("{}: {why}", candidate.item.title()));
-            self.settle(candidate, PairState::Detached, &why, commit);
-            return Ok(());
+            return self.leave_to_another(candidate, theirs, works, commit).await;
         }
         if pair.state == PairState::Tombstoned
             && let Some(gone) = pair.side_mut(target).take()

@@ -4,7 +4,7 @@ use crate::accepted::Accepted;
 use crate::context::{CycleContext, CycleFault, CycleOutcome};
 use crate::effects::Effects;
 use crate::files;
-use crate::first_sync::{Candidate, FirstSync};
+use crate::first_sync::{Candidate, FirstSync, gives_way};
 use crate::guard::{self, Deletions, Doubt};
 use crate::hash::FieldHasher;
 use crate::holds::{self, OpenHolds};
@@ -210,6 +210,10 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             self.newest_are_no_older(&readings).await?;
             for (mut pair, reading) in readings {
                 if gone_unseen(&pair, &reading) {
+                    continue;
+                }
+                if gives_way(&pair) {
+                    self.take_away_ours(pair, reading, &mut commit).await?;
                     continue;
                 }
                 if let Some(side) = self.is_series_now(&pair, &reading) {

@@ -5,6 +5,7 @@ use crate::edited::untouched;
 use crate::first_sync::{Candidate, FirstSync};
 use crate::in_step::{adopt_fields, adopt_shown, as_far_as_sent, unlike};
 use crate::journal;
+use crate::module_cycle::ModuleCycle;
 use crate::place::{Newcomer, Place, let_go};
 use crate::twin::no_longer_alone;
 use riva_core::activity::Level;
@@ -16,7 +17,7 @@ use riva_core::rows::{Commit, Hashes, IntentRow, ItemRow, PairRow, PairSide, Pai
 
 /// What became of a second item that a repeated request has left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Removed {
+pub(crate) enum Removed {
     /// It is in Deleted Items.
     Gone,
     /// The system is busy, or it is not known.
@@ -134,21 +135,12 @@ impl FirstSync<'_, '_, '_> {
         commit: &mut Commit,
     ) -> Result<Removed, CycleFault> {
         let removal = Removal { id: row.id.clone(), version: row.version.clone() };
-        let writer = self.cycle.ctx.side(side);
-        let answers = writer.delete(row.module, &[removal]).await.map_err(|e| CycleFault::of(side, e))?;
-        let removed = match answers.first() {
-            Some(Ok(()) | Err(ItemError::Gone)) => Removed::Gone,
-            Some(Err(ItemError::NotNow(_) | ItemError::InDoubt(_) | ItemError::VersionMoved)) | None => {
-                Removed::NotNow
-            }
-            Some(Err(_)) => Removed::Kept,
-        };
+        let removed = self.cycle.remove(side, removal).await?;
         if removed == Removed::Gone {
             let now = self.cycle.ctx.clock.now();
             let text = format!("the {} had it twice by one request; the second was taken away", side.title());
             commit.journal.push(journal::line(pair, now, "delete double", "marker", text));
             commit.forget_items.push(row.forgotten());
-            self.cycle.writes += 1;
         }
         Ok(removed)
     }
@@ -190,5 +182,21 @@ impl FirstSync<'_, '_, '_> {
         commit.journal.push(journal::line(&pair, now, deed, "as sent", candidate.item.title()));
         commit.pairs.push(pair);
         Ok(origin)
+    }
+}
+
+impl ModuleCycle<'_, '_> {
+    /// Puts an item of ours into Deleted Items that is there once too often, if it is as it was read.
+    pub async fn remove(&mut self, side: Side, removal: Removal) -> Result<Removed, CycleFault> {
+        let answers = self.ctx.side(side).delete(self.module, &[removal]).await;
+        let removed = match answers.map_err(|e| CycleFault::of(side, e))?.first() {
+            Some(Ok(()) | Err(ItemError::Gone)) => Removed::Gone,
+            Some(Err(ItemError::NotNow(_) | ItemError::InDoubt(_) | ItemError::VersionMoved)) | None => {
+                Removed::NotNow
+            }
+            Some(Err(_)) => Removed::Kept,
+        };
+        self.writes += u32::from(removed == Removed::Gone);
+        Ok(removed)
     }
 }

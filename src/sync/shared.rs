@@ -6,6 +6,7 @@ use crate::first_sync::joined;
 use crate::journal;
 use crate::matching;
 use crate::module_cycle::{ModuleCycle, SLICE, to_be_read};
+use crate::plan::Now;
 use crate::series::is_foreign;
 use crate::work::Work;
 use riva_core::activity::Level;
@@ -27,13 +28,25 @@ const KEPT_BY_ANOTHER: &str =
 const TAKEN_UP: &str =
     "The syncing user whose copy made this meeting's record has deleted that copy: this one keeps it.";
 
+/// A record that another member's copy stands for.
+pub(crate) struct Theirs {
+    /// If it is made by now.
+    pub record: Option<RemoteId>,
+    /// Why it is not made once more.
+    pub why: &'static str,
+}
+
+/// What another member has made by a claim, so far.
+struct Made(Option<RemoteId>);
+
 impl ModuleCycle<'_, '_> {
     /// Why the record of an item is not to be made: it was by another member, whoever was first.
-    pub async fn made_by_another(&self, pair: PairId, item: &Item) -> Result<Option<String>, CycleFault> {
-        Ok(self.claim_record(pair, item).await?.then(|| match self.module {
-            Module::Calendar => IN_ANOTHERS_CALENDAR.into(),
-            _ => "This person is in the CRM already, as another syncing user's contact.".into(),
-        }))
+    pub async fn made_by_another(&self, pair: PairId, item: &Item) -> Result<Option<Theirs>, CycleFault> {
+        let why = match self.module {
+            Module::Calendar => IN_ANOTHERS_CALENDAR,
+            _ => "This person is in the CRM already, as another syncing user's contact.",
+        };
+        Ok(self.claim_record(pair, item).await?.map(|Made(record)| Theirs { record, why }))
     }
 
     /// Why an item is not to be linked with its record, which another member keeps: an attendee's copy follows nothing, for
@@ -41,7 +54,7 @@ impl ModuleCycle<'_, '_> {
     /// was first. A link counts as making: other members' copies are not made again.
     pub async fn kept_by_another(&self, pair: PairId, item: &Item) -> Result<Option<String>, CycleFault> {
         let claimed = self.claim_record(pair, item).await?;
-        if !claimed || self.module != Module::Calendar {
+        if claimed.is_none() || self.module != Module::Calendar {
             return Ok(None);
         }
         if is_foreign(item, &self.ctx.member.address) {
@@ -56,19 +69,19 @@ impl ModuleCycle<'_, '_> {
     }
 
     /// Claims the record of an item, unless somebody does. Whether another member does.
-    async fn claim_record(&self, pair: PairId, item: &Item) -> Result<bool, CycleFault> {
-        let Some((kind, key)) = matching::claim_key(&self.hasher, item) else { return Ok(false) };
+    async fn claim_record(&self, pair: PairId, item: &Item) -> Result<Option<Made>, CycleFault> {
+        let Some((kind, key)) = matching::claim_key(&self.hasher, item) else { return Ok(None) };
         let (store, connection, lease) = (self.ctx.store, &self.ctx.member.crm, self.ctx.lease());
         let Claim::Theirs { pair: theirs, member, made } =
             store.claim(connection, kind, key, pair, lease).await?
         else {
-            return Ok(false);
+            return Ok(None);
         };
         if member == lease.member && made.is_none() && store.pairs(member, &[theirs]).await?.is_empty() {
             // Its cycle died between claiming and storing it: nobody would ever give the claim back.
             store.take_over(connection, kind, key, pair, lease).await?;
         }
-        Ok(member != lease.member)
+        Ok((member != lease.member).then_some(Made(made)))
     }
 
     /// Of these pairs, whose other sides are to be deleted, those whose record another member keeps, or would: a meeting that
@@ -157,6 +170,35 @@ impl ModuleCycle<'_, '_> {
         self.store(&commit).await
     }
 
+    /// A record that another member's copy keeps: nothing is made of it here.
+    pub fn leave_record(
+        &self,
+        id: RemoteId,
+        now: &Now,
+        row: Option<ItemRow>,
+        why: &str,
+        commit: &mut Commit,
+    ) {
+        let Now::Present { version, item, .. } = now else { return };
+        let (version, seen, sent) = (version.clone(), self.hasher.item(item), Hashes::default());
+        let pair = PairRow {
+            id: PairId(self.ctx.ids.next()),
+            member: self.ctx.member.id,
+            module: self.module,
+            mail: None,
+            crm: Some(PairSide { id, version, seen, sent }),
+            uid: None,
+            state: PairState::Detached,
+            reason: Some(why.to_owned()),
+            generation: 1,
+            attempts: 0,
+            next_try: None,
+        };
+        let (own, match_keys) = (Some(pair.id), Some(matching::keys(&self.hasher, item, None)));
+        commit.items.extend(row.map(|row| ItemRow { dirty: false, pair: own, match_keys, ..row }));
+        commit.pairs.push(pair);
+    }
+
     /// A record stays that this member has deleted his copy of.
     pub fn leave_to_others(&mut self, work: &mut Work, commit: &mut Commit) {
         self.becomes(work, PairState::Detached, KEPT_BY_ANOTHER, commit);
@@ -164,6 +206,6 @@ impl ModuleCycle<'_, '_> {
 }
 
 /// Whether a user is known to organise a meeting.
-fn organizes(item: &Item, user: &EmailAddress) -> bool {
+pub(crate) fn organizes(item: &Item, user: &EmailAddress) -> bool {
     item.text(Field::Organizer).map(EmailAddress::new).is_some_and(|organizer| organizer == *user)
 }

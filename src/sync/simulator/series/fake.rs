@@ -58,6 +58,8 @@ struct State {
 pub struct FakeCalendar {
     name: &'static str,
     caps: Capabilities,
+    /// It keeps the UIDs of what it is given.
+    has_uids: bool,
     state: Mutex<State>,
 }
 
@@ -110,7 +112,7 @@ impl FakeCalendar {
             instead: BTreeMap::new(),
         };
         let caps = Capabilities { modules: [(Module::Calendar, caps)].into() };
-        Self { name, caps, state: Mutex::new(state) }
+        Self { name, caps, has_uids: true, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -125,6 +127,12 @@ impl FakeCalendar {
     /// Its versions tell what was changed later.
     pub fn in_order(mut self) -> Self {
         self.caps.modules.values_mut().for_each(|caps| caps.versions_in_order = true);
+        self
+    }
+
+    /// What it is given is known by no UID there.
+    pub fn without_uids(mut self) -> Self {
+        self.has_uids = false;
         self
     }
 
@@ -214,6 +222,7 @@ impl FakeCalendar {
     /// What the calendar makes of what it is given.
     fn form(&self, mut item: Item) -> Item {
         let Some(caps) = self.caps.module(Module::Calendar) else { return item };
+        item.uid = item.uid.filter(|_| self.has_uids);
         item.fields.retain(|field, _| caps.reads.contains(field));
         for field in &caps.reads {
             item.fields.entry(*field).or_insert(Value::Blank);

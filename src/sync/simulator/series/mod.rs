@@ -7,6 +7,7 @@ mod check;
 mod colleagues;
 mod continued;
 mod fake;
+mod late;
 mod make;
 mod of_the_crm;
 mod reshaped;

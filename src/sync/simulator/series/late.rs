@@ -1,0 +1,178 @@
+//! Stories of a meeting of two that comes to one calendar after the other: meanwhile that one was given appointments of its
+//! records.
+
+use super::cases::{in_both_calendars, settle, spans};
+use super::fake::{FakeCalendar, Faults};
+use super::make::{ANN, BOB, daily, recurs, single, wall};
+use super::world::World;
+use crate::series::{occurrence, occurrences};
+use chrono::Duration;
+use riva_core::ids::RemoteId;
+use riva_core::item::{Field, Item, Value};
+use riva_core::ports::SeriesSupport;
+use riva_core::rows::{PairRow, PairState, Side};
+use std::sync::Arc;
+
+const CUSTOMER: &str = "carol@customer.example";
+
+/// When what is in a calendar takes place, in UTC.
+fn shown(world: &World, calendar: &FakeCalendar) -> Vec<String> {
+    let of_item = |item: Item| {
+        let all = occurrences(&item, world.window()).expect("it can be expanded");
+        all.into_iter().map(move |of| {
+            let day = occurrence(&item, of);
+            day.when().expect("a time").utc().0.format("%Y%m%dT%H%M").to_string()
+        })
+    };
+    let mut shown: Vec<String> = calendar.live().into_values().flat_map(of_item).collect();
+    shown.sort();
+    shown
+}
+
+const DAYS: [&str; 3] = ["20261125T0800", "20261126T0800", "20261127T0800"];
+
+/// A meeting in both calendars, and a CRM that knows UIDs or does not.
+fn review(organizer: Option<&str>, has_uids: bool) -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
+    let mut meeting = single("Review", wall("2026-11-25T09:00:00"));
+    meeting.set(Field::Organizer, organizer.map_or(Value::Blank, Value::text));
+    let (mut world, anns, bobs, his) = in_both_calendars(meeting);
+    let crm = FakeCalendar::new("crm", SeriesSupport::None, 5);
+    world.crm = Arc::new(if has_uids { crm } else { crm.without_uids() });
+    settle(&world, &bobs);
+    (world, anns, bobs, his)
+}
+
+#[test]
+fn a_meeting_of_two_that_becomes_a_series_in_one_calendar_after_the_other_has_each_day_once_in_both() {
+    for organizer in [Some(CUSTOMER), Some(ANN), Some(BOB), None] {
+        for (has_uids, ann_first) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (world, anns, bobs, his) = review(organizer, has_uids);
+            let mut turns = [(&world.mail, &anns), (&bobs, &his)];
+            turns.rotate_right(usize::from(!ann_first));
+            for (calendar, id) in turns {
+                calendar.user_edit(id, |item| recurs(item, daily(3)));
+                settle(&world, &bobs);
+                assert_eq!(spans(&world).len(), 3, "{organizer:?}: {:?}", world.log());
+            }
+            let case = format!("{organizer:?}, UIDs: {has_uids}, Ann first: {ann_first}");
+            for calendar in [&world.mail, &bobs] {
+                assert_eq!(shown(&world, calendar), DAYS, "{case}: {:#?}", world.log());
+            }
+        }
+    }
+}
+
+/// Bob's copy has become a series, and Ann's has not; her calendar was given an appointment for each other day.
+fn behind(organizer: Option<&str>) -> (World, RemoteId, Arc<FakeCalendar>, RemoteId) {
+    let (world, anns, bobs, his) = review(organizer, false);
+    bobs.user_edit(&his, |item| recurs(item, daily(3)));
+    settle(&world, &bobs);
+    assert_eq!(shown(&world, &world.mail), DAYS, "{:#?}", world.log());
+    (world, anns, bobs, his)
+}
+
+/// The appointment that we made in Ann's calendar for the second day.
+fn of_second_day(world: &World) -> RemoteId {
+    let live = world.mail.live();
+    let second = |item: &Item| item.when().is_some_and(|when| when.utc().0.to_string().contains("11-26"));
+    live.into_iter().find(|(_, item)| second(item)).expect("it is there").0
+}
+
+fn pair(world: &World, id: &RemoteId) -> PairRow {
+    world.pair_of(Side::Mail, id).expect("it has a pair")
+}
+
+#[test]
+fn what_somebody_has_written_to_does_not_give_way() {
+    let (world, anns, bobs, _) = behind(None);
+    let second = of_second_day(&world);
+    world.mail.user_edit(&second, |item| item.set_text(Field::Body, "Bring the figures"));
+    settle(&world, &bobs);
+    world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+    settle(&world, &bobs);
+    let kept = world.mail.get(&second).expect("it is there");
+    assert_eq!(kept.text(Field::Body), Some("Bring the figures"));
+    assert_eq!(pair(&world, &second).state, PairState::Linked, "{:#?}", world.log());
+    assert_eq!((spans(&world).len(), shown(&world, &world.mail).len()), (3, 4));
+}
+
+/// It was told to give way, and the mailbox was too busy to take it away.
+#[test]
+fn what_somebody_writes_to_just_then_stays_by_itself() {
+    let (world, anns, bobs, _) = behind(Some(CUSTOMER));
+    let second = of_second_day(&world);
+    world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+    world.mail.set_faults(Faults { not_now: 100, ..Faults::default() });
+    world.cycle_of_both(&bobs);
+    world.cycle_of_both(&bobs);
+    assert!(world.mail.get(&second).is_some() && pair(&world, &second).crm.is_none(), "{:#?}", world.log());
+    world.mail.user_edit(&second, |item| item.set_text(Field::Body, "Bring the figures"));
+    world.mail.set_faults(Faults::default());
+    settle(&world, &bobs);
+    let (kept, why) = (pair(&world, &second), "has been edited since: it is left as it is");
+    assert_eq!((kept.state, kept.crm), (PairState::Detached, None));
+    assert!(kept.reason.is_some_and(|reason| reason.contains(why)));
+    assert!(world.mail.get(&second).is_some());
+    assert_eq!((spans(&world).len(), shown(&world, &world.mail).len()), (3, 4));
+    world.mail.user_delete(&second);
+    settle(&world, &bobs);
+    assert_eq!((spans(&world).len(), shown(&world, &world.mail).len()), (3, 3), "it has no record");
+}
+
+#[test]
+fn what_gave_way_and_is_taken_back_has_no_record() {
+    let (world, anns, bobs, _) = behind(Some(CUSTOMER));
+    let second = of_second_day(&world);
+    world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+    settle(&world, &bobs);
+    assert_eq!(world.mail.get(&second), None, "{:#?}", world.log());
+    world.mail.user_restores(&second);
+    settle(&world, &bobs);
+    assert!(world.mail.get(&second).is_some());
+    assert_eq!((pair(&world, &second).state, spans(&world).len()), (PairState::Detached, 3));
+}
+
+/// Whenever the process dies, no record goes with the appointment.
+#[test]
+fn a_cycle_that_dies_when_something_gives_way_loses_no_record() {
+    for organizer in [Some(CUSTOMER), Some(ANN)] {
+        for turns in 0.. {
+            let (world, anns, bobs, _) = behind(organizer);
+            let before = world.crm.live();
+            world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+            world.pass(Duration::minutes(61));
+            let died = world.cycle(Some(turns)).is_none();
+            settle(&world, &bobs);
+            assert_eq!(world.crm.live(), before, "{turns}: {:#?}", world.log());
+            assert_eq!(shown(&world, &world.mail), DAYS, "{turns}: {:#?}", world.log());
+            if !died {
+                break;
+            }
+        }
+    }
+}
+
+/// An invitation that comes to his calendar hours after the record did.
+#[test]
+fn a_copy_that_comes_later_takes_the_place_of_what_was_made_of_its_record() {
+    for organizer in [CUSTOMER, BOB] {
+        let mut world = World::new(1, SeriesSupport::None);
+        world.crm = Arc::new(FakeCalendar::new("crm", SeriesSupport::None, 5).without_uids());
+        let bobs = Arc::new(FakeCalendar::new("bob", SeriesSupport::Full, 7));
+        let mut meeting = single("Visit", wall("2026-11-26T09:00:00"));
+        meeting.set_text(Field::Organizer, organizer);
+        world.mail.user_create(meeting.clone());
+        settle(&world, &bobs);
+        assert_eq!(shown(&world, &bobs), ["20261126T0800"]);
+        let (his, before) = (bobs.user_create(meeting), world.crm.live());
+        settle(&world, &bobs);
+        let there: Vec<RemoteId> = bobs.live().into_keys().collect();
+        assert_eq!(there, std::slice::from_ref(&his), "{:#?}", world.log());
+        assert_eq!(world.crm.live(), before);
+        // Who organizes it says how it goes on.
+        bobs.user_edit(&his, |item| item.set_text(Field::Location, "Room 2"));
+        settle(&world, &bobs);
+        let moved = world.crm.live().values().any(|item| item.text(Field::Location) == Some("Room 2"));
+        assert_eq!(moved, organizer == BOB, "{:#?}", world.log());
+    }
+}
