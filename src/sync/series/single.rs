@@ -5,10 +5,12 @@ use super::expand::{occurrence, occurrences};
 use super::unroll::{Unrolling, stands_for_nothing, starts};
 use crate::context::CycleFault;
 use crate::journal;
+use crate::matching::note_uid;
 use crate::module_cycle::{ModuleCycle, to_be_read};
 use crate::plan::{Deed, Now};
 use crate::read::Reading;
 use crate::work::Work;
+use riva_core::activity::Level;
 use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Field, Item, RecurrenceId};
 use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairState, Presence, Side};
@@ -59,7 +61,21 @@ impl ModuleCycle<'_, '_> {
         }
         pair.state = PairState::Linked;
         pair.reason = None;
-        self.claim_anew(&pair, &occurrence(item, of)).await?;
+        let day = occurrence(item, of);
+        self.claim_anew(&pair, &day).await?;
+        if side == Side::Mail
+            && let Some(why) = self.kept_by_another(pair.id, &day).await?
+            && let Some(record) = pair.crm.take()
+        {
+            // Another member's copy was a series before this one, and keeps this day, too.
+            self.line(Level::Info, format!("{}: {why}", self.title_of(item)));
+            self.leave_record(record.id, &reading.crm, reading.crm_row.clone(), &why, commit);
+            (pair.state, pair.reason) = (PairState::Detached, Some(why));
+            note_uid(&self.hasher, &mut pair, side, &day);
+            if let Some(at) = &mut pair.mail {
+                (at.seen, at.sent) = (self.hasher.item(&day), Hashes::default());
+            }
+        }
         // There may be a row of it from before, that says it was cancelled: what it shows now is to be looked at.
         let known = self.ctx.store.item(pair.member, self.module, side, &id).await?;
         commit.items.push(to_be_read(known, &pair, side, &id));

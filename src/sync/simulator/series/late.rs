@@ -3,12 +3,12 @@
 
 use super::cases::{in_both_calendars, settle, spans};
 use super::fake::{FakeCalendar, Faults};
-use super::make::{ANN, BOB, daily, recurs, single, wall};
+use super::make::{ANN, BOB, daily, of, recurs, set, single, wall};
 use super::world::World;
 use crate::series::{occurrence, occurrences};
 use chrono::Duration;
 use riva_core::ids::RemoteId;
-use riva_core::item::{Field, Item, Value};
+use riva_core::item::{Field, Item, Override, Value};
 use riva_core::ports::SeriesSupport;
 use riva_core::rows::{PairRow, PairState, Side};
 use std::sync::Arc;
@@ -150,6 +150,22 @@ fn a_cycle_that_dies_when_something_gives_way_loses_no_record() {
             }
         }
     }
+}
+
+/// What a colleague keeps is kept for who was given an appointment of it, too.
+#[test]
+fn days_that_took_the_place_of_appointments_are_taken_up_when_the_colleague_lets_go() {
+    let (world, anns, bobs, his) = behind(Some(CUSTOMER));
+    world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+    settle(&world, &bobs);
+    let before = world.crm.live();
+    bobs.user_delete(&his);
+    settle(&world, &bobs);
+    assert_eq!(world.crm.live(), before, "{:#?}", world.log());
+    world.mail.user_edit(&anns, |item| set(item, of("20261126T090000"), Some(Override::Cancelled)));
+    settle(&world, &bobs);
+    assert_eq!(spans(&world).len(), 2, "{:#?}", world.log());
+    assert_eq!(shown(&world, &world.mail).len(), 2);
 }
 
 /// An invitation that comes to his calendar hours after the record did.
