@@ -234,6 +234,15 @@ fn may_go_on(pair: &PairRow) -> bool {
     }
 }
 
+/// Whether a pair is not kept in step because its item left a side's scope.
+pub(crate) fn is_out_of_scope(pair: &PairRow, side: Side) -> bool {
+    let why = match side {
+        Side::Mail => OUT_OF_MAIL,
+        Side::Crm => OUT_OF_CRM,
+    };
+    pair.state == PairState::Detached && pair.reason.as_deref() == Some(why)
+}
+
 /// Whether a copy of a meeting that is in the CRM by another member's has become a series that the CRM cannot hold.
 fn is_split_now(pair: &PairRow, mail: &Now, caps: BothCaps<'_>) -> bool {
     pair.reason.as_deref() == Some(IN_ANOTHERS_CALENDAR)

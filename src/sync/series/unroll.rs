@@ -13,7 +13,7 @@ use crate::holds;
 use crate::journal;
 use crate::matching;
 use crate::module_cycle::ModuleCycle;
-use crate::plan::Now;
+use crate::plan::{Now, is_out_of_scope};
 use crate::read::now_of;
 use crate::veil::{VEILED, is_veiled};
 use chrono::Duration;
@@ -211,6 +211,7 @@ impl ModuleCycle<'_, '_> {
             unrolling.pair.attempts = 1;
         } else {
             unrolling.pair.attempts = 0;
+            self.within_reach(&unrolling, &lost).await?;
             self.ingest(&unrolling, BTreeMap::new(), lost, Presence::Deleted).await?;
         }
         let private = side == Side::Mail && self.skips(&item);
@@ -220,6 +221,26 @@ impl ModuleCycle<'_, '_> {
             .collect();
         self.ingest(&unrolling, yields, BTreeSet::new(), Presence::Present).await?;
         self.settled(unrolling, PairState::Unrolled, UNROLLED.into(), Presence::Present).await
+    }
+
+    /// What a series lost while it was out of reach goes on as if it were lost now: its pair was let go of because nobody saw
+    /// what became of it.
+    async fn within_reach(
+        &self,
+        unrolling: &Unrolling,
+        lost: &BTreeSet<RecurrenceId>,
+    ) -> Result<(), CycleFault> {
+        let away = |of: &RecurrenceId| {
+            unrolling.known.get(of).filter(|row| row.presence == Presence::OutOfScope)?.pair
+        };
+        let ids: Vec<PairId> = lost.iter().filter_map(away).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut pairs = self.ctx.store.pairs(unrolling.pair.member, &ids).await?;
+        pairs.retain(|pair| is_out_of_scope(pair, unrolling.side));
+        let back = |pair| PairRow { state: PairState::Linked, reason: None, ..pair };
+        self.store(&Commit { pairs: pairs.into_iter().map(back).collect(), ..Commit::default() }).await
     }
 
     /// The series was deleted: so are its occurrences. If it comes back, it is taken in as if it were new.

@@ -164,6 +164,34 @@ fn a_series_out_of_reach_leaves_its_records_alone_until_it_is_there_again() {
 }
 
 #[test]
+fn a_day_that_a_series_lost_while_it_was_out_of_reach_is_gone_when_it_is_there_again() {
+    for (day, left) in [("20261127T090000", 4), ("20261129T090000", 4)] {
+        let (world, id) = stand_up();
+        world.mail.answers(&id, Some(Fetched::OutOfScope));
+        world.settle();
+        world.mail.user_edit(&id, |item| set(item, of(day), Some(Override::Cancelled)));
+        world.settle();
+        assert_eq!(starts(&world).len(), 5);
+        world.mail.answers(&id, None);
+        fine(&world);
+        assert_eq!(starts(&world).len(), left, "{:?}", world.log());
+    }
+}
+
+/// What is not known of a series that is gone is no reason to delete anything.
+#[test]
+fn a_series_that_is_deleted_while_it_is_out_of_reach_leaves_its_records() {
+    let (mut world, id) = stand_up();
+    world.mail.answers(&id, Some(Fetched::OutOfScope));
+    world.settle();
+    world.deeds.deleted.insert(id.clone());
+    world.mail.user_delete(&id);
+    world.mail.answers(&id, None);
+    world.settle();
+    assert_eq!(starts(&world).len(), 5, "{:?}", world.log());
+}
+
+#[test]
 fn what_a_series_lost_is_looked_at_twice_and_no_more() {
     let (world, id) = stand_up();
     world.mail.user_edit(&id, |item| change_rule(item, daily(3)));
