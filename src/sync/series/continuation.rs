@@ -79,9 +79,11 @@ pub(super) async fn rekey(
     Ok(())
 }
 
-/// Whether what a series lost may be the part that another series goes on with.
+/// Whether what a series lost just now may be the part that another series goes on with.
 pub(super) fn may_come(series: &Unrolling, lost: &BTreeSet<RecurrenceId>) -> bool {
-    cut_off(series, lost).is_some()
+    let is_news =
+        |of: &&RecurrenceId| series.known.get(of).is_some_and(|row| row.presence != Presence::Deleted);
+    cut_off(series, &lost.iter().filter(is_news).copied().collect()).is_some()
 }
 
 /// What a series that goes on until then has lost at its end.

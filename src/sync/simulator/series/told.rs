@@ -191,6 +191,17 @@ fn a_series_that_is_deleted_while_it_is_out_of_reach_leaves_its_records() {
     assert_eq!(starts(&world).len(), 5, "{:?}", world.log());
 }
 
+/// What was cut off long ago is no reason to wait for a series that goes on.
+#[test]
+fn a_day_that_is_cancelled_in_a_series_that_was_cut_before_is_gone_at_once() {
+    let (world, id) = stand_up();
+    world.mail.user_edit(&id, |item| change_rule(item, daily(4)));
+    world.settle();
+    world.mail.user_edit(&id, |item| set(item, of("20261126T090000"), Some(Override::Cancelled)));
+    world.cycle(None);
+    assert_eq!(starts(&world), ["20261125T0800", "20261127T0800", "20261128T0800"]);
+}
+
 #[test]
 fn what_a_series_lost_is_looked_at_twice_and_no_more() {
     let (world, id) = stand_up();
