@@ -23,7 +23,8 @@ use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Utc};
 pub(crate) use gives_way::gives_way;
 use moved::Elsewhere;
-pub(crate) use moved::joined;
+use moved::THERE_TWICE;
+pub(crate) use moved::{is_there_twice, joined};
 use riva_core::activity::Level;
 use riva_core::documents::Direction;
 use riva_core::holds::{HoldKind, LikelyTwin};
@@ -429,12 +430,14 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         match self.elsewhere(&pair, &candidate, &batch).await? {
             Elsewhere::Nowhere => {}
             Elsewhere::There => {
-                let why = "It is in the calendar twice, on its own and as part of a series: the other one is synced.";
-                self.settle(candidate, PairState::Detached, why, commit);
+                self.settle(candidate, PairState::Detached, THERE_TWICE, commit);
                 return Ok(());
             }
-            Elsewhere::Moved(pair) => {
-                self.moved(candidate, *pair, commit).await?;
+            elsewhere @ Elsewhere::Moved(_) => {
+                // If another one of this batch has taken the place, the next cycle finds it there.
+                if let Some(pair) = elsewhere.moved(commit) {
+                    self.moved(candidate, pair, commit).await?;
+                }
                 return Ok(());
             }
             Elsewhere::NotYetKnown => return Ok(()),

@@ -212,6 +212,10 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
                 if gone_unseen(&pair, &reading) {
                     continue;
                 }
+                if self.frees_copy(&pair, &reading).await? {
+                    self.more = true;
+                    continue;
+                }
                 if gives_way(&pair) {
                     self.take_away_ours(pair, reading, &mut commit).await?;
                     continue;

@@ -18,6 +18,16 @@ use riva_core::ports::Claim;
 use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Why an item is left alone that is in the calendar twice.
+pub(super) const THERE_TWICE: &str =
+    "It is in the calendar twice, on its own and as part of a series: the other one is synced.";
+
+/// Whether a pair's item is left alone because another one of the same mailbox is synced in its stead.
+pub(crate) fn is_there_twice(pair: &PairRow) -> bool {
+    let alone = pair.state == PairState::Detached && pair.mail.is_some() && pair.crm.is_none();
+    alone && pair.reason.as_deref() == Some(THERE_TWICE)
+}
+
 /// Whether another pair of the same member stands for an item already.
 pub(super) enum Elsewhere {
     /// None does.

@@ -7,6 +7,7 @@
 //! from and written to an occurrence goes through its series ([`unrolled`]). Everything between is the ordinary machinery.
 
 mod continuation;
+mod copies;
 mod deletions;
 mod edit;
 mod expand;

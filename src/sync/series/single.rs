@@ -157,6 +157,8 @@ pub(super) async fn from_series(
         }
         chosen => chosen,
     };
+    let goes_on = chosen.as_ref().and_then(|(row, _)| Some(row.id.as_occurrence()?.1));
+    cycle.free_copies(&unrolling, goes_on).await?;
     let mut commit = Commit::default();
     let mut series = unrolling.pair.clone();
     let kept = chosen.as_ref().map(|(row, _)| row.id.clone());

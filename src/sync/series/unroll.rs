@@ -245,6 +245,7 @@ impl ModuleCycle<'_, '_> {
 
     /// The series was deleted: so are its occurrences. If it comes back, it is taken in as if it were new.
     async fn series_is_gone(&mut self, mut unrolling: Unrolling) -> Result<(), CycleFault> {
+        self.free_copies(&unrolling, None).await?;
         let lost = std::mem::take(&mut unrolling.lost);
         self.ingest(&unrolling, BTreeMap::new(), lost, Presence::Deleted).await?;
         let mut commit = Commit::default();

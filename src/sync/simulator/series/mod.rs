@@ -6,6 +6,7 @@ mod cases;
 mod check;
 mod colleagues;
 mod continued;
+mod copies;
 mod fake;
 mod late;
 mod make;
