@@ -4,7 +4,7 @@
 use crate::service::{Service, locked};
 use crate::systems::Revision;
 use chrono::{DateTime, Utc};
-use riva_core::fault::{CallError, Fault, FaultKind};
+use riva_core::fault::{CallError, Fault, FaultKind, ToAccept};
 use riva_core::ids::ConnectionName;
 use riva_core::ports::{Endpoint, QueueStore as _, StoreError, SyncStore as _};
 use riva_core::rows::Side;
@@ -58,11 +58,12 @@ impl Service {
                 );
                 let remedy = format!(
                     "Check the address of the connection. If this is meant (the system was moved or restored, or has \
-                     another account), accept it with `riva connection accept {connection}`."
+                     another account), accept it: Service Monitor > Accept…, or `riva connection accept {connection}`."
                 );
+                let fault = Fault::new(FaultKind::UnexpectedAnswer, detail).remedy(remedy);
                 return Err(CycleFault::Side {
                     side,
-                    fault: Fault::new(FaultKind::UnexpectedAnswer, detail).remedy(remedy),
+                    fault: fault.to_be_accepted(ToAccept::AnotherDatabase),
                 });
             }
             Some(_) => {}

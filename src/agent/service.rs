@@ -7,7 +7,7 @@ use crate::health::Health;
 use crate::identity::Identified;
 use crate::systems::{Kept, Revision};
 use chrono::{DateTime, Utc};
-use riva_api::{AgentStatus, QueueRow, Selection};
+use riva_api::{AgentStatus, QueueRow, Selection, Unaccepted};
 use riva_core::activity::{ActivityLine, Level};
 use riva_core::documents::{Connection, Policy};
 use riva_core::ids::{ConnectionName, MemberId, PolicyName};
@@ -165,6 +165,7 @@ impl Service {
             running: members.iter().filter(|m| m.running).count(),
             members: members.iter().filter(|m| m.enabled).count(),
             complaints: self.documents().complaints.clone(),
+            to_accept: Unaccepted::of(&members),
         })
     }
 

@@ -2,13 +2,14 @@
 
 use crate::fakes::Fakes;
 use crate::{AgentFault, run};
-use riva_api::{Address, Agent, AgentClient, AgentError, AgentFile, QueueRow, Selection};
+use riva_api::{Address, Agent, AgentClient, AgentError, AgentFile, QueueRow, Selection, Unaccepted};
 use riva_core::activity::{ActivityQuery, Level};
-use riva_core::fault::{Fault, FaultKind};
+use riva_core::fault::{Fault, FaultKind, ToAccept};
 use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::license::sign;
 use riva_core::ports::SystemClock;
 use riva_core::queue::StateKind;
+use riva_core::rows::Side;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +105,14 @@ impl Running {
         let member = self.row(user).await.member.id;
         let told = async || self.lines(member).await.iter().any(|(l, t)| *l == level && t.starts_with(words));
         until(&format!("{user} is told {words:?}"), told).await;
+    }
+
+    /// Why the CRM waits to be accepted.
+    async fn waits(&self) -> Option<ToAccept> {
+        let waiting = self.client.status().await.unwrap().to_accept;
+        let told = |one: &Unaccepted| (one.connection.as_str() == "crm", one.side, one.users);
+        assert!(waiting.iter().all(|one| told(one) == (true, Side::Crm, 1)), "{waiting:?}");
+        waiting.first().map(|one| one.why)
     }
 
     pub async fn stop(self) {
@@ -267,6 +276,10 @@ async fn another_database_under_the_same_address_is_not_synced_before_it_is_acce
     let said = "CRM: the remote database is not the one synced before: crm leads to \"memory (restored)\", it was \"memory\".";
     assert!(shown.reason.starts_with(said), "{}", shown.reason);
     assert!(shown.reason.contains("`riva connection accept crm`"), "{}", shown.reason);
+    assert_eq!(
+        (shown.text.as_str(), agent.waits().await),
+        ("Another Database", Some(ToAccept::AnotherDatabase))
+    );
     assert_eq!(fakes.mail().names(ANN), ["Ada Able"]);
     // Nor after a restart.
     agent.stop().await;
@@ -278,6 +291,7 @@ async fn another_database_under_the_same_address_is_not_synced_before_it_is_acce
     assert!(matches!(agent.client.accept(&"nowhere".into(), false).await, Err(AgentError::Refused(_))));
     fakes.crm().items = before;
     assert_eq!(agent.client.accept(&"crm".into(), false).await, Ok(1));
+    assert_eq!(agent.waits().await, None, "who is tried again does not wait");
     agent.is(ANN, StateKind::Waiting).await;
     assert_eq!((fakes.mail().names(ANN).len(), fakes.crm().names(ANN).len()), (1, 1));
     agent.stop().await;
@@ -301,6 +315,7 @@ async fn a_backup_that_is_put_back_undoes_nothing_until_an_administrator_says_wh
     let shown = agent.row(ANN).await.shown;
     assert!(shown.reason.starts_with("CRM: A backup seems to have been put back: "), "{}", shown.reason);
     assert!(shown.reason.contains("`riva connection accept crm --catch-up`"), "{}", shown.reason);
+    assert_eq!((shown.text.as_str(), agent.waits().await), ("Backup Put Back", Some(ToAccept::OlderState)));
     // Nor after a restart.
     agent.stop().await;
     let agent = Running::start(folder.path(), &fakes).await;

@@ -117,14 +117,6 @@ impl AgentClient {
         send::<serde_json::Value>(request).await.map(drop)
     }
 
-    /// Takes whatever database a connection leads to now for the right one. Answers how many members were woken.
-    /// `catch_up`: what a backup has put back there is brought up to date with what was in step before.
-    pub async fn accept(&self, connection: &ConnectionName, catch_up: bool) -> Result<usize, AgentError> {
-        let what = Accept { connection: connection.clone(), catch_up };
-        let woken: Woken = send(self.ask(Method::POST, "/v1/accept")?.json(&what)).await?;
-        Ok(woken.woken)
-    }
-
     /// Reads the documents anew without a restart.
     pub async fn reload(&self) -> Result<AgentStatus, AgentError> {
         send(self.ask(Method::POST, "/v1/reload")?).await
@@ -182,6 +174,12 @@ impl Agent for AgentClient {
     async fn preview_undo(&self, member: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, AgentError> {
         let request = self.ask(Method::POST, "/v1/preview-undo")?.json(&PreviewUndo { member, span });
         send(request.timeout(LONG)).await
+    }
+
+    async fn accept(&self, connection: &ConnectionName, catch_up: bool) -> Result<usize, AgentError> {
+        let what = Accept { connection: connection.clone(), catch_up };
+        let woken: Woken = send(self.ask(Method::POST, "/v1/accept")?.json(&what)).await?;
+        Ok(woken.woken)
     }
 
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError> {

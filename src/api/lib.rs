@@ -14,13 +14,16 @@ pub use process::DETACHED;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use riva_core::activity::{ActivityLine, ActivityQuery};
+use riva_core::fault::ToAccept;
 use riva_core::history::{Explanation, Order, OrderRow, Preview, UndoLine, UndoSpan};
 use riva_core::hold_details::HoldDetails;
 use riva_core::holds::{Decision, HoldRow};
 use riva_core::ids::{ConnectionName, EmailAddress, MemberId, PolicyName};
 use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, ShownState};
+use riva_core::rows::Side;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How the agent is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,43 @@ pub struct AgentStatus {
     pub members: usize,
     /// Documents it could not load, in words; it goes on with the last good ones.
     pub complaints: Vec<String>,
+    /// Connections that lead elsewhere than before, until an administrator has accepted that.
+    #[serde(default)]
+    pub to_accept: Vec<Unaccepted>,
+}
+
+/// A connection whose users are not synced until an administrator has accepted what it leads to now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unaccepted {
+    /// Its name.
+    pub connection: ConnectionName,
+    /// Which side it is.
+    pub side: Side,
+    /// Why.
+    pub why: ToAccept,
+    /// What was found, for a person.
+    pub found: String,
+    /// How many users it keeps waiting.
+    pub users: usize,
+}
+
+impl Unaccepted {
+    /// Those that members have run into.
+    pub fn of(members: &[MemberRow]) -> Vec<Self> {
+        let mut all: BTreeMap<&ConnectionName, Self> = BTreeMap::new();
+        for member in members {
+            let Some((side, why, fault)) = member.to_accept() else { continue };
+            let connection = member.connection(side);
+            all.entry(connection).or_insert_with(|| Self {
+                connection: connection.clone(),
+                side,
+                why,
+                found: fault.detail.clone(),
+                users: members.iter().filter(|m| m.enabled && m.connection(side) == connection).count(),
+            });
+        }
+        all.into_values().collect()
+    }
 }
 
 /// A row of the sync queue.
@@ -202,6 +242,9 @@ pub trait Agent: Send + Sync {
     async fn preview(&self, member: MemberId) -> Result<Preview, AgentError>;
     /// What an undo would do.
     async fn preview_undo(&self, member: MemberId, span: UndoSpan) -> Result<Vec<UndoLine>, AgentError>;
+    /// Takes whatever database a connection leads to now for the right one. Answers how many members were woken.
+    /// `catch_up`: what a backup has put back there is brought up to date with what was in step before.
+    async fn accept(&self, connection: &ConnectionName, catch_up: bool) -> Result<usize, AgentError>;
     /// Sync now. Answers how many members were woken.
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError>;
     /// Starts the service and waits until it answers.
@@ -210,4 +253,59 @@ pub trait Agent: Send + Sync {
     async fn stop(&self) -> Result<(), AgentError>;
     /// Stop, then start: documents are read anew.
     async fn restart(&self) -> Result<(), AgentError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riva_core::fault::{Fault, FaultKind};
+    use riva_core::queue::MemberState;
+
+    fn member(id: i64, crm: &str, fault: Option<Fault>) -> MemberRow {
+        MemberRow {
+            id: MemberId(id),
+            policy: "p".into(),
+            address: format!("user{id}@example.com").as_str().into(),
+            mail: "mail".into(),
+            crm: crm.into(),
+            crm_user: None,
+            enabled: true,
+            next_at: DateTime::UNIX_EPOCH,
+            urgent: false,
+            running: false,
+            state: MemberState { crm_fault: fault, ..MemberState::default() },
+        }
+    }
+
+    #[test]
+    fn a_connection_is_told_once_with_all_its_users() {
+        let older =
+            Fault::new(FaultKind::UnexpectedAnswer, "it is older").to_be_accepted(ToAccept::OlderState);
+        let refused = Fault::new(FaultKind::GivenCredentials, "401");
+        let disabled = MemberRow { enabled: false, ..member(6, "crm", Some(older.clone())) };
+        let members = [
+            member(1, "another", Some(refused)),
+            member(2, "crm", None),
+            member(3, "crm", Some(older.clone())),
+            member(4, "crm", Some(older)),
+            member(5, "another", None),
+            disabled,
+        ];
+        let [one] = &Unaccepted::of(&members)[..] else { panic!("one connection") };
+        let expected = Unaccepted {
+            connection: "crm".into(),
+            side: Side::Crm,
+            why: ToAccept::OlderState,
+            found: "it is older".into(),
+            users: 3,
+        };
+        assert_eq!(*one, expected);
+    }
+
+    #[test]
+    fn the_status_of_an_agent_that_tells_nothing_of_it_is_understood() {
+        let status = r#"{"version":"1","pid":1,"started":"2026-11-23T08:00:00Z","running":0,"members":0,"complaints":[]}"#;
+        let status: AgentStatus = serde_json::from_str(status).unwrap();
+        assert!(status.to_accept.is_empty());
+    }
 }

@@ -6,7 +6,7 @@ use super::output::{self, line};
 use super::secret_input;
 use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand, ValueEnum};
-use riva_api::AgentClient;
+use riva_api::{Agent as _, AgentClient};
 use riva_core::admin::{Admin, AdminError, ConnectionSummary, DocumentKind, LastTest, TestReport};
 use riva_core::documents::{AccessMethod, AuthMethod, Connection, SystemKind};
 use riva_core::ids::{ConnectionName, EmailAddress};

@@ -84,6 +84,26 @@ impl FaultKind {
     }
 }
 
+/// Why the users of a connection are not synced until an administrator has accepted what it leads to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToAccept {
+    /// It leads to another database than the one that was synced before.
+    AnotherDatabase,
+    /// It shows an older state than before: a backup was put back.
+    OlderState,
+}
+
+impl ToAccept {
+    /// The heading shown to an administrator.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::AnotherDatabase => "Another Database",
+            Self::OlderState => "Backup Put Back",
+        }
+    }
+}
+
 /// A fault on a connection or for one of its users. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}: {detail}", self.title())]
@@ -93,6 +113,9 @@ pub struct Fault {
     /// A heading that fits better than the kind's own, where one kind covers several cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heading: Option<String>,
+    /// It lasts until an administrator has accepted what the connection leads to now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_accept: Option<ToAccept>,
     /// What happened, to whom: one sentence, sensitive parts (paths, addresses) last.
     pub detail: String,
     /// What the administrator does next.
@@ -108,6 +131,7 @@ impl Fault {
         Self {
             kind,
             heading: None,
+            to_accept: None,
             detail: detail.into(),
             remedy: kind.usual_remedy().to_owned(),
             retry_after: None,
@@ -124,6 +148,13 @@ impl Fault {
     pub fn headed(mut self, heading: impl Into<String>) -> Self {
         self.heading = Some(heading.into());
         self
+    }
+
+    /// The same, to last until an administrator has accepted what the connection leads to now.
+    #[must_use]
+    pub fn to_be_accepted(mut self, why: ToAccept) -> Self {
+        self.to_accept = Some(why);
+        self.headed(why.title())
     }
 
     /// The same with a more precise remedy.

@@ -1,9 +1,10 @@
 //! The sync queue: one member per syncing user, and the one plain state in which it is.
 
 use crate::activity::Progress;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, ToAccept};
 use crate::ids::{ConnectionName, CrmUserId, EmailAddress, MemberId, PolicyName};
 use crate::item::Module;
+use crate::rows::Side;
 use chrono::{DateTime, Local, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -164,6 +165,27 @@ pub struct ShownState {
 }
 
 impl MemberRow {
+    /// The side whose connection is to be accepted before this member is synced again, why, and what was found. What was
+    /// found before says nothing of one that is being tried again.
+    pub fn to_accept(&self) -> Option<(Side, ToAccept, &Fault)> {
+        if !self.enabled || self.urgent || self.running {
+            return None;
+        }
+        let faults = [(Side::Mail, &self.state.mail_fault), (Side::Crm, &self.state.crm_fault)];
+        faults.into_iter().find_map(|(side, fault)| {
+            let fault = fault.as_ref()?;
+            Some((side, fault.to_accept?, fault))
+        })
+    }
+
+    /// Its connection of a side.
+    pub fn connection(&self, side: Side) -> &ConnectionName {
+        match side {
+            Side::Mail => &self.mail,
+            Side::Crm => &self.crm,
+        }
+    }
+
     /// The one state to show at a time: the first that applies (engine design, section 3.1). Times in it are those of
     /// this computer's clock.
     pub fn shown(&self, now: DateTime<Utc>) -> ShownState {
@@ -237,10 +259,8 @@ mod tests {
     use chrono::TimeDelta;
     use chrono_tz::Asia::Tokyo;
 
-    #[test]
-    fn times_are_those_of_the_clock_on_the_wall() {
-        let now: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().unwrap();
-        let mut row = MemberRow {
+    fn row(now: DateTime<Utc>) -> MemberRow {
+        MemberRow {
             id: MemberId(1),
             policy: "p".into(),
             address: "ann@example.com".into(),
@@ -252,7 +272,30 @@ mod tests {
             urgent: false,
             running: false,
             state: MemberState { initial_done_at: Some(now), ..MemberState::default() },
-        };
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_accepted_says_nothing_of_one_that_is_tried_again() {
+        let mut row = row(Utc::now());
+        assert_eq!(row.to_accept(), None);
+        let fault = Fault::new(FaultKind::UnexpectedAnswer, "it is older");
+        row.state.crm_fault = Some(fault.clone());
+        assert_eq!(row.to_accept(), None, "another fault is nothing to be accepted");
+        row.state.crm_fault = Some(fault.to_be_accepted(ToAccept::OlderState));
+        let (side, why, fault) = row.to_accept().unwrap();
+        assert_eq!((side, why, fault.title()), (Side::Crm, ToAccept::OlderState, "Backup Put Back"));
+        assert_eq!(row.connection(side).as_str(), "crm");
+        for (enabled, urgent, running) in [(false, false, false), (true, true, false), (true, false, true)] {
+            let tried = MemberRow { enabled, urgent, running, ..row.clone() };
+            assert_eq!(tried.to_accept(), None, "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_the_clock_on_the_wall() {
+        let now: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().unwrap();
+        let mut row = row(now);
         assert_eq!(row.shown_in(now, &Tokyo).text, "Waiting, next 17:15");
         row.state.backing_off = Some((now + TimeDelta::minutes(2), "busy".into()));
         assert_eq!(row.shown_in(now, &Tokyo).text, "Backing off until 17:02:00");

@@ -4,6 +4,7 @@
 //! does becomes an `Action`; work runs on the tokio runtime and answers over a channel, so that the screen's thread
 //! never waits. Documents are reached through [`Admin`], the agent through [`Agent`]; no connector is known here.
 
+mod accept;
 mod age;
 mod app;
 mod desk;

@@ -12,7 +12,7 @@ use crate::module_cycle::ModuleCycle;
 use crate::place::let_go;
 use crate::plan::Now;
 use crate::read::Reading;
-use riva_core::fault::{Fault, FaultKind};
+use riva_core::fault::{Fault, FaultKind, ToAccept};
 use riva_core::ids::{ConnectionName, PairId, RemoteId, Version};
 use riva_core::item::Module;
 use riva_core::ports::Fetched;
@@ -40,11 +40,12 @@ fn fault(side: Side, connection: &ConnectionName, found: &str) -> CycleFault {
          done since is undone."
     );
     let remedy = format!(
-        "If so, say what it should be: `riva connection accept {connection} --catch-up` brings it up to date with \
-         what was in step before, `riva connection accept {connection}` takes it as it is now. Nothing is deleted before \
-         you approve it."
+        "If so, say what it should be (Service Monitor > Accept…): `riva connection accept {connection} --catch-up` brings \
+         it up to date with what was in step before, `riva connection accept {connection}` takes it as it is now. Nothing \
+         is deleted before you approve it."
     );
-    CycleFault::Side { side, fault: Fault::new(FaultKind::UnexpectedAnswer, detail).remedy(remedy) }
+    let fault = Fault::new(FaultKind::UnexpectedAnswer, detail).remedy(remedy);
+    CycleFault::Side { side, fault: fault.to_be_accepted(ToAccept::OlderState) }
 }
 
 /// Fails while a connection of the member waits for an administrator.

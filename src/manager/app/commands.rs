@@ -44,6 +44,8 @@ pub enum Verb {
     TestConnection,
     /// Deletes the chosen connection.
     DeleteConnection,
+    /// Accepts what a connection leads to now: the chosen one, the chosen user's, or the only one that waits.
+    AcceptDatabase,
     /// A new policy.
     NewPolicy,
     /// The chosen policy's window.
@@ -106,6 +108,10 @@ pub struct Situation {
     pub choices: &'static [Choice],
     /// The chosen hold names exactly one item that it may be the same as.
     pub one_candidate: bool,
+    /// A connection leads elsewhere than before.
+    pub unaccepted: bool,
+    /// It is plain which one is meant.
+    pub to_accept: bool,
     /// The agent runs.
     pub agent: bool,
     /// The agent is being started, stopped or restarted.
@@ -114,7 +120,7 @@ pub struct Situation {
 
 impl Verb {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 50] = [
         Self::ShowSetup,
         Self::ShowPolicies,
         Self::ShowMonitor,
@@ -126,6 +132,7 @@ impl Verb {
         Self::EditConnection,
         Self::TestConnection,
         Self::DeleteConnection,
+        Self::AcceptDatabase,
         Self::NewPolicy,
         Self::EditPolicy,
         Self::EnablePolicy,
@@ -190,6 +197,7 @@ impl Verb {
             Self::EditConnection => "Edit connection…",
             Self::TestConnection => "Test connection…",
             Self::DeleteConnection => "Delete connection…",
+            Self::AcceptDatabase => "Accept what a connection leads to now…",
             Self::NewPolicy => "New policy…",
             Self::EditPolicy => "Edit policy…",
             Self::EnablePolicy => "Enable policy",
@@ -227,6 +235,7 @@ impl Verb {
             Self::EditConnection | Self::EditPolicy => "Edit",
             Self::TestConnection => "Test Connection",
             Self::DeleteConnection => "Delete",
+            Self::AcceptDatabase => "Accept…",
             Self::NewPolicy => "New policy",
             Self::EnablePolicy => "Enable",
             Self::DisablePolicy => "Disable",
@@ -276,6 +285,7 @@ impl Verb {
             Self::DeleteConnection | Self::RemovePolicy | Self::Decide(Choice::Approve | Choice::LetGo) => {
                 Icon::Trash2
             }
+            Self::AcceptDatabase => Icon::CircleCheck,
             Self::EnablePolicy | Self::StartAgent => Icon::Play,
             Self::DisablePolicy | Self::Decide(Choice::Ignore) => Icon::Ban,
             Self::DuplicatePolicy => Icon::Copy,
@@ -349,6 +359,9 @@ impl Verb {
             }
             Self::PreviewPolicy => manager.or((!s.policy).then_some("choose a policy first")).or(agent),
             Self::Decide(choice) => agent.or(undecidable(choice, s)),
+            Self::AcceptDatabase => agent
+                .or((!s.unaccepted).then_some("every connection leads where it did before"))
+                .or((!s.to_accept).then_some("choose the connection, or one of its users, first")),
             Self::MonitorActivity => workspace.or((!s.member).then_some("choose a user first")),
             _ => None,
         }
@@ -422,6 +435,11 @@ mod tests {
         assert!(Verb::Decide(Choice::Approve).obstacle(held).is_some());
         assert_eq!(Verb::Decide(Choice::Link).obstacle(held), Some("choose the candidate in the hold"));
         assert_eq!(Verb::Decide(Choice::Link).obstacle(Situation { one_candidate: true, ..held }), None);
+        let verb = Verb::AcceptDatabase;
+        assert_eq!(verb.obstacle(agent), Some("every connection leads where it did before"));
+        let unaccepted = Situation { unaccepted: true, monitor_only: true, ..agent };
+        assert_eq!(verb.obstacle(unaccepted), Some("choose the connection, or one of its users, first"));
+        assert_eq!(verb.obstacle(Situation { to_accept: true, ..unaccepted }), None);
         let monitor = Situation { monitor_only: true, ..policy };
         assert!(Verb::EditPolicy.obstacle(monitor).is_some());
     }

@@ -1,15 +1,16 @@
 //! Decisions about holds, and what an administrator asks about the past and the next cycle. Nothing is drawn here.
 
 use super::{App, Asked, HoldAction, Job, Pane};
+use crate::accept::model::{Notice, accepted, of_member, question as ask_to_accept};
 use crate::holds::decide::{question, said, simple};
 use crate::holds::model::DecisionNews;
 use crate::monitor::model::MonitorPage;
 use crate::theme::Tone;
-use riva_api::GiveOrder;
+use riva_api::{AgentError, GiveOrder, Unaccepted};
 use riva_core::admin::who;
 use riva_core::history::Order;
 use riva_core::holds::{Choice, Decision};
-use riva_core::ids::{MemberId, PairId, RemoteId};
+use riva_core::ids::{ConnectionName, MemberId, PairId, RemoteId};
 
 impl App {
     /// Takes in what came of decisions.
@@ -87,6 +88,41 @@ impl App {
 
     pub(super) fn send_decision(&mut self, number: i64, decision: Decision) {
         self.monitor.holds.decide(&self.desk, number, decision);
+    }
+
+    /// What waits to be accepted, as the screen tells of it.
+    pub(super) fn unaccepted(&self) -> Vec<Notice> {
+        let all = self.monitor.agent.to_accept();
+        all.iter().map(|one| Notice::of(one, &self.setup.shown_name(&one.connection))).collect()
+    }
+
+    /// The connection that is meant by *Accept*: the chosen one, the chosen user's, or the only one that waits.
+    pub(super) fn to_accept(&self) -> Option<&Unaccepted> {
+        let all = self.monitor.agent.to_accept();
+        let chosen = match self.pane {
+            Pane::Setup => self.setup.chosen().and_then(|c| all.iter().find(|one| one.connection == c.name)),
+            Pane::Monitor => self.monitor.chosen().and_then(|row| of_member(all, &row.member)),
+            Pane::Policies => None,
+        };
+        chosen.or(if let [only] = all { Some(only) } else { None })
+    }
+
+    /// Asks how a connection is to be accepted.
+    pub(super) fn ask_to_accept(&mut self, connection: &ConnectionName) {
+        let all = self.monitor.agent.to_accept();
+        // It may have been accepted elsewhere in the meantime.
+        let Some(one) = all.iter().find(|one| one.connection == *connection) else { return };
+        let question = ask_to_accept(one, &self.setup.shown_name(connection));
+        self.question = Some((question, Asked::Accept(connection.clone())));
+    }
+
+    pub(super) fn accept(&mut self, connection: ConnectionName, catch_up: bool) {
+        let (agent, shown_name) = (self.desk.agent.clone(), self.setup.shown_name(&connection));
+        let reply = self.desk.ask(async move {
+            let users = agent.accept(&connection, catch_up).await?;
+            Ok::<_, AgentError>(accepted(&shown_name, users))
+        });
+        self.jobs.push(Job { reply, restart: false });
     }
 
     /// Tries again what failed.

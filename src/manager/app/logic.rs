@@ -1,6 +1,7 @@
 //! Takes in what has been done, and carries out what is wanted. Nothing is drawn here.
 
 use super::{Action, AgentJob, App, Asked, Job, Pane, Situation, Verb, Window, WindowId};
+use crate::accept::model::catches_up;
 use crate::desk::Desk;
 use crate::monitor::model::{AgentState, MonitorPage};
 use crate::monitor::watch::{News, Watcher};
@@ -162,6 +163,7 @@ impl App {
                 Err(trouble) => self.notices.trouble(now, &trouble),
             }
             self.refresh();
+            self.watcher.hurry();
         }
     }
 
@@ -189,6 +191,8 @@ impl App {
             member: self.monitor.chosen().is_some(),
             choices: if self.shows_holds() { self.monitor.holds.choices() } else { &[] },
             one_candidate: self.only_candidate().is_some(),
+            unaccepted: !self.monitor.agent.to_accept().is_empty(),
+            to_accept: self.to_accept().is_some(),
             agent: self.monitor.agent.runs(),
             agent_busy: self.agent_job.is_some(),
         }
@@ -211,6 +215,7 @@ impl App {
                 }
             }
             Action::Hold(action) => self.hold_action(action),
+            Action::Accept(connection) => self.ask_to_accept(&connection),
             Action::Explain(member, item) => self.explain(Some(member), item),
             Action::Retry(member, pair) => self.retry(member, pair),
             Action::ExplainSearch(id) => self.explain_search(id),
@@ -234,6 +239,11 @@ impl App {
             Verb::ShowHolds => self.show_monitor(MonitorPage::Waiting),
             Verb::ReviewHolds => self.review_holds(),
             Verb::Decide(choice) => self.decide_chosen(choice),
+            Verb::AcceptDatabase => {
+                if let Some(name) = self.to_accept().map(|one| one.connection.clone()) {
+                    self.ask_to_accept(&name);
+                }
+            }
             Verb::PreviewPolicy => self.preview_policy(),
             Verb::PreviewUser => self.preview_user(),
             Verb::UndoUser => self.open_undo(),
@@ -327,7 +337,7 @@ impl App {
                 ("Stop the Riva CRM Agent service?".to_owned(), text, "Stop service", Asked::StopAgent)
             }
         };
-        let question = Question { title, text, yes, no: "Cancel", danger: true, busy: None };
+        let question = Question { title, text, choices: None, yes, no: "Cancel", danger: true, busy: None };
         self.question = Some((question, asked));
     }
 
@@ -339,6 +349,7 @@ impl App {
         let question = Question {
             title: "Restart the Riva CRM Agent service?".into(),
             text,
+            choices: None,
             yes: "Yes",
             no: "No",
             danger: false,
@@ -372,6 +383,11 @@ impl App {
                 self.question = Some((question, asked));
             }
             Asked::Decide(number, decision) => self.send_decision(number, decision),
+            Asked::Accept(connection) => {
+                if let Some(catch_up) = catches_up(&question) {
+                    self.accept(connection, catch_up);
+                }
+            }
             Asked::Undo(id) => self.carry_out_undo(id),
             Asked::CloseWindow(id) => self.windows.retain(|(each, _)| *each != id),
         }

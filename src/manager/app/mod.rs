@@ -89,6 +89,8 @@ pub enum Action {
     SyncMember(WindowId),
     /// Something in a hold.
     Hold(HoldAction),
+    /// Accept what a connection leads to now, asking how.
+    Accept(ConnectionName),
     /// Tell the history of a member's item: its pair's id, an id on a side, or a part of its title.
     Explain(MemberId, String),
     /// Try again what failed: one pair, or all of the member.
@@ -137,6 +139,7 @@ enum Asked {
     RestartAgent,
     CloseWindow(WindowId),
     Decide(i64, Decision),
+    Accept(ConnectionName),
     Undo(WindowId),
 }
 

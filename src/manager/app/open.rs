@@ -105,6 +105,7 @@ impl App {
         let question = Question {
             title: "Close without saving?".into(),
             text: format!("What you changed in \u{201c}{title}\u{201d} will be lost."),
+            choices: None,
             yes: "Discard changes",
             no: "Keep editing",
             danger: true,

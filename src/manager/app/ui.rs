@@ -61,12 +61,16 @@ impl App {
                     self.notices.history_ui(ui, now);
                 });
             }
+            let waiting = self.unaccepted();
             match self.pane {
-                Pane::Setup => setup::ui::setup_ui(ui, &mut self.setup, now, actions),
+                Pane::Setup => {
+                    let runs = self.monitor.agent.runs();
+                    setup::ui::setup_ui(ui, &mut self.setup, &waiting, runs, now, actions);
+                }
                 Pane::Policies => policies::ui::policies_ui(ui, &mut self.policies, now, actions),
                 Pane::Monitor => {
                     let busy = self.agent_job.as_ref().map(|j| j.doing);
-                    monitor::ui::monitor_ui(ui, &mut self.monitor, busy, now, actions);
+                    monitor::ui::monitor_ui(ui, &mut self.monitor, &waiting, busy, now, actions);
                 }
             }
         }
@@ -176,6 +180,7 @@ impl App {
     fn windows_ui(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
         let now = self.desk.now();
         let runs = self.monitor.agent.runs();
+        let waiting = self.unaccepted();
         let offers = Offers {
             mail: self.setup.names(true),
             crm: self.setup.names(false),
@@ -188,7 +193,9 @@ impl App {
                     policies::editor_ui::window_ui(ctx, *id, editor, &offers, now, actions);
                 }
                 Window::Licensing(l) => policies::licensing_ui::window_ui(ctx, *id, l, now, actions),
-                Window::Activity(a) => monitor::activity_ui::window_ui(ctx, *id, a, runs, now, actions),
+                Window::Activity(a) => {
+                    monitor::activity_ui::window_ui(ctx, *id, a, &waiting, runs, now, actions);
+                }
                 Window::Preview(p) => policies::preview_ui::window_ui(ctx, *id, p, now, actions),
                 Window::Explain(e) => monitor::explain_ui::window_ui(ctx, *id, e, now, actions),
                 Window::Undo(u) => monitor::undo_ui::window_ui(ctx, *id, u, now, actions),
@@ -236,7 +243,7 @@ impl App {
                 actions.push(Action::Do(verb));
             }
         }
-        if let Some((question, _)) = &self.question
+        if let Some((question, _)) = &mut self.question
             && let Some(yes) = dialog::ask(ctx, question)
         {
             actions.push(Action::Answer(yes));

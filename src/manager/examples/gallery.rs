@@ -1,7 +1,9 @@
 //! The Manager on a made-up company, to look at: `cargo run -p riva-manager --features testing --example gallery`.
 //! Options: `--monitor` the Service Monitor alone, `--rows N` users in the queue (as after weeks of work),
-//! `--welcome`, `--broken` a document with a typo, `--holds N` so many things that wait for a decision.
+//! `--welcome`, `--broken` a document with a typo, `--holds N` so many things that wait for a decision, `--another` the
+//! CRM leads to another database, `--restored` a backup of it was put back (both with `--rows`).
 
+use riva_core::fault::ToAccept;
 use riva_core::ids::MemberId;
 use riva_manager::testing::fakes::Company;
 use riva_manager::testing::made_up;
@@ -46,6 +48,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let company = Company::new(25, 18, Duration::from_millis(350));
     if let Some(rows) = value("--rows") {
         company.agent.set_weeks_of_work(rows);
+    }
+    for (option, why) in [("--another", ToAccept::AnotherDatabase), ("--restored", ToAccept::OlderState)] {
+        if has(option) {
+            company.agent.leads_elsewhere(why);
+        }
     }
     if let Some(holds) = value("--holds") {
         company.agent.answers().holds = holds_of(holds);

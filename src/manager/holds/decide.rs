@@ -136,7 +136,7 @@ pub fn question(holds: &Holds, hold: &HoldRow, decision: &Decision) -> Option<Qu
             true,
         ),
     };
-    Some(Question { title, text, yes, no: "Cancel", danger, busy: None })
+    Some(Question { title, text, choices: None, yes, no: "Cancel", danger, busy: None })
 }
 
 fn overwritten(what: &str, right: Side) -> (String, String, &'static str, bool) {

@@ -1,6 +1,7 @@
 //! Monitor Activity of one user: three verdicts, and the log.
 
 use super::not_in_step::NotInStep;
+use crate::accept::model::Notice;
 use crate::age;
 use crate::desk::Desk;
 use crate::theme::Tone;
@@ -106,6 +107,13 @@ impl Activity {
             text.push('\n');
         }
         text
+    }
+
+    /// The connection of this user that waits to be accepted.
+    pub fn to_accept<'a>(&self, waiting: &'a [Notice]) -> Option<&'a Notice> {
+        let member = &self.row.as_ref()?.member;
+        let (side, ..) = member.to_accept()?;
+        waiting.iter().find(|notice| notice.connection == *member.connection(side))
     }
 
     /// Licence, connections, initial sync.

@@ -2,6 +2,8 @@
 
 use super::activity::{Activity, Page, Verdict, level_word};
 use super::not_in_step_ui;
+use crate::accept::model::Notice;
+use crate::accept::ui::accept_ui;
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::theme::{Tone, glyph, icon, strong_family, tokens};
@@ -17,11 +19,12 @@ use riva_core::activity::{ActivityLine, Level};
 
 const ROW: f32 = 22.0;
 
-/// The window.
+/// The window. `waiting` are the connections that wait to be accepted.
 pub fn window_ui(
     ctx: &Context,
     id: WindowId,
     activity: &mut Activity,
+    waiting: &[Notice],
     agent_runs: bool,
     now: DateTime<Utc>,
     actions: &mut Vec<Action>,
@@ -41,6 +44,9 @@ pub fn window_ui(
                 let more = egui::Label::new(RichText::new(&verdict.more).color(bad)).wrap().selectable(true);
                 ui.add(more);
             });
+        }
+        if let Some(notice) = activity.to_accept(waiting) {
+            accept_ui(ui, &notice.connection, &notice.shown_name, agent_runs, actions);
         }
         ui.add_space(4.0);
         let not_in_step = activity.not_in_step.title();

@@ -5,7 +5,7 @@ use crate::holds::model::Holds;
 use crate::theme::Tone;
 use crate::widgets::table::Sort;
 use chrono::{DateTime, Utc};
-use riva_api::{AgentError, AgentStatus, QueueRow};
+use riva_api::{AgentError, AgentStatus, QueueRow, Unaccepted};
 use riva_core::ids::MemberId;
 use riva_core::queue::StateKind;
 use std::cmp::Ordering;
@@ -29,6 +29,11 @@ impl AgentState {
     /// Whether it runs.
     pub fn runs(&self) -> bool {
         matches!(self, Self::Running(_))
+    }
+
+    /// Connections that lead elsewhere than before.
+    pub fn to_accept(&self) -> &[Unaccepted] {
+        if let Self::Running(status) = self { &status.to_accept } else { &[] }
     }
 
     /// For a chip.

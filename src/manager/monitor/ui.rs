@@ -3,6 +3,8 @@
 use super::model::{
     AgentState, Monitor, MonitorPage, kind_title, kind_tone, next_words, state_words, success_words,
 };
+use crate::accept::model::{Notice, of_member};
+use crate::accept::ui::notices_ui;
 use crate::age;
 use crate::app::{Action, Verb};
 use crate::holds;
@@ -25,10 +27,11 @@ const COLUMNS: [Column; 8] = [
     Column::text("Writes", 96.0, 0.0).unsorted(),
 ];
 
-/// The pane. `busy` is what is being done to the agent.
+/// The pane. `waiting` are the connections that wait to be accepted, `busy` is what is being done to the agent.
 pub fn monitor_ui(
     ui: &mut Ui,
     monitor: &mut Monitor,
+    waiting: &[Notice],
     busy: Option<&str>,
     now: DateTime<Utc>,
     actions: &mut Vec<Action>,
@@ -42,6 +45,7 @@ pub fn monitor_ui(
         });
         agent_ui(ui, monitor, busy, now, actions);
         ui.add_space(2.0);
+        notices_ui(ui, waiting, monitor.agent.runs() && busy.is_none(), actions);
         let waiting = monitor.waiting_title();
         let pages =
             [(MonitorPage::Queue, "Sync queue", true), (MonitorPage::Waiting, waiting.as_str(), true)];
@@ -189,7 +193,12 @@ fn table_ui(ui: &mut Ui, monitor: &mut Monitor, now: DateTime<Utc>, actions: &mu
                 cell_ui(ui, row, column, now);
             }
         },
-        |ui, _| {
+        |ui, row| {
+            let to_accept = monitor.agent.to_accept();
+            if monitor.row(row).is_some_and(|row| of_member(to_accept, &row.member).is_some()) {
+                crate::app::menu_verb(ui, Verb::AcceptDatabase, None, actions);
+                ui.separator();
+            }
             crate::app::menu_verb(ui, Verb::MonitorActivity, None, actions);
             crate::app::menu_verb(ui, Verb::SyncNow, Some(monitor.agent.runs()), actions);
             ui.separator();

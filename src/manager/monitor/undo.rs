@@ -188,6 +188,7 @@ impl Undo {
                  were made are taken away, and items that were taken away are made again; those are not kept in step \
                  any more.{left}"
             ),
+            choices: None,
             yes: "Undo",
             no: "Cancel",
             danger: true,

@@ -76,6 +76,12 @@ impl Setup {
         self.connections.value()?.iter().find(|c| c.name == *name)
     }
 
+    /// A connection's name as shown; as it is while the list is not there.
+    pub fn shown_name(&self, name: &ConnectionName) -> String {
+        let mut all = self.connections.value().into_iter().flatten();
+        all.find(|c| c.name == *name).map_or_else(|| name.to_string(), shown_name)
+    }
+
     /// Names of the connections to mail systems, or to CRMs.
     pub fn names(&self, mail: bool) -> Vec<String> {
         let all = self.connections.value().into_iter().flatten();
@@ -98,7 +104,7 @@ fn row(c: &ConnectionSummary, now: DateTime<Utc>) -> ConnectionRow {
     let (test, test_more) = last_test(c.last_test.as_ref(), now);
     ConnectionRow {
         name: c.name.clone(),
-        shown_name: if c.shown_name.is_empty() { c.name.to_string() } else { c.shown_name.clone() },
+        shown_name: shown_name(c),
         system: c.system,
         system_title: c.system.map_or("Unknown", SystemKind::title),
         host: host(&c.address),
@@ -114,6 +120,10 @@ fn row(c: &ConnectionSummary, now: DateTime<Utc>) -> ConnectionRow {
         used_by_more: c.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         broken: c.broken.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn shown_name(c: &ConnectionSummary) -> String {
+    if c.shown_name.is_empty() { c.name.to_string() } else { c.shown_name.clone() }
 }
 
 /// Host and port of an address; an address that is none as it stands.
@@ -241,6 +251,10 @@ mod tests {
         ]);
         assert_eq!((setup.names(true), setup.names(false)), (vec!["exchange".into()], vec!["odoo".into()]));
         assert_eq!(setup.system_of("odoo"), Some(SystemKind::Odoo));
+        assert_eq!(
+            (setup.shown_name(&"odoo".into()), setup.shown_name(&"x".into())),
+            ("ODOO".into(), "x".into())
+        );
     }
 
     #[test]

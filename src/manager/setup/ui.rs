@@ -1,6 +1,8 @@
 //! Draws the Setup pane.
 
 use super::model::{ConnectionRow, Setup};
+use crate::accept::model::Notice;
+use crate::accept::ui::notices_ui;
 use crate::app::{Action, Verb};
 use crate::theme::{Tone, glyph, icon, strong_family, tokens};
 use crate::widgets::table::{Column, Table, cell_rich, cell_text, cell_weak};
@@ -30,8 +32,15 @@ pub fn system_icon(system: Option<SystemKind>) -> Icon {
     }
 }
 
-/// The pane.
-pub fn setup_ui(ui: &mut Ui, setup: &mut Setup, now: DateTime<Utc>, actions: &mut Vec<Action>) {
+/// The pane. `waiting` are the connections that wait to be accepted.
+pub fn setup_ui(
+    ui: &mut Ui,
+    setup: &mut Setup,
+    waiting: &[Notice],
+    agent_runs: bool,
+    now: DateTime<Utc>,
+    actions: &mut Vec<Action>,
+) {
     let frame = crate::app::pane_frame(ui);
     let roomy = ui.available_width() > 860.0;
     if roomy {
@@ -58,6 +67,7 @@ pub fn setup_ui(ui: &mut Ui, setup: &mut Setup, now: DateTime<Utc>, actions: &mu
         for row in rows.iter().filter(|r| !r.broken.is_empty()) {
             broken_ui(ui, &row.shown_name, &row.broken);
         }
+        notices_ui(ui, waiting, agent_runs, actions);
         if rows.is_empty() {
             if setup.connections.is_pending() {
                 ui.add(egui::Spinner::new());
@@ -71,11 +81,17 @@ pub fn setup_ui(ui: &mut Ui, setup: &mut Setup, now: DateTime<Utc>, actions: &mu
             }
             return;
         }
-        crate::app::card(ui, |ui| table_ui(ui, setup, &rows, actions));
+        crate::app::card(ui, |ui| table_ui(ui, setup, &rows, waiting, actions));
     });
 }
 
-fn table_ui(ui: &mut Ui, setup: &mut Setup, rows: &[ConnectionRow], actions: &mut Vec<Action>) {
+fn table_ui(
+    ui: &mut Ui,
+    setup: &mut Setup,
+    rows: &[ConnectionRow],
+    waiting: &[Notice],
+    actions: &mut Vec<Action>,
+) {
     let selected = setup.selected.as_ref().and_then(|name| rows.iter().position(|r| r.name == *name));
     let table = Table {
         name: "Connections",
@@ -89,7 +105,11 @@ fn table_ui(ui: &mut Ui, setup: &mut Setup, rows: &[ConnectionRow], actions: &mu
         ui,
         |row| rows[row].shown_name.clone(),
         |ui, row, column| cell_ui(ui, &rows[row], column),
-        |ui, _| {
+        |ui, row| {
+            if waiting.iter().any(|notice| notice.connection == rows[row].name) {
+                crate::app::menu_verb(ui, Verb::AcceptDatabase, None, actions);
+                ui.separator();
+            }
             for verb in [Verb::EditConnection, Verb::TestConnection, Verb::DeleteConnection] {
                 crate::app::menu_verb(ui, verb, None, actions);
             }

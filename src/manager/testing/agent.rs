@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use riva_api::{
     Agent, AgentError, AgentStatus, Decide, ExplainQuery, GiveOrder, HoldsQuery, QueueRow, Selection,
+    Unaccepted,
 };
 use riva_core::activity::{ActivityLine, ActivityQuery, Level, Progress};
 use riva_core::admin::Admin;
-use riva_core::fault::{Fault, FaultKind};
+use riva_core::fault::{Fault, FaultKind, ToAccept};
 use riva_core::history::{Explanation, OrderRow, Preview, UndoLine, UndoSpan};
 use riva_core::hold_details::HoldDetails;
 use riva_core::holds::HoldRow;
-use riva_core::ids::{EmailAddress, MemberId, PolicyName};
+use riva_core::ids::{ConnectionName, EmailAddress, MemberId, PolicyName};
 use riva_core::item::Module;
 use riva_core::not_synced::NotSynced;
 use riva_core::queue::{MemberRow, MemberState, ModuleCounts};
@@ -72,6 +73,14 @@ impl FakeAgent {
         for id in ids {
             inside.step.insert(id, STEPS);
             log(&mut inside, id);
+        }
+    }
+
+    /// From now on the CRM leads elsewhere, and everyone but the first user has run into that.
+    pub fn leads_elsewhere(&self, why: ToAccept) {
+        for row in self.inside().rows.iter_mut().filter(|row| row.id != MemberId(1)) {
+            row.state.mail_fault = None;
+            row.state.crm_fault = Some(made_up::elsewhere(why));
         }
     }
 
@@ -246,6 +255,7 @@ impl Agent for FakeAgent {
             running: inside.rows.iter().filter(|r| r.running).count(),
             members: inside.rows.len(),
             complaints: Vec::new(),
+            to_accept: Unaccepted::of(&inside.rows),
         })
     }
 
@@ -315,6 +325,19 @@ impl Agent for FakeAgent {
 
     async fn preview_undo(&self, _: MemberId, _: UndoSpan) -> Result<Vec<UndoLine>, AgentError> {
         Ok(made_up::undo_lines())
+    }
+
+    async fn accept(&self, connection: &ConnectionName, catch_up: bool) -> Result<usize, AgentError> {
+        let mut inside = self.inside();
+        inside.started.ok_or(AgentError::NotRunning)?;
+        self.answers().accepted.push((connection.clone(), catch_up));
+        let mut woken = 0;
+        for row in inside.rows.iter_mut().filter(|row| row.enabled && row.crm == *connection) {
+            row.state.crm_fault = None;
+            row.urgent = true;
+            woken += 1;
+        }
+        Ok(woken)
     }
 
     async fn sync_now(&self, which: &Selection) -> Result<usize, AgentError> {

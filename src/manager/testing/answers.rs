@@ -6,7 +6,7 @@ use riva_api::{AgentError, Decide, GiveOrder, HoldsQuery};
 use riva_core::history::{Order, OrderRow};
 use riva_core::hold_details::HoldDetails;
 use riva_core::holds::{Decided, HoldKind, HoldRow};
-use riva_core::ids::MemberId;
+use riva_core::ids::{ConnectionName, MemberId};
 use std::time::Duration;
 
 /// The answers, and what was asked for.
@@ -16,6 +16,8 @@ pub struct Answers {
     pub holds: Vec<HoldRow>,
     /// Orders that were given.
     pub orders: Vec<OrderRow>,
+    /// Connections that were accepted, and whether they are to catch up.
+    pub accepted: Vec<(ConnectionName, bool)>,
     /// How many things a preview of a user lists.
     pub deeds: usize,
     /// How long a preview takes.

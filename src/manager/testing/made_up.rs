@@ -1,6 +1,7 @@
 //! Made-up holds, previews, undos and stories, for tests and the gallery.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use riva_core::fault::{Fault, FaultKind, ToAccept};
 use riva_core::history::{Deed, DeedKind, ExplainedSide, Explanation, FieldChange, Preview, UndoLine};
 use riva_core::hold_details::{HoldDetails, ShownItem};
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow, LikelyTwin};
@@ -230,6 +231,24 @@ pub fn undo_lines() -> Vec<UndoLine> {
             ..line(3, "Aino Virtanen", Side::Crm)
         },
     ]
+}
+
+/// What users of a CRM that leads elsewhere run into.
+pub fn elsewhere(why: ToAccept) -> Fault {
+    let detail = match why {
+        ToAccept::AnotherDatabase => {
+            "the remote database is not the one synced before: salesforce leads to \"00D5g000004XyZq (sandbox)\", it was \
+             \"00D5g000001AbCd\". Nothing is synced."
+        }
+        ToAccept::OlderState => {
+            "A backup seems to have been put back: in the CRM, 0035g00000AbCdE was last changed at 2026-11-28 16:04:11 \
+             when it was seen before, and now says 2026-11-27 02:00:00. Nothing is synced with salesforce, so that \
+             nothing that was done since is undone."
+        }
+    };
+    let remedy =
+        "Say what it should be (Service Monitor > Accept…), or with `riva connection accept salesforce`.";
+    Fault::new(FaultKind::UnexpectedAnswer, detail).remedy(remedy).to_be_accepted(why)
 }
 
 /// The story of an item.

@@ -1,5 +1,7 @@
 //! For tests: the whole app on a harness without a window, and verbs to work it with.
 
+#[cfg(test)]
+mod accept;
 pub mod agent;
 pub mod answers;
 pub mod fakes;
