@@ -316,6 +316,8 @@ pub struct IntentRow {
     pub sends: Hashes,
     /// Hashes of the sent fields as the other side showed them: if the answer is lost, this is what it was in step with.
     pub origin: Hashes,
+    /// In which version the other side showed them, where versions tell when an item was last changed.
+    pub origin_version: Option<Version>,
     /// Whether the answer is known to be lost (otherwise: not known whether it was sent).
     pub in_doubt: bool,
     /// When it was written down.

@@ -268,8 +268,8 @@ async fn settle(connection: &mut Connection, member: MemberId, settled: &[PairId
 
 async fn put_intents(connection: &mut Connection, intents: &[&IntentRow]) -> Result<(), StoreError> {
     let mut upsert = Builder::new(
-        "INSERT INTO intent (pair, member, module, side, kind, marker, target, expect, sends, in_doubt, at, \
-         believe_after) ",
+        "INSERT INTO intent (pair, member, module, side, kind, marker, target, expect, sends, origin_version, \
+         in_doubt, at, believe_after) ",
     );
     upsert.push_values(intents, |mut row, intent| {
         let none = Hashes::default();
@@ -282,6 +282,7 @@ async fn put_intents(connection: &mut Connection, intents: &[&IntentRow]) -> Res
             .push_bind(intent.target.as_ref().map(|id| id.as_str().to_owned()))
             .push_bind(intent.expect.as_ref().map(|v| v.as_str().to_owned()))
             .push_bind(hashes::encode([&intent.sends, &intent.origin, &none, &none]))
+            .push_bind(intent.origin_version.as_ref().map(|v| v.as_str().to_owned()))
             .push_bind(i64::from(intent.in_doubt))
             .push_bind(millis(intent.at))
             .push_bind(intent.believe_after.map(millis));
@@ -289,8 +290,8 @@ async fn put_intents(connection: &mut Connection, intents: &[&IntentRow]) -> Res
     upsert.push(
         " ON CONFLICT (pair) DO UPDATE SET member = excluded.member, module = excluded.module, \
          side = excluded.side, kind = excluded.kind, marker = excluded.marker, target = excluded.target, \
-         expect = excluded.expect, sends = excluded.sends, in_doubt = excluded.in_doubt, at = excluded.at, \
-         believe_after = excluded.believe_after",
+         expect = excluded.expect, sends = excluded.sends, origin_version = excluded.origin_version, \
+         in_doubt = excluded.in_doubt, at = excluded.at, believe_after = excluded.believe_after",
     );
     upsert.build().execute(connection).await.map(drop).map_err(broken)
 }

@@ -104,6 +104,7 @@ fn intent(member: MemberId, n: u64) -> Commit {
         expect: None,
         sends: Hashes::default(),
         origin: Hashes::default(),
+        origin_version: None,
         in_doubt: false,
         at: now(),
         believe_after: None,

@@ -89,6 +89,7 @@ pub(crate) fn intent(row: &Row) -> Result<IntentRow, StoreError> {
         expect: get::<Option<String>>(row, "expect")?.map(Version::new),
         sends,
         origin,
+        origin_version: get::<Option<String>>(row, "origin_version")?.map(Version::new),
         in_doubt: get::<i64>(row, "in_doubt")? != 0,
         at: time(get(row, "at")?)?,
         believe_after: believe_after.map(time).transpose()?,

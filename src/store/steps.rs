@@ -27,6 +27,7 @@ async fn run_to(connection: &mut Connection, steps: usize) -> Result<(), Migrate
         step(4, "lean pairs", include_str!("schema/0004_lean_pairs.sql")),
         step(5, "uids", include_str!("schema/0005_uids.sql")),
         step(6, "uids of appointments", include_str!("schema/0006_uids_of_appointments.sql")),
+        step(7, "versions of origins", include_str!("schema/0007_versions_of_origins.sql")),
     ];
     // `run` says the same for any kind of connection, and makes a future that cannot go from thread to thread.
     let all = all.into_iter().take(steps).collect();

@@ -370,8 +370,8 @@ impl SyncStore for SqlStore {
     }
 
     async fn open_intents(&self, member: MemberId) -> Result<Vec<IntentRow>, StoreError> {
-        let open = "SELECT pair, member, module, side, kind, marker, target, expect, sends, in_doubt, at, \
-                    believe_after FROM intent WHERE member = $1 ORDER BY pair";
+        let open = "SELECT pair, member, module, side, kind, marker, target, expect, sends, origin_version, \
+                    in_doubt, at, believe_after FROM intent WHERE member = $1 ORDER BY pair";
         let open = sqlx::query(open).bind(member.0).fetch_all(&self.reads).await.map_err(broken)?;
         open.iter().map(lists::intent).collect()
     }

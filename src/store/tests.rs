@@ -171,6 +171,7 @@ fn an_intent() -> impl Strategy<Value = IntentRow> {
             expect: Some("1".into()),
             sends,
             origin,
+            origin_version: in_doubt.then(|| "2".into()),
             in_doubt,
             at: at(0),
             believe_after: in_doubt.then(|| at(30)),

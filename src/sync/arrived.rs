@@ -7,7 +7,8 @@
 use crate::in_step::{adopt_fields, adopt_sent, adopt_shown_of, of_field};
 use crate::loops;
 use crate::permission;
-use riva_core::rows::{Hashes, PairRow, PairSide, Side};
+use riva_core::ids::Version;
+use riva_core::rows::{Hashes, IntentRow, PairRow, PairSide, Side};
 use std::collections::BTreeSet;
 
 /// Notes stand among the hashes of what was sent. Under this prefix: what such a request sent.
@@ -16,22 +17,34 @@ const TRIED: &str = "tried:";
 /// Under this prefix, with its origin: what that showed.
 const FROM: &str = "from:";
 
+/// Under this prefix, with its origin, each field and in which version that was.
+const IN_VERSION: &str = "in version:";
+
 /// Whether a key of the hashes is such a note.
 pub(crate) fn is_note(key: &str) -> bool {
-    key.starts_with(TRIED) || key.starts_with(FROM)
+    [TRIED, FROM, IN_VERSION].iter().any(|prefix| key.starts_with(prefix))
 }
 
-/// Notes what an update of a side sent, and what its origin showed then.
-pub(crate) fn note_tried(pair: &mut PairRow, side: Side, sends: &Hashes, origin: &Hashes) {
-    for (of, prefix, hashes) in [(side, TRIED, sends), (side.other(), FROM, origin)] {
-        let Some(at) = pair.side_mut(of) else { continue };
-        let noted = hashes.0.iter().map(|(key, hash)| (format!("{prefix}{key}"), *hash));
-        let replaced: BTreeSet<&str> = hashes.0.keys().map(|key| Hashes::field_of(key)).collect();
-        at.sent.0.retain(|key, _| {
-            key.strip_prefix(prefix).is_none_or(|key| !replaced.contains(Hashes::field_of(key)))
-        });
-        at.sent.0.extend(noted);
+/// Notes what an update of a side sent, what its origin showed then, and in which version.
+pub(crate) fn note_tried(pair: &mut PairRow, side: Side, intent: &IntentRow) {
+    let fields: BTreeSet<&str> = intent.sends.0.keys().map(|key| Hashes::field_of(key)).collect();
+    let mut versions = Hashes::default();
+    if let Some(version) = &intent.origin_version {
+        versions.0.extend(fields.iter().map(|field| (format!("{field}/{version}"), 0)));
     }
+    let origin = side.other();
+    let notes =
+        [(side, TRIED, &intent.sends), (origin, FROM, &intent.origin), (origin, IN_VERSION, &versions)];
+    for (of, prefix, hashes) in notes {
+        let Some(at) = pair.side_mut(of) else { continue };
+        forget_notes(at, prefix, |field| fields.contains(field));
+        at.sent.0.extend(hashes.0.iter().map(|(key, hash)| (format!("{prefix}{key}"), *hash)));
+    }
+}
+
+/// Forgets what is noted with a side under a prefix of some fields.
+fn forget_notes(at: &mut PairSide, prefix: &str, of: impl Fn(&str) -> bool) {
+    at.sent.0.retain(|key, _| key.strip_prefix(prefix).is_none_or(|key| !of(Hashes::field_of(key))));
 }
 
 /// Both sides are in step: whatever arrives now is news.
@@ -48,6 +61,7 @@ pub(crate) fn is_expected(pair: &PairRow, side: Side) -> bool {
 pub(crate) fn settle(pair: &mut PairRow, side: Side, shown: &Hashes) {
     let tried = noted(pair, side, TRIED);
     let from = noted(pair, side.other(), FROM);
+    let versions = noted(pair, side.other(), IN_VERSION);
     let fields: BTreeSet<&str> = tried.0.keys().map(|key| Hashes::field_of(key)).collect();
     for field in fields {
         let sends = of_field(&tried, field);
@@ -55,11 +69,33 @@ pub(crate) fn settle(pair: &mut PairRow, side: Side, shown: &Hashes) {
             continue;
         }
         adopt_update(pair, side, &Hashes(sends), &Hashes(of_field(&from, field)));
-        for (of, prefix) in [(side, TRIED), (side.other(), FROM)] {
-            let Some(at) = pair.side_mut(of) else { continue };
-            at.sent
-                .0
-                .retain(|key, _| key.strip_prefix(prefix).is_none_or(|key| Hashes::field_of(key) != field));
+        seen_in(pair, side.other(), version_of(&versions, field).as_ref());
+        forget_request(pair, side, field);
+    }
+}
+
+/// The notes of a request to a side say nothing of a field any more.
+fn forget_request(pair: &mut PairRow, side: Side, field: &str) {
+    for (of, prefix) in [(side, TRIED), (side.other(), FROM), (side.other(), IN_VERSION)] {
+        if let Some(at) = pair.side_mut(of) {
+            forget_notes(at, prefix, |noted| noted == field);
+        }
+    }
+}
+
+/// The version that is noted with a field.
+fn version_of(versions: &Hashes, field: &str) -> Option<Version> {
+    of_field(versions, field).into_keys().find_map(|key| Some(Version::from(key.split_once('/')?.1)))
+}
+
+/// A side's item is older than the one of which requests were made that may arrive yet, and an administrator has accepted
+/// that: what they bring is not what it shows, and counts as edited.
+pub(crate) fn made_of_another(pair: &mut PairRow, origin: Side, version: &Version) {
+    let versions = noted(pair, origin, IN_VERSION);
+    let fields: BTreeSet<&str> = versions.0.keys().map(|key| Hashes::field_of(key)).collect();
+    for field in fields {
+        if version_of(&versions, field).is_some_and(|then| version.is_before(&then)) {
+            forget_request(pair, origin.other(), field);
         }
     }
 }
@@ -68,6 +104,15 @@ pub(crate) fn settle(pair: &mut PairRow, side: Side, shown: &Hashes) {
 fn noted(pair: &PairRow, side: Side, prefix: &str) -> Hashes {
     let sent = pair.side(side).map(|at| &at.sent.0).into_iter().flatten();
     Hashes(sent.filter_map(|(key, hash)| Some((key.strip_prefix(prefix)?.to_owned(), *hash))).collect())
+}
+
+/// What a side shows in this version is in step: what is older was put back.
+pub(crate) fn seen_in(pair: &mut PairRow, side: Side, version: Option<&Version>) {
+    if let (Some(at), Some(version)) = (pair.side_mut(side), version)
+        && (at.version == Version::default() || at.version.is_before(version))
+    {
+        at.version = version.clone();
+    }
 }
 
 /// An update of a side was carried out: both sides were in step in what it sent.
@@ -99,10 +144,32 @@ pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riva_core::ids::{RemoteId, Version};
+    use riva_core::ids::RemoteId;
+    use riva_core::rows::IntentKind;
 
     fn hashes(pairs: &[(&str, u64)]) -> Hashes {
         Hashes(pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect())
+    }
+
+    /// A request whose origin was in a version.
+    fn tried(side: Side, sends: &Hashes, origin: &Hashes, version: &str) -> IntentRow {
+        let pair = pair();
+        IntentRow {
+            pair: pair.id,
+            member: pair.member,
+            module: pair.module,
+            side,
+            kind: IntentKind::Update,
+            marker: pair.marker(),
+            target: None,
+            expect: None,
+            sends: sends.clone(),
+            origin: origin.clone(),
+            origin_version: Some(version.into()),
+            in_doubt: false,
+            at: chrono::DateTime::UNIX_EPOCH,
+            believe_after: None,
+        }
     }
 
     fn pair() -> PairRow {
@@ -123,7 +190,7 @@ mod tests {
         let untouched = pair.clone();
         let sends = hashes(&[("location", 7), ("phones", 0), ("phones/work", 5)]);
         let origin = hashes(&[("location", 9), ("phones", 0), ("phones/work", 6)]);
-        note_tried(&mut pair, Side::Mail, &sends, &origin);
+        note_tried(&mut pair, Side::Mail, &tried(Side::Mail, &sends, &origin, "3"));
         let noted = pair.clone();
         // Somebody has added a number, or written another place.
         let otherwise =
@@ -139,6 +206,7 @@ mod tests {
         assert_eq!((&at(Side::Mail).seen, &at(Side::Mail).sent), (&base, &sends));
         let base = hashes(&[("location", 9), ("body", 2), ("phones", 0), ("phones/work", 6)]);
         assert_eq!((&at(Side::Crm).seen, &at(Side::Crm).sent), (&base, &hashes(&[("was:location", 1)])));
+        assert_eq!((at(Side::Mail).version.as_str(), at(Side::Crm).version.as_str()), ("1", "3"));
         let mut forgotten = noted;
         [&mut forgotten.mail, &mut forgotten.crm].into_iter().flatten().for_each(forget_tried);
         assert_eq!(forgotten, untouched);
@@ -164,23 +232,46 @@ mod tests {
         let mut pair = pair();
         assert!(!is_expected(&pair, Side::Crm) && !is_expected(&pair, Side::Mail));
         let numbers = |kind: &str, hash| hashes(&[("phones", 0), (&format!("phones/{kind}"), hash)]);
-        note_tried(&mut pair, Side::Crm, &numbers("work", 5), &numbers("work", 6));
+        note_tried(&mut pair, Side::Crm, &tried(Side::Crm, &numbers("work", 5), &numbers("work", 6), "2"));
         assert!(is_expected(&pair, Side::Crm) && !is_expected(&pair, Side::Mail));
-        note_tried(&mut pair, Side::Crm, &numbers("home", 7), &numbers("home", 8));
+        note_tried(&mut pair, Side::Crm, &tried(Side::Crm, &numbers("home", 7), &numbers("home", 8), "3"));
         assert_eq!(noted(&pair, Side::Crm, TRIED), numbers("home", 7));
         assert_eq!(noted(&pair, Side::Mail, FROM), numbers("home", 8));
+        assert_eq!(noted(&pair, Side::Mail, IN_VERSION), hashes(&[("phones/3", 0)]));
     }
 
     #[test]
     fn one_field_may_have_arrived_without_another() {
         let mut pair = pair();
-        note_tried(&mut pair, Side::Crm, &hashes(&[("location", 7), ("body", 8)]), &Hashes::default());
-        note_tried(&mut pair, Side::Crm, &hashes(&[("body", 9)]), &Hashes::default());
+        let none = Hashes::default();
+        for (sends, version) in
+            [(hashes(&[("location", 7), ("body", 8)]), "2"), (hashes(&[("body", 9)]), "3")]
+        {
+            note_tried(&mut pair, Side::Crm, &tried(Side::Crm, &sends, &none, version));
+        }
         let mut expected = pair.clone();
         settle(&mut pair, Side::Crm, &hashes(&[("location", 2), ("body", 9)]));
         let crm = expected.crm.as_mut().expect("it has both");
         crm.seen.0.insert("body".to_owned(), 9);
         crm.sent = hashes(&[("location", 1), ("body", 9), ("tried:location", 7)]);
+        let mail = expected.mail.as_mut().expect("it has both");
+        mail.version = Version::from("3");
+        mail.sent.0.remove("in version:body/3");
         assert_eq!(pair, expected);
+    }
+
+    #[test]
+    fn what_is_older_now_is_not_what_a_request_brings_that_arrives_at_last() {
+        let mut pair = pair();
+        let untouched = pair.clone();
+        let none = Hashes::default();
+        note_tried(&mut pair, Side::Mail, &tried(Side::Mail, &hashes(&[("location", 7)]), &none, "2"));
+        let noted = pair.clone();
+        for (origin, version) in [(Side::Crm, "2"), (Side::Crm, "3"), (Side::Mail, "1")] {
+            made_of_another(&mut pair, origin, &Version::from(version));
+            assert_eq!(pair, noted);
+        }
+        made_of_another(&mut pair, Side::Crm, &Version::from("1"));
+        assert_eq!(pair, untouched);
     }
 }

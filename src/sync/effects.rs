@@ -24,7 +24,7 @@ use chrono::{DateTime, Duration, Utc};
 use riva_core::fault::{CallError, ItemError};
 use riva_core::history::ImageRow;
 use riva_core::holds::HoldKind;
-use riva_core::ids::{PairId, RemoteId};
+use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Item, Module};
 use riva_core::ports::{Draft, Patch, RemoteRef, Removal};
 use riva_core::queue::ModuleCounts;
@@ -124,6 +124,7 @@ impl Effects<'_, '_> {
                 expect: work.read(side).map(|r| r.version.clone()),
                 sends: write.sends(&self.hasher),
                 origin: origin_of(write, work.read(side.other()), &self.hasher),
+                origin_version: self.origin_version(side.other(), work),
                 in_doubt: false,
                 at: now,
                 believe_after: Some(now + Duration::seconds(cool_down)),
@@ -148,6 +149,14 @@ impl Effects<'_, '_> {
             }
         }
         self.ctx.commit(&commit).await
+    }
+
+    /// In which version a side shows what is written to the other one, where versions tell when an item was last changed.
+    fn origin_version(&self, side: Side, work: &Work) -> Option<Version> {
+        let in_order = self.caps.side(side).versions_in_order;
+        let whole = |at: &&PairSide| in_order && at.id.as_occurrence().is_none();
+        work.pair.side(side).filter(whole)?;
+        Some(work.read(side)?.version.clone()).filter(|version| *version != Version::default())
     }
 
     /// What stands there before a write, so that it can be taken back.

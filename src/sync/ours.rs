@@ -1,5 +1,6 @@
 //! Items that are ours already: made by a write that was not recorded, moved, or made twice.
 
+use crate::arrived::seen_in;
 use crate::context::CycleFault;
 use crate::edited::untouched;
 use crate::first_sync::{Candidate, FirstSync};
@@ -169,6 +170,7 @@ impl FirstSync<'_, '_, '_> {
         if let Some(origin) = pair.side_mut(candidate.side.other()) {
             adopt_shown(origin, intent.origin);
         }
+        seen_in(&mut pair, candidate.side.other(), intent.origin_version.as_ref());
         pair.state = PairState::Linked;
         pair.reason = None;
         let origin = pair.side(candidate.side.other()).map(|at| at.id.clone());

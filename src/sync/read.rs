@@ -171,6 +171,17 @@ impl ModuleCycle<'_, '_> {
         // Tombstoned and detached pairs are left as they are: there is no need to read them.
         let mut mail = self.fetch(Side::Mail, &ids(&pairs, Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(&pairs, Side::Crm)).await?;
+        // What arrives shows in which version its origin was.
+        for pair in &mut pairs {
+            for (side, fetched) in [(Side::Mail, &mail), (Side::Crm, &crm)] {
+                let shown = pair.side(side).and_then(|at| fetched.get(&at.id));
+                if let Some(Fetched::Present { item, .. }) =
+                    shown.filter(|_| arrived::is_expected(pair, side))
+                {
+                    arrived::settle(pair, side, &self.hasher.item(item));
+                }
+            }
+        }
         self.nothing_was_put_back(Side::Mail, &pairs, &mail_rows, &mut mail).await?;
         self.nothing_was_put_back(Side::Crm, &pairs, &crm_rows, &mut crm).await?;
         self.follow_moved(&mut pairs, &mut mail).await?;

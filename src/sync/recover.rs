@@ -3,7 +3,7 @@
 //! Each open intent is probed: a create by its marker, an update by the values it sent, a delete by the item's id. Only
 //! then is anything else written to that pair (engine design, section 2, points P1 to P6).
 
-use crate::arrived::{adopt_update, note_tried};
+use crate::arrived::{adopt_update, note_tried, seen_in};
 use crate::context::{CycleContext, CycleFault};
 use crate::effects::deleted_after;
 use crate::hash::FieldHasher;
@@ -283,6 +283,7 @@ impl Recovery<'_, '_> {
         if let Some(origin) = pair.side_mut(self.side.other()) {
             adopt_shown(origin, intent.origin.clone());
         }
+        seen_in(&mut pair, self.side.other(), intent.origin_version.as_ref());
         pair.state = PairState::Linked;
         pair.reason = None;
         // It is not known what a feed says of it: it is looked at once more.
@@ -344,6 +345,7 @@ impl Recovery<'_, '_> {
                     if contains(&shown, &intent.sends) {
                         self.outcome.adopted += 1;
                         adopt_update(&mut pair, self.side, &intent.sends, &intent.origin);
+                        seen_in(&mut pair, self.side.other(), intent.origin_version.as_ref());
                         commit.journal.push(journal::line(
                             &pair,
                             now,
@@ -355,7 +357,7 @@ impl Recovery<'_, '_> {
                         self.outcome.dropped += 1;
                         let text = "the change is not there: it did not arrive, or somebody has changed it since; planned anew";
                         commit.journal.push(journal::line(&pair, now, "drop", "recovery", text));
-                        note_tried(&mut pair, self.side, &intent.sends, &intent.origin);
+                        note_tried(&mut pair, self.side, intent);
                     }
                     // Planned again from what is there now.
                     pair.next_try = Some(now);
@@ -367,7 +369,7 @@ impl Recovery<'_, '_> {
                         // It may have been moved, with what was written: its new id is not known yet.
                         let text = "the item is not there under its id: whether the change had arrived is not known; planned anew";
                         commit.journal.push(journal::line(&pair, now, "drop", "recovery", text));
-                        note_tried(&mut pair, self.side, &intent.sends, &intent.origin);
+                        note_tried(&mut pair, self.side, intent);
                     }
                     pair.next_try = Some(now);
                     commit.pairs.push(pair);

@@ -5,6 +5,7 @@
 //! connection from then on, until an administrator has accepted what it shows (see [`crate::accepted`]).
 
 use crate::accepted::Accepted;
+use crate::arrived::made_of_another;
 use crate::context::{CycleContext, CycleFault};
 use crate::in_step::{forget_fields, of_field, unlike};
 use crate::merge::leads_to;
@@ -260,21 +261,23 @@ impl ModuleCycle<'_, '_> {
         }
     }
 
-    /// What was accepted is known in the version in which it is now: whatever becomes of its writes, it is not found to be
-    /// older once more. Answers whether that is news.
+    /// What was accepted is known in the version in which it is now: whatever becomes of its writes, and of requests that were
+    /// made of what it was, it is not found to be older once more. Answers whether that is news.
     pub fn is_known_as_it_is(&self, pair: &mut PairRow, reading: &Reading) -> bool {
-        let mut news = false;
+        if !self.anew {
+            return false;
+        }
+        let before = pair.clone();
         for side in [Side::Mail, Side::Crm] {
-            if self.anew
-                && let Now::Present { version, .. } = reading.now(side)
-                && let Some(at) = pair.side_mut(side)
+            let Now::Present { version, .. } = reading.now(side) else { continue };
+            made_of_another(pair, side, version);
+            if let Some(at) = pair.side_mut(side)
                 && version.is_before(&at.version)
             {
                 at.version = version.clone();
-                news = true;
             }
         }
-        news
+        *pair != before
     }
 
     /// What was in step, and went with what was done since the backup, never had a twin, where that is to be brought up to

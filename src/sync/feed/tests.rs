@@ -146,6 +146,7 @@ fn makes(feed: &Feed, member: MemberId) {
         expect: None,
         sends: Hashes::default(),
         origin: Hashes::default(),
+        origin_version: None,
         in_doubt: false,
         at: chrono::DateTime::UNIX_EPOCH,
         believe_after: None,

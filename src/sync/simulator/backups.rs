@@ -1,6 +1,6 @@
 //! By what it is noticed that a backup of a CRM was put back, and what is taken for one and is none.
 
-use super::recovered::note;
+use super::recovered::{never_sent, note};
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
 use riva_core::documents::Refused;
@@ -282,6 +282,56 @@ fn what_a_user_deletes_meanwhile_does_not_come_back_because_its_record_is_older(
     world.settle(4);
     assert_eq!(world.mail.live().len(), 0, "{:#?}", world.log());
     assert_eq!((world.crm.live().len(), world.store.all_holds().len()), (1, 1), "nothing is deleted unasked");
+}
+
+/// Else it would pass for its users' edit: no version in which the pair was in step is later than the backup's.
+#[test]
+fn what_reached_the_mailbox_though_its_answer_was_lost_is_later_than_a_backup() {
+    let mut world = world();
+    let record = contacts(&mut world, 1).remove(0);
+    let backup = world.crm.back_up();
+    world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
+    world.mail.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
+    assert!(fault(&world).is_some());
+    world.mail.set_faults(Faults::NONE);
+    let before = world.mail.live();
+    assert_eq!(before[0].1.get(Field::Notes), Some(&note("what was agreed today")));
+    world.crm.put_back(backup, true);
+    let why = fault(&world).unwrap_or_default();
+    assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
+    assert_eq!(world.mail.live(), before);
+    world.accepts(true);
+    world.settle(6);
+    let shown = world.crm.live().remove(0).1;
+    assert_eq!(shown.get(Field::Notes), Some(&note("what was agreed today")), "{:#?}", world.log());
+    assert_eq!(world.mail.live(), before);
+}
+
+#[test]
+fn what_arrives_in_the_mailbox_at_last_is_later_than_a_backup() {
+    const AGREED: &str = "what was agreed today";
+    let agreed = || {
+        let mut world = world();
+        let record = contacts(&mut world, 1).remove(0);
+        let backup = world.crm.back_up();
+        world.crm.user_edit(&record, |item| write(item, AGREED));
+        (world, backup)
+    };
+    let shows = |world: &World| world.mail.live()[0].1.get(Field::Notes) == Some(&note(AGREED));
+    for world in never_sent(|| agreed().0, shows) {
+        world.mail.set_faults(Faults { not_now: 100, ..Faults::NONE });
+        world.pass(20);
+        world.cycle();
+        world.mail.set_faults(Faults::NONE);
+        // Now it arrives.
+        let (card, _) = world.mail.live().remove(0);
+        world.mail.user_edit(&card, |item| write(item, AGREED));
+        let before = world.mail.live();
+        world.crm.put_back(agreed().1, true);
+        let why = fault(&world).unwrap_or_default();
+        assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
+        assert_eq!(world.mail.live(), before);
+    }
 }
 
 /// A record that was changed after a backup, and one that was made after it; the backup is put back, and noticed. Answers the

@@ -63,7 +63,7 @@ fn a_change_that_is_not_there_may_arrive_yet() {
         let mut bench = bench();
         lost(&mut bench, update());
         let (mut noted, intent) = (bench.pair(), bench.open().remove(0));
-        note_tried(&mut noted, Side::Crm, &intent.sends, &intent.origin);
+        note_tried(&mut noted, Side::Crm, &intent);
         if let Some(item) = &shown {
             bench.crm.shows("c", "1", item);
         }
@@ -284,6 +284,7 @@ fn intents(bench: &Bench, of: &[(Module, Side, IntentKind)]) -> Vec<PairId> {
             expect: None,
             sends: hashes(&visit("Room 1")),
             origin: Hashes::default(),
+            origin_version: None,
             in_doubt: false,
             at: bench.now(),
             believe_after: Some(bench.now() + Duration::minutes(1)),

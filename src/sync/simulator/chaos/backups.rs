@@ -171,8 +171,8 @@ impl Arena {
     /// Whether an edit went with what the CRM showed before a backup was put back, and may stay gone: a user's mailbox never
     /// had it, or its user has deleted it there, or what was put back was taken as it is, or it was changed before anybody
     /// could tell. One that is still there, and never reached the mailbox, may go when the record is brought up to date: it
-    /// looks as if the backup had brought it. `recovered`: in which version the record was in step is not known.
-    pub fn may_be_undone(&self, user: usize, serial: u64, token: u32, recovered: bool) -> bool {
+    /// looks as if the backup had brought it.
+    pub fn may_be_undone(&self, user: usize, serial: u64, token: u32) -> bool {
         let never_arrived = |undone: &Undone| {
             undone.serial == serial
                 && undone.stands.is_some_and(|stands| self.history.follows(stands, token))
@@ -185,27 +185,27 @@ impl Arena {
             let shows = |s: &Stored| s.shows.values().any(|edit| self.history.follows(*edit, undone.stood));
             let mut in_mail = self.copies(Side::Mail, user, serial);
             let let_go = in_mail.any(|(_, s)| s.deleted.is_some_and(|d| d.by_user) && shows(s));
-            let_go || self.counts_as_edited(undone, user, recovered)
-        }) || self.is_beaten(user, serial, token, recovered)
+            let_go || self.counts_as_edited(undone, user)
+        }) || self.is_beaten(user, serial, token)
     }
 
     /// Whether what was put back in a record counts as edited for a user: it was taken as it is, or nothing that the mailbox had
     /// of it tells that a backup was put back.
-    fn counts_as_edited(&self, undone: &Undone, user: usize, recovered: bool) -> bool {
+    fn counts_as_edited(&self, undone: &Undone, user: usize) -> bool {
         let touched = self.crm.items.get(&undone.id).map_or(0, |s| s.returned.touched);
         let evident = undone.had & !touched & (1 << user) != 0;
-        recovered || !evident || self.backups.as_it_is
+        !evident || self.backups.as_it_is
     }
 
     /// Whether what was put back passes for an edit of what a user has taken away since: it beats that, and no conflict is named.
-    fn is_beaten(&self, user: usize, serial: u64, token: u32, recovered: bool) -> bool {
+    fn is_beaten(&self, user: usize, serial: u64, token: u32) -> bool {
         let mut edits = self.history.of(serial);
         let taken_away = edits.any(|(later, edit)| edit.blank && self.history.follows(later, token));
         let beats = |undone: &Undone| {
             undone.serial == serial
                 && undone.stands != Some(undone.stood)
                 && self.history.follows(token, undone.stood)
-                && self.counts_as_edited(undone, user, recovered)
+                && self.counts_as_edited(undone, user)
         };
         taken_away && self.backups.undone.iter().any(beats)
     }
@@ -224,8 +224,7 @@ impl Arena {
     }
 
     /// Whether what a backup has put back in the CRM may pass for its users' edit, which beats a deletion: it was taken as it is,
-    /// or was changed before anybody could tell, or in which version it was in step is not known after a lost answer. (What
-    /// is brought up to date has a story of its own.)
+    /// or was changed before anybody could tell. (What is brought up to date has a story of its own.)
     pub fn passes_for_an_edit(&self, user: usize, serial: u64) -> bool {
         self.copies(Side::Crm, user, serial).any(|(_, s)| s.returned.older)
     }

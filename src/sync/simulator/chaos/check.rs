@@ -354,15 +354,8 @@ fn each_edit(world: &World, view: &View) -> Result<(), String> {
                     };
                     let linked = || journal.iter().any(|j| of_record.contains(&j.pair) && j.deed == "link");
                     let filled = emptied() && linked();
-                    // Of a write that was found carried out when its answer was lost it is not known in which version its origin
-                    // was: that this one is older now cannot be told.
-                    let recovered = || {
-                        let mut all = journal.iter().filter(|j| of_record.contains(&j.pair));
-                        all.any(|j| j.deed == "adopt" && j.rule == "recovery")
-                    };
                     let put_back = || {
-                        arena.was_put_back(user, *serial, token)
-                            || arena.may_be_undone(user, *serial, token, recovered())
+                        arena.was_put_back(user, *serial, token) || arena.may_be_undone(user, *serial, token)
                     };
                     if arena.history.is_lost(token, &standing) && !named && !filled && !put_back() {
                         return Err(format!(
