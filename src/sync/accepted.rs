@@ -62,6 +62,11 @@ impl Accepted {
         self.0.iter().filter(|(.., then)| then.ends_with(CATCH_UP)).map(|(side, ..)| *side).collect()
     }
 
+    /// What says when and how a side was accepted, if that is news.
+    pub fn when(&self, of: Side) -> Option<&str> {
+        self.0.iter().find(|(side, ..)| *side == of).map(|(.., then)| then.as_str())
+    }
+
     /// The module has been through it.
     pub async fn known(self, ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
         for (_, fact, accepted) in self.0 {

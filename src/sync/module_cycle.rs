@@ -55,6 +55,8 @@ pub(crate) struct ModuleCycle<'a, 'c> {
     pub anew: bool,
     /// Sides on which a backup was put back, and that are to be brought up to date.
     pub catches_up: Vec<Side>,
+    /// Of what a backup has put back on such a side, the latest version: the backup is no older.
+    pub backup_has: BTreeMap<Side, Version>,
     /// Sides on which it was looked whether a backup was put back, because something is gone there.
     pub looked_for_backups: BTreeSet<Side>,
     /// Ids that were given to new pairs of occurrences in this cycle.
@@ -84,6 +86,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             held: false,
             anew: false,
             catches_up: Vec::new(),
+            backup_has: BTreeMap::new(),
             looked_for_backups: BTreeSet::new(),
             named: BTreeSet::new(),
             messages: None,
@@ -117,6 +120,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         let accepted = Accepted::of(self.ctx, self.module).await?;
         (self.anew, self.catches_up) = (accepted.is_news(), accepted.catches_up());
         let observed = observe(self.ctx, self.module, self.caps.mail, self.caps.crm).await?;
+        self.look_what_was_put_back(&accepted).await?;
         if self.module.is_log() {
             self.messages = messages::folders(self.ctx).await?;
         }

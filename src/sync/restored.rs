@@ -280,9 +280,55 @@ impl ModuleCycle<'_, '_> {
         *pair != before
     }
 
+    /// Before a side is brought up to date: how old the backup is at most. What is older than it was seen before was changed
+    /// before the backup was made.
+    pub async fn look_what_was_put_back(&mut self, accepted: &Accepted) -> Result<(), CycleFault> {
+        for side in self.catches_up.clone() {
+            let caps = self.caps.side(side);
+            let Some(when) = accepted.when(side).filter(|_| caps.versions_in_order) else { continue };
+            let fact = format!("backup/{}/{}/{}", self.ctx.member.id.0, self.module.as_str(), side.as_str());
+            let known = self.ctx.store.fact(&fact).await?;
+            // Once a pair was read, it says nothing of that any more.
+            let known = known.as_ref().and_then(|known| known.strip_prefix(when)?.strip_prefix(' '));
+            let latest = if let Some(known) = known {
+                Version::from(known)
+            } else {
+                let latest = self.latest_put_back(side).await?;
+                self.ctx.store.set_fact(&fact, &format!("{when} {latest}")).await?;
+                latest
+            };
+            self.backup_has.insert(side, latest);
+        }
+        Ok(())
+    }
+
+    /// The latest version of what was observed to be older than it was when its pair was in step.
+    async fn latest_put_back(&self, side: Side) -> Result<Version, CycleFault> {
+        let (mut latest, mut after) = (Version::default(), None);
+        loop {
+            let (member, store) = (self.ctx.member.id, self.ctx.store);
+            let mut rows = store.items(member, self.module, side, after.as_ref(), PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(latest) };
+            after = Some(last.id.clone());
+            rows.retain(|row| row.presence == Presence::Present);
+            let pairs: Vec<PairId> = rows.iter().filter_map(|row| row.pair).collect();
+            let pairs = store.pairs(member, &pairs).await?;
+            let known: BTreeMap<&RemoteId, &Version> =
+                pairs.iter().filter_map(|pair| pair.side(side)).map(|at| (&at.id, &at.version)).collect();
+            let older = rows.iter().filter(|row| {
+                known.get(&row.id).is_some_and(|then| is_older(&(&row.id, then, &row.version)))
+            });
+            for row in older {
+                if latest == Version::default() || latest.is_before(&row.version) {
+                    latest = row.version.clone();
+                }
+            }
+        }
+    }
+
     /// What was in step, and went with what was done since the backup, never had a twin, where that is to be brought up to
     /// date: however long it takes until it has one again, it is no deletion. What the system itself has told to be deleted
-    /// is none of that.
+    /// is none of that; nor is what was there before the backup was made, as that would have it.
     pub async fn forget_what_went(
         &self,
         pair: &mut PairRow,
@@ -293,6 +339,10 @@ impl ModuleCycle<'_, '_> {
             let told = reading.row(side).is_some_and(|row| row.presence == Presence::Deleted);
             let went = pair.state == PairState::Linked && *reading.now(side) == Now::Gone && !told;
             if !went || !self.catches_up(side) || reading.now(side.other()).item().is_none() {
+                continue;
+            }
+            let backup = self.backup_has.get(&side);
+            if pair.side(side).is_some_and(|at| backup.is_some_and(|backup| at.version.is_before(backup))) {
                 continue;
             }
             let Some(gone) = pair.side_mut(side).take() else { continue };

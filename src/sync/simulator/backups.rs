@@ -387,6 +387,39 @@ fn what_the_crm_has_told_to_be_deleted_is_not_made_again_because_a_backup_lacks_
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1), "{:#?}", world.log());
 }
 
+/// The backup was made after another record was changed, and that was after the CRM had this one: it lacks this one because
+/// it was deleted before. Of what was made later than all that the backup shows nobody can tell.
+#[test]
+fn what_a_backup_would_have_if_nobody_had_deleted_it_is_not_made_again() {
+    for later in [false, true] {
+        let mut world = world();
+        let old = contacts(&mut world, 1).remove(0);
+        let mut deleted = contacts(&mut world, 1);
+        world.crm.user_edit(&old, |item| write(item, "what was agreed yesterday"));
+        world.settle(6);
+        if later {
+            deleted = contacts(&mut world, 1);
+        }
+        world.crm.user_delete(&deleted[0]);
+        let backup = world.crm.back_up();
+        // Another record gives the backup away before a listing has told of the deletion.
+        world.crm.user_edit(&old, |item| write(item, "what was agreed today"));
+        world.pass(1);
+        world.cycle();
+        world.crm.put_back(backup, true);
+        world.pass(1);
+        let why = world.cycle().expect("nobody kills it").fault.map(|fault| fault.to_string());
+        assert!(why.is_some_and(|why| why.contains("backup")), "{:#?}", world.log());
+        let before = (world.mail.live().len(), world.crm.live().len());
+        world.accepts(true);
+        world.settle(6);
+        let waiting: Vec<usize> = world.store.all_holds().iter().map(|hold| hold.items.len()).collect();
+        let made = usize::from(later);
+        assert_eq!((world.mail.live().len(), world.crm.live().len()), (before.0, before.1 + made));
+        assert_eq!(waiting, if later { vec![] } else { vec![1] }, "{:#?}", world.log());
+    }
+}
+
 /// Of a mailbox whose versions tell which is older the same is noticed, when one of its items is read.
 #[test]
 fn a_backup_of_a_mailbox_is_noticed_before_an_older_item_is_taken_for_an_edit() {

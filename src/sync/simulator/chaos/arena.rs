@@ -571,7 +571,7 @@ impl Arena {
             && !unseen_edit
             && !emptied
             && !goes_back()
-            && !self.was_caught_up(side)
+            && !self.may_have_gone(side, user, serial)
             && (side == Side::Crm || !self.passes_for_an_edit(user, serial))
         {
             self.wrong(format!(

@@ -4,7 +4,7 @@
 //! CRM's state, which records, and which deletions are undone.
 
 use super::arena::Arena;
-use super::check::CYCLES;
+use super::check::{CYCLES, user_of};
 use super::history::Standing;
 use super::items::{Slot, serial_of};
 use super::leases::Store;
@@ -19,7 +19,7 @@ use crate::simulator::Random;
 use riva_core::holds::{Decided, Decision, HoldKind, HoldRow};
 use riva_core::ids::{ConnectionName, MemberId, RemoteId, Version};
 use riva_core::ports::SyncStore as _;
-use riva_core::rows::{ItemRow, Presence, Side};
+use riva_core::rows::{ItemRow, PairRow, PairState, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -77,6 +77,10 @@ pub(super) struct Backups {
     approved: bool,
     /// The engine that deletes just now can tell that it was put back.
     given_away: bool,
+    /// When it was to be brought up to date: what was older for a user than it was in step, and in which version it was.
+    older: Vec<(usize, RemoteId, Version)>,
+    /// In which version was in step then what a user had.
+    in_step: BTreeMap<(usize, RemoteId), Version>,
 }
 
 /// What a backup that was put back has made of a record.
@@ -217,10 +221,38 @@ impl Arena {
         deleted.filter(|d| d.by_user && d.linked & (1 << user) != 0).map(|d| d.deed).max()
     }
 
-    /// Whether what was deleted in the CRM may be made again there: when it was brought up to date, the engine had not carried
-    /// that out in the mailbox yet, and nothing tells it from what went with the backup, as the CRM had not told of it.
-    pub fn was_caught_up(&self, side: Side) -> bool {
-        side == Side::Crm && self.backups.caught_up
+    /// Whether a record that was deleted may have gone with a backup, for all that a user's engine can know when the CRM is
+    /// brought up to date, and be made again: the CRM has not told of that yet, and never will. A listing lacks both alike. It
+    /// is known of what was in step in a version that is earlier than what the backup shows otherwise: the backup was made
+    /// later, so that it would have it. Of what was changed after all that, nothing tells when it went.
+    pub fn may_have_gone(&self, side: Side, user: usize, serial: u64) -> bool {
+        let gone = |s: &Stored| s.deleted.is_some_and(|d| d.by_user) && !s.returned.lost;
+        let mut gone = self.copies(Side::Crm, user, serial).filter(|(_, s)| gone(s)).peekable();
+        let known = |(id, gone): (&RemoteId, &Stored)| {
+            let Some(in_step) = self.backups.in_step.get(&(user, id.clone())) else { return false };
+            let mut older = self.backups.older.iter().filter(|(of, ..)| *of == user);
+            older.any(|(_, id, then)| {
+                let still = self.crm.items.get(id).filter(|s| {
+                    s.live() && s.is_of(user) && self.crm.version(s, self.now).stamp() == then.stamp()
+                });
+                still.is_some_and(|s| s.item.module == gone.item.module) && in_step.is_before(then)
+            })
+        };
+        side == Side::Crm && self.backups.caught_up && (gone.peek().is_none() || !gone.all(known))
+    }
+
+    /// What users' engines know when an administrator has the CRM brought up to date.
+    fn note_what_is_known(&mut self, pairs: &[PairRow]) {
+        (self.backups.older, self.backups.in_step) = Default::default();
+        for pair in pairs.iter().filter(|pair| pair.state == PairState::Linked) {
+            let (user, Some(at)) = (user_of(pair), &pair.crm) else { continue };
+            let there = self.crm.items.get(&at.id).filter(|s| s.live() && s.is_of(user));
+            let now = there.map(|s| self.crm.version(s, self.now));
+            if let Some(now) = now.filter(|now| now.is_before(&at.version)) {
+                self.backups.older.push((user, at.id.clone(), now));
+            }
+            self.backups.in_step.insert((user, at.id.clone()), at.version.clone());
+        }
     }
 
     /// Whether what a backup has put back in the CRM may pass for its users' edit, which beats a deletion: it was taken as it is,
@@ -314,9 +346,13 @@ impl World {
         let found = run(&mut asked, ENDLESS).unwrap_or(false);
         if found {
             self.note(format!("-- accepted, catch up: {catch_up}"));
+            let pairs = self.store.all_pairs();
             let mut arena = self.remote.lock();
             arena.backups.as_it_is |= !catch_up;
             arena.backups.caught_up |= catch_up;
+            if catch_up {
+                arena.note_what_is_known(&pairs);
+            }
         }
         found
     }

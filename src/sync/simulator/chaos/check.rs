@@ -127,7 +127,7 @@ fn member(user: usize) -> MemberId {
     MemberId(1 + i64::try_from(user).unwrap_or(0))
 }
 
-fn user_of(pair: &PairRow) -> usize {
+pub(super) fn user_of(pair: &PairRow) -> usize {
     usize::try_from(pair.member.0 - 1).unwrap_or(0)
 }
 
