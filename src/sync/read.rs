@@ -171,17 +171,7 @@ impl ModuleCycle<'_, '_> {
         // Tombstoned and detached pairs are left as they are: there is no need to read them.
         let mut mail = self.fetch(Side::Mail, &ids(&pairs, Side::Mail)).await?;
         let mut crm = self.fetch(Side::Crm, &ids(&pairs, Side::Crm)).await?;
-        // What arrives shows in which version its origin was.
-        for pair in &mut pairs {
-            for (side, fetched) in [(Side::Mail, &mail), (Side::Crm, &crm)] {
-                let shown = pair.side(side).and_then(|at| fetched.get(&at.id));
-                if let Some(Fetched::Present { item, .. }) =
-                    shown.filter(|_| arrived::is_expected(pair, side))
-                {
-                    arrived::settle(pair, side, &self.hasher.item(item));
-                }
-            }
-        }
+        self.settle_what_arrived(&mut pairs, &mail, &crm);
         self.nothing_was_put_back(Side::Mail, &pairs, &mail_rows, &mut mail).await?;
         self.nothing_was_put_back(Side::Crm, &pairs, &crm_rows, &mut crm).await?;
         self.follow_moved(&mut pairs, &mut mail).await?;
@@ -228,6 +218,29 @@ impl ModuleCycle<'_, '_> {
         }
         self.store(&accepted).await?;
         Ok(readings)
+    }
+
+    /// What arrives tells in which versions both sides were in step, as far as versions are in order.
+    fn settle_what_arrived(
+        &self,
+        pairs: &mut [PairRow],
+        mail: &BTreeMap<RemoteId, Fetched>,
+        crm: &BTreeMap<RemoteId, Fetched>,
+    ) {
+        for pair in pairs {
+            for (side, fetched) in [(Side::Mail, mail), (Side::Crm, crm)] {
+                if !arrived::is_expected(pair, side) {
+                    continue;
+                }
+                let shown = pair.side(side).and_then(|at| Some((at.clone(), fetched.get(&at.id)?)));
+                let Some((before, Fetched::Present { version, item, .. })) = shown else { continue };
+                arrived::settle(pair, side, &self.hasher.item(item));
+                let in_order = self.caps.side(side).versions_in_order && before.id.as_occurrence().is_none();
+                if in_order && pair.side(side) != Some(&before) {
+                    arrived::seen_in(pair, side, Some(version));
+                }
+            }
+        }
     }
 
     /// The rows of items.

@@ -340,12 +340,15 @@ impl Recovery<'_, '_> {
                     ));
                     commit.pairs.push(pair);
                 }
-                (IntentKind::Update, Some(Fetched::Present { item, .. })) => {
+                (IntentKind::Update, Some(Fetched::Present { version, item, .. })) => {
                     let shown = self.hasher.item(item);
                     if contains(&shown, &intent.sends) {
                         self.outcome.adopted += 1;
                         adopt_update(&mut pair, self.side, &intent.sends, &intent.origin);
                         seen_in(&mut pair, self.side.other(), intent.origin_version.as_ref());
+                        if self.is_in_order(target) {
+                            seen_in(&mut pair, self.side, Some(version));
+                        }
                         commit.journal.push(journal::line(
                             &pair,
                             now,
@@ -377,6 +380,12 @@ impl Recovery<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the versions of an item tell when it was last changed.
+    fn is_in_order(&self, id: &RemoteId) -> bool {
+        let caps = self.ctx.side(self.side).capabilities().module(self.module);
+        id.as_occurrence().is_none() && caps.is_some_and(|caps| caps.versions_in_order)
     }
 
     async fn fetch(&self, ids: &[RemoteId]) -> Result<Vec<Fetched>, CycleFault> {

@@ -308,6 +308,27 @@ fn what_reached_the_mailbox_though_its_answer_was_lost_is_later_than_a_backup() 
 }
 
 #[test]
+fn what_reached_the_crm_though_its_answer_was_lost_is_later_than_a_backup() {
+    let mut world = world();
+    contacts(&mut world, 1);
+    let backup = world.crm.back_up();
+    let (card, _) = world.mail.live().remove(0);
+    world.mail.user_edit(&card, |item| write(item, "what was agreed today"));
+    world.crm.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
+    assert!(fault(&world).is_some());
+    world.crm.set_faults(Faults::NONE);
+    // It is found carried out, and no more becomes of that cycle.
+    world.mail.set_faults(Faults { unavailable: 100, ..Faults::NONE });
+    assert!(fault(&world).is_some());
+    world.mail.set_faults(Faults::NONE);
+    let before = world.mail.live();
+    world.crm.put_back(backup, true);
+    let why = fault(&world).unwrap_or_default();
+    assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
+    assert_eq!(world.mail.live(), before);
+}
+
+#[test]
 fn what_arrives_in_the_mailbox_at_last_is_later_than_a_backup() {
     const AGREED: &str = "what was agreed today";
     let agreed = || {
