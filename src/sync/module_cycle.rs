@@ -135,10 +135,11 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
         }
         self.held = !holds.0.is_empty();
         self.follow_zone_rules().await?;
-        self.carry_out(&holds).await?;
+        // In boxes: the future of each user at work would have room for them.
+        Box::pin(self.carry_out(&holds)).await?;
         self.follow_known().await?;
         self.take_up_left().await?;
-        FirstSync::new(self).run().await?;
+        Box::pin(FirstSync::new(self).run()).await?;
         if !self.more {
             let deletions = self.dirty_pairs().await?;
             let doubt = if accepted.is_news() {

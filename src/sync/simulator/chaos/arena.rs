@@ -565,12 +565,9 @@ impl Arena {
             .history
             .of(serial)
             .any(|(t, e)| e.blank && !of_dead.iter().any(|dead| self.history.follows(*dead, t)));
-        // What is to be put back passes for an edit of the CRM's users, which beats the deletion (table row 9).
-        let goes_back = || of_dead.iter().any(|token| self.refusals.goes_back(user, serial, *token));
         if !anew
             && !unseen_edit
             && !emptied
-            && !goes_back()
             && !self.may_have_gone(side, user, serial)
             && (side == Side::Crm || !self.passes_for_an_edit(user, serial))
         {
@@ -609,6 +606,9 @@ impl Arena {
         let shown: Vec<(Slot, u32)> =
             partners.iter().flat_map(|s| s.shows.iter().map(|(k, t)| (*k, *t))).collect();
         if partners.is_empty() {
+            if side == Side::Mail && self.gives_way(user, serial, id, stored) {
+                return;
+            }
             self.wrong(format!(
                 "I5 spurious delete: {id} (#{serial}) of user {user} was deleted in the {}, and nobody deleted it in the {}",
                 side.title(),
@@ -627,6 +627,16 @@ impl Arena {
                 self.went.push(Went { side, id: id.clone(), slot: *slot, token: *token });
             }
         }
+    }
+
+    /// Whether an appointment that an engine has made, and nobody was at, gives way to its user's own copy of the meeting.
+    fn gives_way(&self, user: usize, serial: u64, id: &RemoteId, stored: &Stored) -> bool {
+        let edited = |token: &u32| self.history.get(*token).is_some_and(|edit| edit.id == *id);
+        let own = |(_, s): &(&RemoteId, &Stored)| s.live() && s.by_user.is_some();
+        stored.item.module == Module::Calendar
+            && stored.by_user.is_none()
+            && !stored.shows.values().any(edited)
+            && self.copies(Side::Mail, user, serial).any(|copy| own(&copy))
     }
 
     /// Time passes.

@@ -114,13 +114,6 @@ impl Refusals {
         refused.flat_map(|r| &r.slots).any(|unwritten| unwritten.edit == Some(token))
     }
 
-    /// Whether an edit of a user's mailbox is about to be put back.
-    pub fn goes_back(&self, user: usize, serial: u64, token: u32) -> bool {
-        let refused =
-            self.of(user, serial, IntentKind::Update).filter(|r| r.policy.modify == MayNot::Rollback);
-        refused.flat_map(|r| &r.slots).any(|unwritten| unwritten.edit == Some(token))
-    }
-
     /// Refused changes that are put back: in the next cycle something is written for each.
     pub fn to_put_back(&self) -> usize {
         let put_back = |r: &&Refusal| r.what == IntentKind::Update && r.policy.modify == MayNot::Rollback;
