@@ -244,7 +244,7 @@ impl ModuleCycle<'_, '_> {
         for (side, mine, theirs) in [(Side::Mail, mail, crm), (Side::Crm, crm, mail)] {
             if self.catches_up(side)
                 && let Now::Present { version, item, .. } = mine
-                && pair.side(side).is_some_and(|at| version.is_before(&at.version))
+                && self.is_behind(pair, side, version)
             {
                 let shown = self.hasher.item(item);
                 match theirs {
@@ -259,6 +259,15 @@ impl ModuleCycle<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Whether what a side shows of a pair is older than it was. Where versions do not tell, whatever it shows otherwise passes
+    /// for that: an administrator has asked for what was in step before.
+    fn is_behind(&self, pair: &PairRow, side: Side, version: &Version) -> bool {
+        pair.side(side).is_some_and(|at| {
+            let tells = self.caps.side(side).versions_in_order && at.id.as_occurrence().is_none();
+            !tells || version.is_before(&at.version)
+        })
     }
 
     /// What was accepted is known in the version in which it is now: whatever becomes of its writes, and of requests that were

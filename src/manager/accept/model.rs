@@ -77,21 +77,28 @@ pub fn question(one: &Unaccepted, shown_name: &str) -> Question {
             Some(CATCH_UP),
         ),
     };
-    let (here, there) = match one.side {
-        Side::Mail => ("the mailboxes", "the CRM"),
-        Side::Crm => ("the CRM", "the mailboxes"),
+    let (here, show, there) = match one.side {
+        Side::Mail => ("the mailboxes", "show", "the CRM"),
+        Side::Crm => ("the CRM", "shows", "the mailboxes"),
     };
     let list = vec![
         Choice {
             title: format!("Catch up: bring it up to date with what was in step before{recommended}"),
-            text: format!(
-                "What is older in {here} than it was is written anew from {there}, and what is gone is made again."
-            ),
+            text: match one.side {
+                Side::Crm => format!(
+                    "What is older in {here} than it was is written anew from {there}, and what is gone is made again."
+                ),
+                // It does not tell which state is older.
+                Side::Mail => format!(
+                    "What {here} show otherwise than before is written anew from {there}, what users have changed there \
+                     since included, and what is gone is made again."
+                ),
+            },
         },
         Choice {
             title: "Take it as it is".into(),
             text: format!(
-                "What {here} shows now counts as edited there, and goes to {there}. What is gone counts as deleted."
+                "What {here} {show} now counts as edited there, and goes to {there}. What is gone counts as deleted."
             ),
         },
     ];

@@ -8,7 +8,7 @@ use riva_core::holds::Decision;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
 use riva_core::ports::SyncStore as _;
-use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
 use std::sync::Arc;
 
 type Change = fn(&mut Item);
@@ -438,6 +438,26 @@ fn what_a_backup_would_have_if_nobody_had_deleted_it_is_not_made_again() {
         let made = usize::from(later);
         assert_eq!((world.mail.live().len(), world.crm.live().len()), (before.0, before.1 + made));
         assert_eq!(waiting, if later { vec![] } else { vec![1] }, "{:#?}", world.log());
+    }
+}
+
+/// Its versions do not tell which state is older: compared all the same, half of what it shows otherwise would be taken for
+/// edits, by chance.
+#[test]
+fn a_mailbox_that_does_not_tell_what_is_older_shows_what_was_in_step_after_a_catch_up() {
+    for (catch_up, told) in [(true, "what was agreed"), (false, "of the other server")] {
+        let mut world = world();
+        let record = contacts(&mut world, 1).remove(0);
+        world.crm.user_edit(&record, |item| write(item, "what was agreed"));
+        world.settle(4);
+        let (card, _) = world.mail.live().remove(0);
+        world.mail.user_edit(&card, |item| write(item, "of the other server"));
+        world.accepts_of(Side::Mail, catch_up);
+        world.settle(4);
+        for side in [&world.mail, &world.crm] {
+            let notes: Vec<_> = side.live().iter().map(|(_, item)| item.get(Field::Notes).cloned()).collect();
+            assert_eq!(notes, [Some(note(told))], "{catch_up}");
+        }
     }
 }
 

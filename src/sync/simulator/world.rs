@@ -430,9 +430,17 @@ impl World {
     /// If it fails: nothing fails here.
     #[cfg(test)]
     pub fn accepts(&self, catch_up: bool) {
+        self.accepts_of(Side::Crm, catch_up);
+    }
+
+    /// The same, of either side.
+    ///
+    /// # Panics
+    /// If it fails: nothing fails here.
+    pub fn accepts_of(&self, side: Side, catch_up: bool) {
         let cycle = self.next_cycle();
         self.with(cycle, async |ctx, _, _| {
-            accept(ctx.store, ctx.connection(Side::Crm), ctx.clock.now(), catch_up).await
+            accept(ctx.store, ctx.connection(side), ctx.clock.now(), catch_up).await
         })
         .expect("nobody kills it")
         .expect("nothing fails");

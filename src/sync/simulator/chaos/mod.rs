@@ -21,6 +21,7 @@ mod shrink;
 mod tests;
 mod trace;
 mod turns;
+mod verdicts;
 mod world;
 
 pub use backups::{Mind, Tells};
