@@ -4,7 +4,7 @@ use super::desk::{Desk, ports_of};
 use super::output::{self, line};
 use super::verdict::{Failure, Verdict};
 use clap::Subcommand;
-use riva_api::AgentStatus;
+use riva_api::{AgentStatus, Unaccepted};
 use riva_core::documents::Workspace;
 use riva_core::ports::SystemClock;
 use serde_json::json;
@@ -67,17 +67,28 @@ fn done(desk: &Desk, what: &str) {
 }
 
 fn show(status: &AgentStatus) {
-    line(format!(
+    told(status).iter().for_each(line);
+}
+
+fn told(status: &AgentStatus) -> Vec<String> {
+    let mut lines = vec![format!(
         "The Riva CRM Agent {} runs (process {}, since {}): {} of {} members are being synced.",
         status.version,
         status.pid,
         output::time(status.started),
         status.running,
         status.members
-    ));
-    for complaint in &status.complaints {
-        line(format!("  {complaint}"));
+    )];
+    lines.extend(status.complaints.iter().map(|complaint| format!("  {complaint}")));
+    for one in &status.to_accept {
+        let users = if one.users == 1 { "user waits" } else { "users wait" };
+        let Unaccepted { connection, found, users: how_many, .. } = one;
+        lines.push(format!(
+            "  {found} {how_many} {users} until you say what it should be: `riva connection accept {connection}` takes it as \
+             it is, with `--catch-up` it is brought up to date with what was in step before."
+        ));
     }
+    lines
 }
 
 fn serve(desk: &Desk) -> Result<Verdict, Failure> {
@@ -129,4 +140,36 @@ pub fn after_a_change(desk: &Desk, restart: bool) -> Result<Verdict, Failure> {
         line("The Riva CRM Agent must be restarted to act on it: `riva agent restart`.");
     }
     Ok(Verdict::Fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riva_core::fault::ToAccept;
+    use riva_core::rows::Side;
+
+    #[test]
+    fn the_status_tells_what_waits_to_be_accepted() {
+        let one = |users| Unaccepted {
+            connection: "crm".into(),
+            side: Side::Crm,
+            why: ToAccept::OlderState,
+            found: "It is older.".into(),
+            users,
+        };
+        let status = AgentStatus {
+            version: "1.0".into(),
+            pid: 7,
+            started: chrono::DateTime::UNIX_EPOCH,
+            running: 1,
+            members: 9,
+            complaints: vec!["p.toml: no policy".into()],
+            to_accept: vec![one(1), one(2)],
+        };
+        let lines = told(&status);
+        assert_eq!((lines.len(), lines[1].as_str()), (4, "  p.toml: no policy"));
+        assert!(lines[2].starts_with("  It is older. 1 user waits until you say"), "{lines:?}");
+        assert!(lines[3].starts_with("  It is older. 2 users wait until you say"), "{lines:?}");
+        assert!(lines[3].contains("`riva connection accept crm`"), "{lines:?}");
+    }
 }
