@@ -84,14 +84,14 @@ pub fn question(one: &Unaccepted, shown_name: &str) -> Question {
     let list = vec![
         Choice {
             title: format!("Catch up: bring it up to date with what was in step before{recommended}"),
-            text: match one.side {
-                Side::Crm => format!(
-                    "What is older in {here} than it was is written anew from {there}, and what is gone is made again."
-                ),
-                // It does not tell which state is older.
-                Side::Mail => format!(
+            text: match (one.side, one.why) {
+                // Another mailbox does not tell which state is older.
+                (Side::Mail, ToAccept::AnotherDatabase) => format!(
                     "What {here} show otherwise than before is written anew from {there}, what users have changed there \
                      since included, and what is gone is made again."
+                ),
+                (Side::Mail | Side::Crm, _) => format!(
+                    "What is older in {here} than it was is written anew from {there}, and what is gone is made again."
                 ),
             },
         },
@@ -179,6 +179,10 @@ mod tests {
         assert!(crm[1].contains("What the CRM shows") && crm[1].contains("to the mailboxes"), "{crm:?}");
         let mail = texts(Side::Mail);
         assert!(mail[0].contains("older in the mailboxes") && mail[0].contains("from the CRM"), "{mail:?}");
+        assert!(mail[1].contains("What the mailboxes show now"), "{mail:?}");
+        // Versions of another mailbox say nothing of what is older.
+        let choices = question(&one(ToAccept::AnotherDatabase, Side::Mail), "it").choices.unwrap();
+        assert!(choices.list[0].text.contains("users have changed there since included"), "{choices:?}");
     }
 
     #[test]
