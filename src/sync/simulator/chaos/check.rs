@@ -284,6 +284,8 @@ fn excused(world: &World, pair: &PairRow, serial: u64, doubles: bool) -> Result<
                 || (shared && reason.starts_with("No longer this user's"))
                 || (reason.starts_with("A copy") && (doubles || twice))
                 || reason.starts_with("Marked private")
+                || (reason.starts_with("It was made of a record before this user's own copy")
+                    && arena.copies(Side::Mail, user, serial).count() > 1)
                 || (is_left(pair)
                     && world.policy.no_permission.create == MayNotCreate::Ignore
                     && arena.refusals.left(user, serial))

@@ -236,6 +236,9 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (137_463, "who has lost its lease claims nothing for a pair that is gone"),
     (80008, "a request that was lost is made again, if not at once"),
     (206_870, "what is not permitted is not tried again while a decision is waited for"),
+    (195_344, "what was lost on its way is not made while a decision is waited for"),
+    (137_326, "an appointment of ours gives way, though another record of its meeting was deleted"),
+    (647_747, "one that its user has made private stays"),
 ];
 
 /// What once failed without any fault.

@@ -80,6 +80,9 @@ impl Arena {
                 return;
             }
         }
+        if side == Side::Mail && self.gives_way(user, serial, id, stored) {
+            return;
+        }
         // A record that was given to somebody else, and deleted then, is deleted all the same.
         let partners: Vec<&Stored> = self
             .its(side.other())
@@ -99,9 +102,6 @@ impl Arena {
         let shown: Vec<(Slot, u32)> =
             partners.iter().flat_map(|s| s.shows.iter().map(|(k, t)| (*k, *t))).collect();
         if partners.is_empty() {
-            if side == Side::Mail && self.gives_way(user, serial, id, stored) {
-                return;
-            }
             self.wrong(format!(
                 "I5 spurious delete: {id} (#{serial}) of user {user} was deleted in the {}, and nobody deleted it in the {}",
                 side.title(),

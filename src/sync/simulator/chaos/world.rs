@@ -514,7 +514,14 @@ impl World {
             quiet &= self.remote.lock().refusals.to_put_back() == to_put_back;
             // What did not arrive is tried again, if not at once.
             let not_made = |p: &PairRow| p.reason.as_deref().is_some_and(|why| why.starts_with(NOT_MADE_YET));
-            quiet &= !self.store.all_pairs().iter().any(|p| p.next_try.is_some() && not_made(p));
+            let holds = self.store.all_holds();
+            let blocks = |p: &PairRow| {
+                let mut open = holds.iter().filter(|h| h.blocks_module() && h.closed.is_none());
+                open.any(|h| (h.member, h.module) == (p.member, p.module))
+            };
+            let mut waiting =
+                self.store.all_pairs().into_iter().filter(|p| p.next_try.is_some() && not_made(p));
+            quiet &= waiting.all(|p| blocks(&p));
             last = quiet.then_some(writes);
             if last == Some(0) {
                 break;
