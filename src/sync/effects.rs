@@ -18,6 +18,7 @@ use crate::matching::note_uid;
 use crate::plan::BothCaps;
 use crate::read_back::{Answer, asks_to_wait};
 use crate::recover::NOT_MADE_YET;
+use crate::restored::tells_age;
 use crate::retry::{changed, given_up, historic, retry_at};
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Duration, Utc};
@@ -153,9 +154,7 @@ impl Effects<'_, '_> {
 
     /// In which version a side shows what is written to the other one, where versions tell when an item was last changed.
     fn origin_version(&self, side: Side, work: &Work) -> Option<Version> {
-        let in_order = self.caps.side(side).versions_in_order;
-        let whole = |at: &&PairSide| in_order && at.id.as_occurrence().is_none();
-        work.pair.side(side).filter(whole)?;
+        work.pair.side(side).filter(|at| tells_age(self.caps.side(side), &at.id))?;
         Some(work.read(side)?.version.clone()).filter(|version| *version != Version::default())
     }
 

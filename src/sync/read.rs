@@ -9,6 +9,7 @@ use crate::matching::{keys, note_uid};
 use crate::merge::Merged;
 use crate::module_cycle::ModuleCycle;
 use crate::plan::Now;
+use crate::restored::tells_age;
 use crate::veil::veil;
 use crate::work::{Fate, Read, Work, Write};
 use riva_core::documents::PrivateItems;
@@ -235,8 +236,7 @@ impl ModuleCycle<'_, '_> {
                 let shown = pair.side(side).and_then(|at| Some((at.clone(), fetched.get(&at.id)?)));
                 let Some((before, Fetched::Present { version, item, .. })) = shown else { continue };
                 arrived::settle(pair, side, &self.hasher.item(item));
-                let in_order = self.caps.side(side).versions_in_order && before.id.as_occurrence().is_none();
-                if in_order && pair.side(side) != Some(&before) {
+                if tells_age(self.caps.side(side), &before.id) && pair.side(side) != Some(&before) {
                     arrived::seen_in(pair, side, Some(version));
                 }
             }

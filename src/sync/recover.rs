@@ -13,6 +13,7 @@ use crate::journal;
 use crate::loops;
 use crate::module_cycle::to_be_read;
 use crate::place::let_go;
+use crate::restored::tells_age;
 use crate::retry::retry_at;
 use crate::twin::no_longer_alone;
 use chrono::{DateTime, Duration, Utc};
@@ -385,7 +386,7 @@ impl Recovery<'_, '_> {
     /// Whether the versions of an item tell when it was last changed.
     fn is_in_order(&self, id: &RemoteId) -> bool {
         let caps = self.ctx.side(self.side).capabilities().module(self.module);
-        id.as_occurrence().is_none() && caps.is_some_and(|caps| caps.versions_in_order)
+        caps.is_some_and(|caps| tells_age(caps, id))
     }
 
     async fn fetch(&self, ids: &[RemoteId]) -> Result<Vec<Fetched>, CycleFault> {

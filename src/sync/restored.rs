@@ -16,7 +16,7 @@ use crate::read::Reading;
 use riva_core::fault::{Fault, FaultKind, ToAccept};
 use riva_core::ids::{ConnectionName, PairId, RemoteId, Version};
 use riva_core::item::Module;
-use riva_core::ports::Fetched;
+use riva_core::ports::{Fetched, ModuleCapabilities};
 use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairState, Presence, Side};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +88,11 @@ pub(crate) async fn none_is_older<'r>(
     let connection = ctx.connection(side);
     ctx.store.set_fact(&restored_fact(connection), &found).await?;
     Err(fault(side, connection, &found))
+}
+
+/// Whether the versions of an item tell when it was last changed. (An occurrence's is made of what it shows.)
+pub(crate) fn tells_age(caps: &ModuleCapabilities, id: &RemoteId) -> bool {
+    caps.versions_in_order && id.as_occurrence().is_none()
 }
 
 /// Whether an item is older than it was. (The version of an occurrence is made of what it shows.)
@@ -264,10 +269,8 @@ impl ModuleCycle<'_, '_> {
     /// Whether what a side shows of a pair is older than it was. Where versions do not tell, whatever it shows otherwise passes
     /// for that: an administrator has asked for what was in step before.
     fn is_behind(&self, pair: &PairRow, side: Side, version: &Version) -> bool {
-        pair.side(side).is_some_and(|at| {
-            let tells = self.caps.side(side).versions_in_order && at.id.as_occurrence().is_none();
-            !tells || version.is_before(&at.version)
-        })
+        pair.side(side)
+            .is_some_and(|at| !tells_age(self.caps.side(side), &at.id) || version.is_before(&at.version))
     }
 
     /// What was accepted is known in the version in which it is now: whatever becomes of its writes, and of requests that were
