@@ -131,6 +131,7 @@ pub(crate) fn adopt_update(pair: &mut PairRow, side: Side, sends: &Hashes, origi
         at.seen.0.extend(before);
         adopt_sent(&mut at.seen, sends, origin, &then);
         adopt_fields(&mut at.sent, sends, sends);
+        permission::written(at, sends);
     }
     // An undo writes one side alone: of the other nothing was read.
     if let Some(at) = pair.side_mut(side.other())

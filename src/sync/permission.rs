@@ -7,10 +7,11 @@
 
 use crate::arrived::adopt_update;
 use crate::effects::Effects;
+use crate::hash::FieldHasher;
 use crate::in_step::{adopt_fields, adopt_shown_of, clean, finish};
 use crate::journal;
 use crate::loops;
-use crate::plan::KEPT_IN_CRM;
+use crate::plan::{KEPT_IN_CRM, Now};
 use crate::project::{complete, map_item};
 use crate::veil::VEILED;
 use crate::work::{Fate, Work, Write};
@@ -18,7 +19,8 @@ use chrono::{DateTime, Utc};
 use riva_core::activity::Level;
 use riva_core::documents::{Direction, MayNot, MayNotCreate};
 use riva_core::item::{Field, Value};
-use riva_core::rows::{Commit, Hashes, IntentKind, PairRow, PairState, Side};
+use riva_core::rows::{Commit, Hashes, IntentKind, PairRow, PairSide, PairState, Side};
+use std::collections::BTreeSet;
 
 /// So begins why an item stays in the mailbox alone.
 const LEFT: &str = "Not made in the CRM, and left alone, as the policy says: ";
@@ -43,6 +45,49 @@ pub(crate) fn is_note(key: &str) -> bool {
 pub(crate) fn to_be_put_back(sent: &Hashes) -> Hashes {
     let noted = sent.0.iter().filter_map(|(key, hash)| Some((key.strip_prefix(BACK)?.to_owned(), *hash)));
     Hashes(noted.collect())
+}
+
+/// Notes what the CRM shows of fields that are put back in the mailbox.
+fn note(crm: &mut PairSide, shown: &Hashes) {
+    let of_shown = |key: &str| shown.0.contains_key(Hashes::field_of(key));
+    crm.sent.0.retain(|key, _| !key.strip_prefix(BACK).is_some_and(of_shown));
+    crm.sent.0.extend(shown.0.iter().map(|(key, hash)| (format!("{BACK}{key}"), *hash)));
+}
+
+/// The CRM was written to while fields wait to be put back: of these it shows now what was sent.
+pub(crate) fn written(crm: &mut PairSide, sends: &Hashes) {
+    let waits = to_be_put_back(&crm.sent);
+    let mut shown = sends.clone();
+    shown.0.retain(|key, _| waits.0.contains_key(Hashes::field_of(key)));
+    note(crm, &shown);
+}
+
+/// A pair as it is planned. What its user edits once more in the mailbox while it waits to be put back there is his edit, beside
+/// what the CRM showed then: by the CRM's edit, which nobody has made, it would be lost, and nothing would say so. In its row the
+/// field waits on: he may take his edit back. `None`: there is no such edit.
+pub(crate) fn edited_once_more(hasher: &FieldHasher, pair: &PairRow, mail: &Now) -> Option<PairRow> {
+    let waits = to_be_put_back(&pair.crm.as_ref()?.sent);
+    if waits.0.is_empty() {
+        return None;
+    }
+    let shown = hasher.item(mail.item()?);
+    let seen = &pair.mail.as_ref()?.seen;
+    let known = |key: &&String| {
+        [&waits, seen, &shown].into_iter().all(|hashes| hashes.0.contains_key(Hashes::field_of(key)))
+    };
+    let keys = seen.0.keys().chain(shown.0.keys()).filter(known);
+    let edited: BTreeSet<&String> = keys.filter(|key| seen.0.get(*key) != shown.0.get(*key)).collect();
+    let mut planned = pair.clone();
+    let crm = planned.crm.as_mut()?;
+    for key in &edited {
+        match waits.0.get(*key) {
+            Some(then) => crm.seen.0.insert((*key).clone(), *then),
+            None => crm.seen.0.remove(*key),
+        };
+        // It never got that.
+        crm.sent.0.remove(*key);
+    }
+    (!edited.is_empty()).then_some(planned)
 }
 
 /// What a policy says is done.
@@ -139,7 +184,7 @@ impl Effects<'_, '_> {
         adopt_update(&mut work.pair, Side::Crm, &changed, &origin);
         if let Some(at) = &mut work.pair.crm {
             // Should its user delete the item before that, his deletion meets no edit.
-            at.sent.0.extend(stays.0.into_iter().map(|(key, hash)| (format!("{BACK}{key}"), hash)));
+            note(at, &stays);
         }
         if let Some(at) = &mut work.pair.mail {
             // Its user has changed it: that is no loop, however often he does.

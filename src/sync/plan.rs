@@ -5,6 +5,7 @@ use crate::edited::{beside, is_edited, state};
 use crate::hash::FieldHasher;
 use crate::merge::{Conflicts, Merged, Shown, leads_to, merge, overwrite, undo};
 use crate::messages;
+use crate::permission;
 use crate::relink::DUPLICATE_AFTER_MERGE;
 use crate::series::{self, Kept};
 use crate::shared::IN_ANOTHERS_CALENDAR;
@@ -261,6 +262,8 @@ pub fn plan_pair(
     if pair.module.is_log() {
         return messages::plan(pair, mail, crm);
     }
+    let edited_once_more = permission::edited_once_more(hasher, pair, mail);
+    let pair = edited_once_more.as_ref().unwrap_or(pair);
     let plan = |row, deed| PairPlan { row, deed };
     let private = mail.item().is_some_and(Item::is_private) && rules.private == PrivateItems::Skip;
     match pair.state {

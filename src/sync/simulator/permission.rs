@@ -1,7 +1,9 @@
 //! A user who may read the CRM and not write there: what becomes of what he does in his mailbox, by policy.
 
 use super::{Faults, Knobs, World};
-use riva_core::documents::{BecamePrivate, DeletePolicy, Direction, MayNot, MayNotCreate, NoPermission};
+use riva_core::documents::{
+    BecamePrivate, ConflictWinner, DeletePolicy, Direction, MayNot, MayNotCreate, NoPermission,
+};
 use riva_core::history::Order;
 use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Body, Element, Field, Sensitivity, Value};
@@ -120,6 +122,72 @@ fn what_is_deleted_before_it_is_put_back_is_deleted() {
         let there = if edited_there { vec!["by a colleague".to_owned()] } else { Vec::new() };
         assert_eq!(notes(&world), [there.clone(), there], "{:?}", world.log());
     }
+}
+
+/// What the CRM shows while a change waits to be put back is nobody's edit: what the user edits meanwhile does not lose to it.
+#[test]
+fn what_is_edited_before_it_is_put_back_is_an_edit() {
+    let waits = || {
+        let mut world = world(policy(MayNotCreate::Retry, MayNot::Rollback, MayNot::Retry));
+        edit(&world, Side::Mail, "one");
+        world.settle(1);
+        assert_eq!(notes(&world), each("one", "as it was"), "it waits");
+        world
+    };
+    let told = |world: &World, what: &str| world.log().iter().filter(|line| line.contains(what)).count();
+    let mut again = waits();
+    edit(&again, Side::Mail, "two");
+    settle(&mut again);
+    assert_eq!(notes(&again), each("as it was", "as it was"));
+    assert_eq!(told(&again, "the mailbox gets what the CRM has"), 2, "{:?}", again.log());
+
+    let mut permitted = waits();
+    edit(&permitted, Side::Mail, "two");
+    permitted.crm.set_faults(Faults::NONE);
+    settle(&mut permitted);
+    assert_eq!(notes(&permitted), each("two", "two"), "{:?}", permitted.log());
+
+    let mut by_both = waits();
+    edit(&by_both, Side::Mail, "two");
+    edit(&by_both, Side::Crm, "by a colleague");
+    settle(&mut by_both);
+    let winner = by_both.policy.modules.contacts.as_ref().expect("they are synced").conflict;
+    assert_eq!((winner, notes(&by_both)), (ConflictWinner::Crm, each("by a colleague", "by a colleague")));
+    assert_eq!(told(&by_both, "different on both sides"), 1, "{:?}", by_both.log());
+
+    // His edit cannot be written, and he takes it back: what is not permitted waits on.
+    let mut taken_back = waits();
+    edit(&taken_back, Side::Mail, "two");
+    taken_back.crm.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    taken_back.settle(1);
+    edit(&taken_back, Side::Mail, "one");
+    taken_back.crm.set_faults(Faults::NONE);
+    settle(&mut taken_back);
+    assert_eq!(notes(&taken_back), each("as it was", "as it was"), "{:?}", taken_back.log());
+}
+
+/// Of a set, each element is an edit of its own.
+#[test]
+fn what_is_added_to_a_set_before_it_is_put_back_is_an_edit_and_the_rest_is_put_back() {
+    let numbers = |numbers: &[(&str, &str)]| {
+        let one = |(kind, number): &(&str, &str)| ((*kind).to_owned(), Element::plain(*number));
+        Value::set(numbers.iter().map(one).collect())
+    };
+    let mut world = world(policy(MayNotCreate::Retry, MayNot::Rollback, MayNot::Retry));
+    world.crm.set_faults(Faults::NONE);
+    let id = world.mail.live().remove(0).0;
+    let set = |world: &World, value: Value| world.mail.user_edit(&id, |item| item.set(Field::Phones, value));
+    let (was, one, two) = (("work", "030 1"), ("work", "030 2"), ("mobile", "0170 1"));
+    set(&world, numbers(&[was]));
+    settle(&mut world);
+    world.crm.set_faults(READ_ONLY);
+    set(&world, numbers(&[one]));
+    world.settle(1);
+    set(&world, numbers(&[one, two]));
+    world.crm.set_faults(Faults::NONE);
+    settle(&mut world);
+    let shown = [&world.mail, &world.crm].map(|side| side.live().remove(0).1.get(Field::Phones).cloned());
+    assert_eq!(shown, [Some(numbers(&[was, two])), Some(numbers(&[was, two]))], "{:?}", world.log());
 }
 
 #[test]
