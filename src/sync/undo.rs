@@ -396,7 +396,9 @@ impl<'a, 'c> Undo<'a, 'c> {
                 commit.journal.push(journal::line(&row, now, "undo", rule, text));
                 commit.pairs.push(row);
             }
-            let images = of_pair.iter().flat_map(|step| &step.images);
+            // What could not be restored may be another time.
+            let restored = of_pair.iter().filter(|step| step.line.cannot.is_empty());
+            let images = restored.flat_map(|step| &step.images);
             commit.images.extend(images.map(|image| ImageRow { undone: true, ..image.clone() }));
         }
         if !commit.is_empty() {

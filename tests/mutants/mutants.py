@@ -43,8 +43,13 @@ def early_returns(kind):
 
 
 class Mutant:
-    def __init__(self, number, file, line, function, what):
-        self.number, self.file, self.line, self.function, self.what = number, file, line, function, what
+    def __init__(self, number, file, lines, function, what):
+        self.number, self.file, self.lines, self.function, self.what = number, file, lines, function, what
+
+    @property
+    def line(self):
+        """Where it begins."""
+        return self.lines.start
 
     @property
     def key(self):
@@ -71,7 +76,8 @@ class File:
         number, self.next = self.next, self.next + 1
         if number in self.unwanted:
             return None
-        self.mutants.append(Mutant(number, self.name, node.start_point[0] + 1, self.function, what))
+        lines = range(node.start_point[0] + 1, node.end_point[0] + 2)
+        self.mutants.append(Mutant(number, self.name, lines, self.function, what))
         return f'crate::mutant::on({number})'.encode()
 
     def emit(self, node):

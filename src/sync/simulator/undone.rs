@@ -1,6 +1,6 @@
 //! What an undo writes, tells and leaves behind, as stories.
 
-use super::{Faults, Knobs, World};
+use super::{FakeSide, Faults, Knobs, World};
 use riva_core::documents::{BecamePrivate, ConflictWinner, PrivateItems};
 use riva_core::history::{Order, UndoSpan};
 use riva_core::holds::{Decision, HoldKind};
@@ -121,6 +121,34 @@ fn what_a_user_has_changed_since_stays_and_goes_on_being_in_step() {
     for side in [&world.mail, &world.crm] {
         assert_eq!(places(&side.live()), ["Room 3"; 2]);
     }
+    assert_eq!(undo(&world, span), told("0 writes were", &cannot), "it is told as often as it is asked for");
+}
+
+/// What could not be restored is, once it can be; what was restored is not restored once more.
+#[test]
+fn what_could_not_be_restored_is_once_it_can_be() {
+    let world = in_step(1);
+    let edit = |side: &FakeSide, field: Field, text: &str| {
+        let (id, _) = side.live().remove(0);
+        side.user_edit(&id, |item| item.set_text(field, text));
+    };
+    let shown = || {
+        let (_, item) = world.crm.live().remove(0);
+        [Field::Location, Field::Summary].map(|field| item.text(field).unwrap_or_default().to_owned())
+    };
+    edit(&world.mail, Field::Location, "Room 2");
+    edit(&world.mail, Field::Summary, "Call #1");
+    let span = cycle(&world);
+    edit(&world.crm, Field::Summary, "Talk #1");
+    let cannot = "Talk #1 in the CRM: summary was changed since: it is left as it is";
+    let line = |line: &str| line.replace("Talk #1 in", &format!("{} in", world.preview_undo(span)[0].title));
+    assert_eq!(undo(&world, span), told("one write was", &[&line(cannot)]));
+    assert_eq!(shown(), ["Room 1", "Talk #1"]);
+    assert_eq!(undo(&world, span), told("0 writes were", &[&line(cannot)]));
+    edit(&world.crm, Field::Summary, "Call #1");
+    assert_eq!(undo(&world, span), told("one write was", &[]));
+    assert_eq!(shown(), ["Room 1", "Visit #1"]);
+    assert_eq!(undo(&world, span), told("0 writes were", &[]));
 }
 
 #[test]
