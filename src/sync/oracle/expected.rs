@@ -45,8 +45,9 @@ pub fn expected(case: &Case) -> Option<Expected> {
     let private = case.rules.private == riva_core::documents::PrivateItems::Skip
         && case.mail.answer == Answer::Present
         && case.mail.now.get(Field::Sensitivity) == Some(&Value::Sensitivity(Sensitivity::Private));
-    let mail = if private { State::LeftScope } else { state(&case.mail) };
-    let (settings, crm) = (settings(case), state(&case.crm));
+    let gone = |side: &SideCase| side.answer == Answer::Gone;
+    let mail = if private { State::LeftScope } else { state(&case.mail, gone(&case.crm)) };
+    let (settings, crm) = (settings(case), state(&case.crm, gone(&case.mail)));
     let (_, deed) = look_up(mail, crm, Changes::Clash, settings)?;
     let other = |gone: State, side: Side| if gone == State::Deleted { side } else { side.other() };
     Some(match deed {
@@ -62,8 +63,9 @@ pub fn expected(case: &Case) -> Option<Expected> {
     })
 }
 
-/// The column's letter.
-fn state(side: &SideCase) -> State {
+/// The column's letter. Beside an item that is gone, a field that was never shown before, and is blank, is no edit: it only waits
+/// to be filled.
+fn state(side: &SideCase, beside_gone: bool) -> State {
     match side.answer {
         Answer::Gone => State::Deleted,
         Answer::OutOfScope => State::LeftScope,
@@ -80,8 +82,9 @@ fn state(side: &SideCase) -> State {
         }
         Answer::Present if side.base.fields.is_empty() => State::New,
         Answer::Present => {
-            let as_then = |(field, now): (&Field, &Value)| {
-                side.base.get(*field).is_some_and(|base| fields::same(now, base))
+            let as_then = |(field, now): (&Field, &Value)| match side.base.get(*field) {
+                Some(base) => fields::same(now, base),
+                None => beside_gone && *now == Value::Blank,
             };
             if side.now.fields.iter().all(as_then) { State::Unchanged } else { State::Changed }
         }
