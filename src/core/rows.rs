@@ -117,7 +117,7 @@ pub struct ItemRow {
     /// Observed, but not yet taken into account.
     pub dirty: bool,
     /// Counts the observations that made the row dirty. A commit that was planned on an older count (a feed has seen
-    /// the item again in the meantime) must not wipe out the newer one.
+    /// the item again in the meantime) must not wipe out the newer one. 0: we made it, and no feed has told of it yet.
     pub seen: i64,
     /// The pair that it is part of.
     pub pair: Option<PairId>,

@@ -97,18 +97,21 @@ async fn observe(
     // A listing that misses an item is weaker evidence than the word of the system that it was deleted.
     let (deleted, missing) = (Presence::Deleted.code(), Presence::Missing.code());
     let weaker = format!("(item.presence = {deleted} AND excluded.presence = {missing})");
+    let other_version = if with_version { " OR item.version <> excluded.version" } else { "" };
+    let news = format!("((item.presence <> excluded.presence AND NOT {weaker}){other_version})");
     upsert.push(format!(
         " ON CONFLICT (member, module, side, id) DO UPDATE SET \
          presence = CASE WHEN {weaker} THEN item.presence ELSE excluded.presence END, \
-         dirty = 1, seen = item.seen + 1, \
-         match_keys = CASE WHEN item.pair IS NULL THEN NULL ELSE item.match_keys END"
+         dirty = CASE WHEN {news} THEN 1 ELSE item.dirty END, seen = item.seen + 1, \
+         match_keys = CASE WHEN item.pair IS NULL AND {news} THEN NULL ELSE item.match_keys END"
     ));
     if with_version {
         upsert.push(", version = excluded.version");
     }
-    upsert.push(format!(" WHERE (item.presence <> excluded.presence AND NOT {weaker})"));
-    if with_version {
-        upsert.push(" OR item.version <> excluded.version");
+    upsert.push(format!(" WHERE {news}"));
+    if side == Side::Mail {
+        // What we made is told of.
+        upsert.push(" OR item.seen = 0");
     }
     upsert.build().execute(connection).await.map(drop).map_err(broken)
 }

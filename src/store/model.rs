@@ -48,6 +48,8 @@ impl Model {
                 (row.presence, row.version, row.dirty) = (presence, version, true);
                 row.seen += 1;
                 row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
+            } else if page.side == Side::Mail {
+                row.seen = row.seen.max(1);
             }
         }
         if let Some(cursor) = &page.cursor {

@@ -60,6 +60,7 @@ mod sight;
 pub mod table;
 mod twin;
 mod undo;
+mod untold;
 mod veil;
 mod work;
 mod zone_rules;

@@ -284,6 +284,9 @@ impl<G: Gate> SyncStore for Memory<G> {
                     (row.presence, row.version, row.dirty) = (presence, version, true);
                     row.seen += 1;
                     row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
+                } else if page.side == Side::Mail {
+                    // What we made is told of.
+                    row.seen = row.seen.max(1);
                 }
             }
             if let Some(cursor) = &page.cursor {

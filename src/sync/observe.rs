@@ -5,6 +5,7 @@ use crate::context::{CycleContext, CycleFault};
 use crate::feed::epoch_fact;
 use crate::messages;
 use crate::restored;
+use crate::untold;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use riva_core::activity::{Level, Progress, SyncEvent};
 use riva_core::fault::CallError;
@@ -37,6 +38,7 @@ pub(crate) async fn observe(
     }
     roll_window(ctx, module, crm).await?;
     mail_changes(ctx, module, &mut observed).await?;
+    untold::look_for(ctx, module).await?;
     crm_listing(ctx, module, crm, &mut observed).await?;
     for (side, caps) in [(Side::Mail, mail), (Side::Crm, crm)] {
         delete_poll(ctx, module, side, caps).await?;
@@ -256,7 +258,7 @@ async fn compare(
 }
 
 /// Goes through all rows of a side; where `presence` says so, it is noted as an observation.
-async fn each_page_of_rows(
+pub(crate) async fn each_page_of_rows(
     ctx: &CycleContext<'_>,
     module: Module,
     side: Side,

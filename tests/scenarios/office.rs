@@ -168,7 +168,7 @@ impl Office {
     }
 
     /// A cycle that begins after this call.
-    async fn cycle(&self) -> QueueRow {
+    pub async fn cycle(&self) -> QueueRow {
         let client = self.client();
         let before = self.row(client).await.member.state.cycle;
         client.sync_now(&Selection::All).await.unwrap();

@@ -146,6 +146,11 @@ impl Stage<'_> {
                 }
             }
             Deed::Stutter(stutters) => self.office.tampering.stutter(*stutters),
+            Deed::Cycle => {
+                self.office.cycle().await;
+                // Where it was an edit, it is a later one.
+                the_next_second().await;
+            }
             Deed::LoseState => {
                 self.office.lose_state().await;
                 (self.counts, self.conflicts) = (ModuleCounts::default(), 0);

@@ -76,6 +76,8 @@ pub enum Deed {
     Refuse(Side, bool),
     /// From now on a side names every change three times; or once again.
     Stutter(bool),
+    /// One cycle, and what it has written is not looked at again before people do what comes next.
+    Cycle,
     /// The state database is lost, the agent begins anew.
     LoseState,
     /// The administrator changes the policy.

@@ -1,6 +1,7 @@
 //! A fake system: one user's items, with versions, a change log, lost answers and a process that may be killed.
 
 use super::random::Random;
+use super::tombstones::Tombstones;
 use crate::memory::Gate;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -132,7 +133,7 @@ pub struct Backup {
 pub struct FakeSide {
     name: &'static str,
     caps: Capabilities,
-    tombstones: bool,
+    tombstones: Tombstones,
     state: Mutex<State>,
     killer: Killer,
     normalise: fn(&mut Item),
@@ -153,7 +154,7 @@ impl FakeSide {
         killer: Killer,
         normalise: fn(&mut Item),
     ) -> Self {
-        let tombstones = caps.values().all(|c| !c.deletions_by_listing);
+        let tombstones = Tombstones::of(caps.values().all(|c| !c.deletions_by_listing), name == "mail");
         let state = State {
             items: BTreeMap::new(),
             log: Vec::new(),
@@ -193,7 +194,7 @@ impl FakeSide {
 
     /// From now on it tells of deletions by what is missing in its listings alone.
     pub fn tell_no_deletions(&mut self) {
-        self.tombstones = false;
+        self.tombstones = Tombstones::None;
         self.caps.modules.values_mut().for_each(|caps| caps.deletions_by_listing = true);
     }
 
@@ -378,7 +379,7 @@ impl State {
         &mut self,
         module: Module,
         cursor: Option<&Cursor>,
-        tombstones: bool,
+        tombstones: Tombstones,
     ) -> Result<ChangePage, CallError> {
         let lost = self.faults.cursor_lost;
         let forced = cursor.is_some() && std::mem::take(&mut self.loses_cursor);
@@ -392,7 +393,8 @@ impl State {
         for id in self.log.get(from..to).unwrap_or_default() {
             let Some(stored) = self.items.get(id).filter(|s| s.module == module) else { continue };
             if stored.deleted {
-                if tombstones && cursor.is_some() {
+                let told = || self.log.get(..from).unwrap_or_default().contains(id);
+                if tombstones.after(cursor.is_some(), told) {
                     changes.push(Change::Deleted { id: id.clone() });
                 }
             } else {

@@ -70,6 +70,7 @@ mod taken_in;
 mod tests;
 #[cfg(test)]
 mod told;
+mod tombstones;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]

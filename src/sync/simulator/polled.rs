@@ -4,6 +4,7 @@ use super::told::contacts_in_step;
 use super::{Knobs, World};
 use riva_core::documents::{ContactsPolicy, Direction};
 use riva_core::item::{Body, Field, Sensitivity, Value};
+use riva_core::rows::Side;
 use std::sync::Arc;
 
 /// So many contacts in step; the CRM is listed every twenty minutes, and was a moment ago.
@@ -75,4 +76,25 @@ fn what_a_listing_leaves_out_may_be_there() {
     world.crm.user_create(contact);
     world.settle(4);
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (1, 1), "{:#?}", world.log());
+}
+
+/// A feed need not tell of what came and went between two polls: what we made, and it has not told of, is looked for once.
+#[test]
+fn what_we_made_and_its_user_deleted_before_the_next_poll_is_deleted() {
+    let mut world = contacts_in_step(Knobs::CALM, 1);
+    let contacts = world.policy.modules.contacts.as_mut().expect("they are synced");
+    contacts.deleted_in_mail = riva_core::documents::DeletePolicy::Propagate;
+    for _ in 0..2 {
+        let contact = world.new_contact();
+        world.crm.user_create(contact);
+    }
+    world.cycle().expect("nobody kills it");
+    assert_eq!(world.mail.live().len(), 3, "{:?}", world.log());
+    let (newest, _) = world.mail.live().remove(2);
+    assert!(world.mail.user_delete(&newest));
+    assert_eq!(world.settle(4), Some(0));
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (2, 2), "{:?}", world.log());
+    let untold =
+        world.store.all_items().into_iter().filter(|row| row.side == Side::Mail && row.seen == 0).count();
+    assert_eq!(untold, 0, "the feed has told of the others");
 }

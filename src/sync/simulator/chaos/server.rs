@@ -5,6 +5,7 @@ use super::backups::Returned;
 use super::faults::Faults;
 use super::items::Slot;
 use crate::simulator::Random;
+use crate::simulator::tombstones::Tombstones;
 use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, PairId, RemoteId, Version};
@@ -20,8 +21,8 @@ const SETTLES_AFTER: i64 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "traits that have nothing to do with one another")]
 pub(super) struct Traits {
-    /// Its feed tells of deletions.
-    pub tombstones: bool,
+    /// Of which deletions its feed tells.
+    pub tombstones: Tombstones,
     /// Items keep our marker.
     pub markers: bool,
     /// A second create with the same marker is refused.
@@ -276,12 +277,13 @@ impl Server {
                 ids.swap(i, j);
             }
         }
+        let told = log.get(..at).unwrap_or_default();
         let mut changes = Vec::new();
         for id in ids {
             let Some(stored) = self.items.get(&id).filter(|s| !s.returned.lost) else { continue };
             if stored.live() {
                 changes.push(Change::Seen { version: self.version(stored, now), id });
-            } else if self.traits.tombstones && cursor.is_some() {
+            } else if self.traits.tombstones.after(cursor.is_some(), || told.contains(&id)) {
                 changes.push(Change::Deleted { id });
             }
         }

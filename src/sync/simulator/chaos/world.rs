@@ -14,6 +14,7 @@ use super::server::{Server, Traits};
 use super::trace::Trace;
 use super::turns::run;
 use crate::recover::NOT_MADE_YET;
+use crate::simulator::tombstones::Tombstones;
 use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSignal, run_cycle, run_feed};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
@@ -167,7 +168,7 @@ impl World {
         // Two systems, two clocks.
         let off = if knobs.skewed_clocks { i64::try_from(seed % 241).unwrap_or(0) - 120 } else { 0 };
         let mail_traits = Traits {
-            tombstones: true,
+            tombstones: Tombstones::of(true, true),
             markers: true,
             unique_markers: false,
             whole_seconds: false,
@@ -175,7 +176,7 @@ impl World {
             tells_when: knobs.mail_tells_when.then_some(off),
         };
         let crm_traits = Traits {
-            tombstones: !knobs.crm_without_tombstones,
+            tombstones: Tombstones::of(!knobs.crm_without_tombstones, false),
             markers: !knobs.crm_without_marker,
             unique_markers: knobs.crm_unique_markers,
             whole_seconds: knobs.whole_seconds,

@@ -158,7 +158,9 @@ impl Server {
         let news = self.log.get(from..).unwrap_or_default().iter().filter_map(|id| {
             let stored = self.items.get(id).filter(|s| s.item.module == module)?;
             if stored.deleted {
-                (self.system.tombstones() && cursor.is_some()).then(|| Change::Deleted { id: id.clone() })
+                let told = || self.log.get(..from).unwrap_or_default().contains(id);
+                let tells = self.system.tombstones().after(cursor.is_some(), told);
+                tells.then(|| Change::Deleted { id: id.clone() })
             } else {
                 Some(Change::Seen { id: id.clone(), version: self.at(id).version })
             }

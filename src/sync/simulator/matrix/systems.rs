@@ -2,6 +2,7 @@
 //! a few fields of each kind.
 
 use super::axes::{Kind, System};
+use crate::simulator::tombstones::Tombstones;
 use riva_core::item::{Body, Element, Field, Module, Value};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use riva_core::rows::Side;
@@ -36,9 +37,9 @@ pub fn value(field: Field, n: u32) -> Value {
 }
 
 impl System {
-    /// Whether its feed tells of deletions.
-    pub fn tombstones(self) -> bool {
-        self != Self::Odoo
+    /// Of which deletions its feed tells.
+    pub fn tombstones(self) -> Tombstones {
+        Tombstones::of(self != Self::Odoo, self.side() == Side::Mail)
     }
 
     /// Whether writes are answered without what was made of them.
@@ -97,7 +98,7 @@ impl System {
                 utc_only: !mail,
             },
             versions_in_order: !mail,
-            deletions_by_listing: !self.tombstones(),
+            deletions_by_listing: self.tombstones() == Tombstones::None,
             cool_down_secs: if self == Self::Exchange { 30 } else { 0 },
             batch: match self {
                 Self::Exchange => 10,
