@@ -95,9 +95,9 @@ pub struct ImageRow {
     /// What the side showed of it afterwards; `None` while that is not known.
     #[serde(default)]
     pub left: Option<Hashes>,
-    /// Whether it was taken back.
+    /// Whether it was not made after all: there is nothing to undo, and nothing is kept of it.
     #[serde(default)]
-    pub undone: bool,
+    pub not_made: bool,
 }
 
 /// A field's old and new value.

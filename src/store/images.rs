@@ -65,7 +65,7 @@ pub(crate) async fn put(connection: &mut Connection, images: &[Sealed]) -> Resul
                 .push_bind(image.row.cycle.cast_signed())
                 .push_bind(millis(image.row.at))
                 .push_bind(image.row.kind.code())
-                .push_bind(i64::from(image.row.undone))
+                .push_bind(i64::from(image.row.not_made))
                 .push_bind(image.content.clone());
         });
         upsert.push(" ON CONFLICT (id) DO UPDATE SET undone = excluded.undone, sealed = excluded.sealed");
@@ -75,7 +75,7 @@ pub(crate) async fn put(connection: &mut Connection, images: &[Sealed]) -> Resul
 }
 
 impl SqlStore {
-    /// Images of a member that are not undone, in the order of their writes.
+    /// Images of a member, in the order of their writes. (Earlier versions marked those as undone that an undo had taken back.)
     pub(crate) async fn images_of(
         &self,
         member: MemberId,
@@ -116,7 +116,7 @@ impl SqlStore {
             before: content.before,
             sends: content.sends,
             left: content.left,
-            undone: false,
+            not_made: false,
         })
     }
 }

@@ -178,7 +178,7 @@ impl Effects<'_, '_> {
             before: deeds::before(write),
             sends: write.sends(&self.hasher),
             left: None,
-            undone: false,
+            not_made: false,
         })
     }
 
@@ -428,7 +428,7 @@ impl Effects<'_, '_> {
         let text = format!("{} in the {}: {}: {error}", kind.as_str(), side.title(), work.title);
         commit.journal.push(journal::of_work(work, now, "failed", text.clone()));
         // Nothing was written: there is nothing to undo.
-        commit.images.extend(work.image.take().map(|image| ImageRow { undone: true, ..image }));
+        commit.images.extend(work.image.take().map(|image| ImageRow { not_made: true, ..image }));
         match error {
             // Read and planned again in this or the next cycle: its rows stay dirty.
             ItemError::VersionMoved | ItemError::NotNow(_) | ItemError::InDoubt(_) => {

@@ -346,7 +346,7 @@ impl<G: Gate> SyncStore for Memory<G> {
                     None => rows.images.push(image.clone()),
                 }
             }
-            rows.images.retain(|image| !image.undone);
+            rows.images.retain(|image| !image.not_made);
             for order in &changes.orders {
                 if let Some(known) = rows.orders.iter_mut().find(|known| known.number == order.number) {
                     *known = order.clone();

@@ -5,6 +5,9 @@
 //! crash. A field that is put back counts as in step with what the other side shows, so that it is not written again at
 //! once; an item that is made again belongs to its pair, and one that was taken away is not made again: such pairs are
 //! detached. A user's edit that has not been synced yet stays one.
+//!
+//! An undo's own writes are writes like any other: what is undone since a time is as it was then, whatever an earlier undo has done.
+//! What is so already is left as it is, so that the same undo made twice does nothing the second time.
 
 use crate::context::{CycleContext, CycleFault};
 use crate::edited::differs;
@@ -36,7 +39,11 @@ pub async fn preview_undo(ctx: &CycleContext<'_>, span: UndoSpan) -> Result<Vec<
     let mut lines = Vec::new();
     for (module, stories) in stories(ctx, span, None).await? {
         match Undo::of(ctx, hasher, module) {
-            Ok(undo) => lines.extend(undo.steps(stories).await?.into_iter().map(|step| step.line)),
+            Ok(undo) => {
+                let all = undo.steps(stories).await?.into_iter().map(|step| step.line);
+                // What is as it was is nothing to undo.
+                lines.extend(all.filter(|line| line.deed.is_some() || !line.cannot.is_empty()));
+            }
             Err(why) => lines.extend(stories.iter().map(|story| story.line(Some(why.clone())))),
         }
     }
@@ -115,6 +122,11 @@ enum Before {
 impl Story {
     fn title(&self) -> &str {
         self.images.last().map_or("", |image| image.title.as_str())
+    }
+
+    /// Whether it was not there before the first of the writes.
+    fn made_something(&self) -> bool {
+        matches!(self.before(), Some(Before::Absent))
     }
 
     /// `None`: it is not kept of all writes what they replaced.
@@ -266,8 +278,11 @@ impl<'a, 'c> Undo<'a, 'c> {
             };
             let mut shown = BTreeMap::new();
             for side in [Side::Mail, Side::Crm] {
-                // Of what is put back into the CRM, the mailbox's item is read too: it may be private by now.
-                let of_side = slice.iter().filter(|story| story.side == side || side == Side::Mail);
+                // Of what is put back into the CRM, the mailbox's item is read too: it may be private by now. And of what we made
+                // its origin, on whichever side: it may be gone.
+                let of_side = slice
+                    .iter()
+                    .filter(|story| story.side == side || side == Side::Mail || story.made_something());
                 let at = |story: &Story| Some(pairs.get(&story.pair)?.side(side)?.id.clone());
                 let ids: BTreeSet<RemoteId> = of_side.filter_map(at).collect();
                 let ids: Vec<RemoteId> = ids.into_iter().collect();
@@ -280,6 +295,10 @@ impl<'a, 'c> Undo<'a, 'c> {
                 let now = now.unwrap_or(Now::None);
                 let origin =
                     pair.as_ref().and_then(|p| shown.get(&(Side::Mail, p.mail.as_ref()?.id.clone())));
+                let of_other = pair
+                    .as_ref()
+                    .and_then(|p| shown.get(&(story.side.other(), p.side(story.side.other())?.id.clone())));
+                let origin_is_there = of_other.and_then(Now::item).is_some();
                 let private = self.rules.private != PrivateItems::Sync
                     && origin.and_then(Now::item).is_some_and(Item::is_private);
                 let (line, mut write) = if private && story.side == Side::Crm {
@@ -288,6 +307,12 @@ impl<'a, 'c> Undo<'a, 'c> {
                     (story.line(Some("its pair is not known any more".into())), None)
                 } else if in_doubt.contains(&story.pair) {
                     (story.line(Some("a write to it is in doubt; undo again later".into())), None)
+                } else if story.made_something() && now.item().is_some() && !origin_is_there {
+                    let why = format!(
+                        "what it was made of is not in the {} any more: this may be the last copy, and stays",
+                        story.side.other().title()
+                    );
+                    (story.line(Some(why)), None)
                 } else {
                     plan(&self.hasher, &story, &now, self.caps.side(story.side))
                 };
@@ -396,10 +421,6 @@ impl<'a, 'c> Undo<'a, 'c> {
                 commit.journal.push(journal::line(&row, now, "undo", rule, text));
                 commit.pairs.push(row);
             }
-            // What could not be restored may be another time.
-            let restored = of_pair.iter().filter(|step| step.line.cannot.is_empty());
-            let images = restored.flat_map(|step| &step.images);
-            commit.images.extend(images.map(|image| ImageRow { undone: true, ..image.clone() }));
         }
         if !commit.is_empty() {
             self.ctx.commit(&commit).await?;

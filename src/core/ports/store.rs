@@ -403,8 +403,7 @@ pub trait SyncStore: Send + Sync {
     /// Orders for a member that were not carried out, in the order of their numbers.
     async fn open_orders(&self, member: MemberId) -> Result<Vec<OrderRow>, StoreError>;
 
-    /// What stood there before a member's writes, as far as it is kept and they were not undone, in the order in which
-    /// they were made.
+    /// What stood there before a member's writes, as far as it is kept and they were made, in the order in which they were.
     async fn images(&self, member: MemberId, span: UndoSpan) -> Result<Vec<ImageRow>, StoreError>;
 }
 

@@ -1,7 +1,7 @@
 //! What an undo writes, tells and leaves behind, as stories.
 
 use super::{FakeSide, Faults, Knobs, World};
-use riva_core::documents::{BecamePrivate, ConflictWinner, PrivateItems};
+use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, PrivateItems};
 use riva_core::history::{Order, UndoSpan};
 use riva_core::holds::{Decision, HoldKind};
 use riva_core::ids::{MemberId, RemoteId};
@@ -158,9 +158,67 @@ fn what_a_user_has_put_back_is_nothing_to_undo() {
     world.mail.user_edit(&in_mail, |item| set_place(item, "Room 2"));
     let span = cycle(&world);
     world.crm.user_edit(&in_crm, |item| set_place(item, "Room 1"));
-    let [line] = &world.preview_undo(span)[..] else { panic!("one item") };
-    assert_eq!((line.deed, &line.fields[..], &line.cannot[..]), (None, &[][..], &[][..]));
+    assert_eq!(world.preview_undo(span), []);
     assert_eq!((undo(&world, span), undone(&world)), (told("0 writes were", &[]), vec![]));
+}
+
+/// What is undone since a time is as it was then, whatever an earlier undo has written.
+#[test]
+fn an_undo_since_a_time_undoes_no_earlier_undo() {
+    let mut world = in_step(3);
+    let since = UndoSpan::Since(world.now());
+    let [gone, moved, _] = [0, 1, 2].map(|n| world.mail.live().remove(n).0);
+    world.mail.user_delete(&gone);
+    world.mail.user_edit(&moved, |item| set_place(item, "Room 2"));
+    let event = world.new_event();
+    world.mail.user_create(event);
+    cycle(&world);
+    let shown = |world: &World| {
+        let mut all: Vec<String> = world
+            .crm
+            .live()
+            .iter()
+            .map(|(_, item)| format!("{} {}", item.title(), item.text(Field::Location).unwrap_or_default()))
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(shown(&world).len(), 3);
+    assert_eq!(undo(&world, since), told("3 writes were", &[]));
+    let restored = shown(&world);
+    assert_eq!(restored.len(), 3);
+    assert!(restored.iter().all(|line| line.ends_with("Room 1")), "{restored:?}");
+    for _ in 0..2 {
+        world.pass(15);
+        assert_eq!(world.preview_undo(since), []);
+        assert_eq!(undo(&world, since), told("0 writes were", &[]));
+        assert_eq!(shown(&world), restored);
+    }
+}
+
+/// An administrator has kept it when it was deleted in the CRM: it is nobody's copy any more.
+#[test]
+fn the_last_copy_is_not_taken_away() {
+    let mut world = in_step(0);
+    if let Some(calendar) = &mut world.policy.modules.calendar {
+        calendar.deleted_in_crm = DeletePolicy::Detach;
+    }
+    for _ in 0..2 {
+        let event = world.new_event();
+        world.crm.user_create(event);
+    }
+    let span = cycle(&world);
+    assert_eq!(world.mail.live().len(), 2);
+    let (record, item) = world.crm.live().remove(0);
+    world.crm.user_delete(&record);
+    cycle(&world);
+    let cannot = format!(
+        "{} in the mailbox: what it was made of is not in the CRM any more: this may be the last copy, and stays",
+        item.title()
+    );
+    assert_eq!(undo(&world, span), told("one write was", &[&cannot]));
+    let left: Vec<String> = world.mail.live().iter().map(|(_, item)| item.title()).collect();
+    assert_eq!(left, [item.title()]);
 }
 
 #[test]
