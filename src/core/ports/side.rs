@@ -303,6 +303,24 @@ pub enum Silence {
 
 /// Writes one user's items, and mails nobody by doing so. Only a side that can promise this may implement it; the
 /// engine writes through nothing else.
+///
+/// ```
+/// use riva_core::ports::SilentWriter;
+/// fn write_through(_: &dyn SilentWriter) {}
+/// fn with(side: &impl SilentWriter) {
+///     write_through(side);
+/// }
+/// ```
+///
+/// A side that does not promise it, and is but read, cannot be given to what writes:
+///
+/// ```compile_fail,E0277
+/// use riva_core::ports::{Reader, SilentWriter};
+/// fn write_through(_: &dyn SilentWriter) {}
+/// fn with(side: &impl Reader) {
+///     write_through(side);
+/// }
+/// ```
 #[async_trait]
 pub trait SilentWriter: Reader {
     /// How the promise is kept.

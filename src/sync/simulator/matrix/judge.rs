@@ -95,6 +95,7 @@ pub fn judge(world: &World) -> Result<End, String> {
     if !world.side(cell.side).server().has_sprung() && made_up_for {
         return Err("the write was never made".into());
     }
+    markers(world)?;
     let (mail, crm) = (view(world, Side::Mail)?, view(world, Side::Crm)?);
     let keys: BTreeSet<&String> = mail.keys().chain(crm.keys()).collect();
     let changed = world.cell.kind == Kind::Occurrence && cell.op != Op::Create;
@@ -133,6 +134,24 @@ fn second_start(world: &World) -> Option<String> {
 
 fn pairs(world: &World) -> Vec<(PairState, Option<String>)> {
     world.store.all_pairs().into_iter().map(|p| (p.state, p.reason)).collect()
+}
+
+/// An origin carries the marker of its own pair or none; where nothing kept us from marking it, it does.
+fn markers(world: &World) -> Result<(), String> {
+    let cell = world.cell;
+    if cell.op != Op::Tag {
+        return Ok(());
+    }
+    let pairs = world.store.all_pairs();
+    for (id, _) in world.subjects(cell.side) {
+        let pair = pairs.iter().find(|p| p.side(cell.side).is_some_and(|at| at.id == id));
+        let (marker, own) = (world.marker(cell.side, &id), pair.map(PairRow::marker));
+        let untroubled = matches!((cell.trouble, cell.crash), (Trouble::No, Crash::No | Crash::AfterRecord));
+        if marker.is_some() && marker != own || untroubled && marker.is_none() {
+            return Err(format!("{id} carries {marker:?}, and its pair's marker is {own:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// The item that has nothing to do with it is as it was, in step, and nobody has written to it.

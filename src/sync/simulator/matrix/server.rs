@@ -247,8 +247,8 @@ impl Server {
     }
 
     fn carry_out(&mut self, request: &Request) -> Vec<Answer> {
-        // It mails the people of a meeting whoever writes to it.
-        if self.trap.is_some_and(|trap| trap.trouble == Trouble::WouldNotify && trap.op == request.op()) {
+        // It has said that it mails people: whoever writes otherwise, instead, has them mailed.
+        if self.trap.is_some_and(|trap| trap.trouble == Trouble::WouldNotify && trap.sprung) {
             self.mails += 3;
         }
         match request {

@@ -1,9 +1,15 @@
 //! Every cell.
 
-use super::axes::{Cell, Crash};
+use super::axes::{Cell, Crash, Op, System, Trouble};
 use super::judge::{End, judge};
 use super::killer::Moment;
+use super::server::{Request, Server};
 use super::world::World;
+use chrono::DateTime;
+use riva_core::fault::ItemError;
+use riva_core::ids::{Marker, PairId};
+use riva_core::item::{Item, Module};
+use riva_core::ports::{Patch, Removal};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -36,6 +42,27 @@ fn run(cell: Cell) -> Result<End, String> {
     end.map_err(|why| format!("{why}\n    {}", world.log().join("\n    ")))
 }
 
+/// The counter counts: who deletes what may not be written to in silence has people mailed.
+#[test]
+fn what_is_written_instead_mails_people() {
+    let mut server = Server::new(System::Exchange);
+    let id = server.user_create(Item::new(Module::Calendar));
+    server.trap(Op::Update, Trouble::WouldNotify);
+    let version = server.at(&id).version;
+    let base = Item::new(Module::Calendar);
+    let marker = Marker { pair: PairId(uuid::Uuid::nil()), generation: 1 };
+    let patch = Patch { id: id.clone(), version: version.clone(), marker, set: BTreeMap::new(), base };
+    let (answer, _) = server.take(Request::Update(vec![patch]), DateTime::UNIX_EPOCH);
+    assert!(
+        matches!(&answer, Ok(all) if matches!(all[..], [Err(ItemError::WouldNotify { .. })])),
+        "{answer:?}"
+    );
+    assert_eq!(server.mails, 0);
+    let removal = Removal { id, version };
+    server.take(Request::Delete(vec![removal]), DateTime::UNIX_EPOCH).0.expect("it is carried out");
+    assert_eq!(server.mails, 3);
+}
+
 #[test]
 fn every_write_survives_everything() {
     let cells = Cell::all();
@@ -55,6 +82,9 @@ fn every_write_survives_everything() {
     let counts = [ends.len(), count(None), count(Some(End::InStep)), count(Some(End::Listed))];
     let [all, not_there, in_step, listed] = counts;
     println!("{all} cells: {not_there} cannot be, {in_step} end in step, {listed} are listed with a reason");
+    let mut why_not: BTreeMap<&str, usize> = BTreeMap::new();
+    cells.iter().filter_map(|cell| cell.not_there()).for_each(|why| *why_not.entry(why).or_default() += 1);
+    why_not.iter().for_each(|(why, n)| println!("    {n} cannot be: {why}"));
     let failed: Vec<(&Cell, &String)> =
         ends.iter().filter_map(|(cell, end)| Some((cell, end.as_ref().err()?))).collect();
     for (cell, why) in failed.iter().take(8) {

@@ -13,7 +13,7 @@ use riva_core::documents::{
     CalendarPolicy, ContactsPolicy, DeletePolicy, EmailPolicy, NoPermission, Policy, PolicyModules, Safety,
     SafetyLimit, Schedule, TasksPolicy,
 };
-use riva_core::ids::{MemberId, RemoteId};
+use riva_core::ids::{Marker, MemberId, RemoteId};
 use riva_core::item::{
     Element, Ends, Field, Frequency, Item, MailFolder, Module, Name, Override, Recurrence, RecurrenceId,
     Role, Rule, Value, When,
@@ -106,6 +106,11 @@ impl World {
         let server = self.side(side).server();
         let live = server.items.iter().filter(|(id, s)| !s.deleted && self.bystander.get(&side) != Some(id));
         live.map(|(id, s)| (id.clone(), s.item.clone())).collect()
+    }
+
+    /// The marker that an item carries.
+    pub fn marker(&self, side: Side, id: &RemoteId) -> Option<Marker> {
+        self.side(side).server().live(id).and_then(|stored| stored.marker)
     }
 
     /// A user does what makes the engine write.
