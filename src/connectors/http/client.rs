@@ -53,7 +53,11 @@ enum Tried {
         sent: bool,
     },
     Refused(Response),
-    Throttled(Option<Duration>),
+    /// The server asks to be left alone. `sent` is false if it says that it has carried nothing out.
+    Throttled {
+        hint: Option<Duration>,
+        sent: bool,
+    },
     /// It came, but is longer than we take.
     TooLong(Fault),
 }
@@ -149,9 +153,11 @@ impl HttpClient {
                     return Err(CallError::InDoubt(fault.detail));
                 }
                 Tried::TooLong(fault) => return Err(fault.into()),
-                Tried::Throttled(hint) => {
+                Tried::Throttled { hint, sent } => {
                     self.breaker.succeeded();
-                    return Err(self.back_off(scope, hint).into());
+                    let fault = self.back_off(scope, hint);
+                    let in_doubt = sent && request.kind == Kind::Write;
+                    return Err(if in_doubt { CallError::InDoubt(fault.detail) } else { fault.into() });
                 }
                 Tried::Unavailable { fault, sent } => {
                     let in_doubt = sent && request.kind == Kind::Write;
@@ -344,9 +350,10 @@ fn sort(url: &Url, response: Response) -> Tried {
     let hint = retry_after(&response.headers);
     match response.status {
         StatusCode::UNAUTHORIZED => Tried::Refused(response),
-        StatusCode::TOO_MANY_REQUESTS => Tried::Throttled(hint),
-        // 503 with a hint is a busy server (RFC 9110, section 15.6.4), which has not carried anything out.
-        StatusCode::SERVICE_UNAVAILABLE if hint.is_some() => Tried::Throttled(hint),
+        StatusCode::TOO_MANY_REQUESTS => Tried::Throttled { hint, sent: false },
+        // 503 with a hint is a busy server (RFC 9110, section 15.6.4); but caches (Varnish among them) say the same when
+        // they have passed the request on, and the server behind them did not answer in time.
+        StatusCode::SERVICE_UNAVAILABLE if hint.is_some() => Tried::Throttled { hint, sent: true },
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             let status = response.status;
             let reason = status.canonical_reason().unwrap_or_default();

@@ -76,6 +76,20 @@ async fn reads_are_tried_again_and_writes_are_not() {
 }
 
 #[tokio::test]
+async fn a_write_to_a_server_that_is_busy_may_have_been_carried_out_unless_it_says_otherwise() {
+    for (status, in_doubt) in [(503, true), (429, false)] {
+        let server = answering(ResponseTemplate::new(status).insert_header("retry-after", "120")).await;
+        let client = HttpClient::new(options(&server.uri())).unwrap();
+        let write = Request::post(url(&server), Kind::Write, "text/plain", "x");
+        let result = client.send(&Scope::of("ann"), write).await;
+        assert_eq!(matches!(result, Err(CallError::InDoubt(_))), in_doubt, "{result:?}");
+        // The wish is heeded all the same.
+        let next = fault(client.send(&Scope::of("ann"), Request::get(url(&server))).await);
+        assert_eq!((next.kind, count(&server).await), (FaultKind::Throttled, 1));
+    }
+}
+
+#[tokio::test]
 async fn a_write_that_was_not_sent_is_not_in_doubt() {
     let base = closed_port();
     let client = HttpClient::new(options(base.as_str())).unwrap();
