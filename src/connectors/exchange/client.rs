@@ -66,7 +66,12 @@ impl Ews {
                 Err(CallError::InDoubt(format!("[{}] {}", refusal.code, refusal.text)))
             }
             Ok(Some(refusal)) => Err(self.call_error(user, &refusal)),
-            Err(fault) if kind == Kind::Write && response.status.is_success() => {
+            // A server, or a proxy, that fails says nothing of how far the request came; neither does one that is content,
+            // but does not answer as Exchange does.
+            Err(fault)
+                if kind == Kind::Write
+                    && (response.status.is_success() || response.status.is_server_error()) =>
+            {
                 Err(CallError::InDoubt(fault.detail))
             }
             Err(fault) => Err(fault.into()),
@@ -129,6 +134,10 @@ impl Ews {
             )
             .remedy(remedy),
             404 => Fault::new(FaultKind::UnexpectedAnswer, format!("there is nothing (404) at {shown}")).remedy(remedy),
+            500.. => Fault::new(
+                FaultKind::SystemNotAvailable,
+                format!("the server, or what stands before it, fails ({status}), at {shown}"),
+            ),
             _ => Fault::new(
                 FaultKind::UnexpectedAnswer,
                 format!("the answer ({status}) is not from Exchange Web Services, at {shown}"),

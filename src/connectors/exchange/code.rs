@@ -89,10 +89,13 @@ impl Refusal {
 
     /// Whether nobody can know if the request was carried out.
     pub(super) fn leaves_in_doubt(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "ErrorTimeoutExpired" | "ErrorInternalServerError" | "ErrorInternalServerTransientError"
-        )
+        match self.code.as_str() {
+            "ErrorTimeoutExpired" | "ErrorInternalServerError" | "ErrorInternalServerTransientError" => true,
+            // The client is at fault (SOAP 1.1 and 1.2): it was not even tried.
+            "Client" | "Sender" => false,
+            // Not Exchange speaks, but what it runs on (InternalServiceFault, Server, Receiver, …).
+            code => !code.starts_with("Error"),
+        }
     }
 
     /// As the end of a call.
@@ -149,6 +152,8 @@ impl Refusal {
                 "This Exchange is older than the version that is asked for. Riva needs Exchange 2010 SP2 or newer; \
                  see the option ews_version of this connection.",
             ),
+            // What fails inside, or before anything was found out, may work the next time.
+            _ if self.leaves_in_doubt() => fault(FaultKind::SystemNotAvailable),
             _ => fault(FaultKind::UnexpectedAnswer),
         }
     }
@@ -209,7 +214,10 @@ mod tests {
         let of = |code: &str| Refusal { code: code.into(), text: "x".into(), back_off: None }.item_error();
         assert_eq!(of("ErrorItemNotFound"), ItemError::Gone);
         assert_eq!(of("ErrorIrresolvableConflict"), ItemError::VersionMoved);
-        assert!(matches!(of("ErrorTimeoutExpired"), ItemError::InDoubt(_)));
+        for code in ["ErrorTimeoutExpired", "InternalServiceFault", "Server", ""] {
+            assert!(matches!(of(code), ItemError::InDoubt(_)), "{code}");
+        }
+        assert!(matches!(of("Client"), ItemError::Invalid { .. }));
         assert!(matches!(of("ErrorServerBusy"), ItemError::NotNow(_)));
         assert!(matches!(of("ErrorInvalidPropertySet"), ItemError::Invalid { .. }));
         assert!(matches!(of("ErrorAccessDenied"), ItemError::Forbidden { .. }));
