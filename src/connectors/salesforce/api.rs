@@ -210,7 +210,8 @@ impl Api {
         if response.status.is_success() {
             return match json {
                 Ok(json) => Ok(json),
-                Err(_) if response.body.is_empty() => Ok(Json::Null),
+                // Of a write, nothing more to say; of a read, nothing said.
+                Err(_) if response.body.is_empty() && kind == Kind::Write => Ok(Json::Null),
                 Err(_) if kind == Kind::Write => Err(CallError::InDoubt("the answer is no JSON".into())),
                 Err(_) => {
                     Err(unforeseen(&format!("an answer that is no JSON, from {}", shown_url(&url))).into())
@@ -254,6 +255,13 @@ impl Api {
                     .into()
             }
             "INVALID_REPLICATION_DATE" | "INVALID_QUERY_LOCATOR" => CallError::CursorLost(detail),
+            // Stopped somewhere, or failed in words: nobody knows how far it came.
+            "UNKNOWN_EXCEPTION" | "REQUEST_RUNNING_TOO_LONG" if kind == Kind::Write => {
+                CallError::InDoubt(detail)
+            }
+            other if status >= 500 && kind == Kind::Write && other != "UNABLE_TO_LOCK_ROW" => {
+                CallError::InDoubt(detail)
+            }
             "UNABLE_TO_LOCK_ROW" | "QUERY_TIMEOUT" | "REQUEST_RUNNING_TOO_LONG" | "SERVER_UNAVAILABLE" => {
                 Fault::new(FaultKind::Throttled, format!("Salesforce is busy: {detail}"))
                     .retry_after(Duration::from_mins(1))
@@ -274,7 +282,6 @@ impl Api {
                 )
                 .into()
             }
-            "UNKNOWN_EXCEPTION" if kind == Kind::Write => CallError::InDoubt(detail),
             "NOT_FOUND" => unforeseen(&format!("{detail}, at {place}"))
                 .remedy("Check the option `api_version` of this connection, and the object's name.")
                 .into(),

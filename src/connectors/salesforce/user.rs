@@ -251,7 +251,9 @@ fn sort(answer: &Json, count: usize) -> Vec<Result<String, ItemError>> {
             if let (Some(true), Some(id)) = (one.get("success").and_then(Json::as_bool), id) {
                 return Ok(id.to_owned());
             }
-            Err(one.get("errors").and_then(Refusal::read).unwrap_or_default().item())
+            // Neither a success nor a reason: it may be either.
+            let refusal = one.get("errors").and_then(Refusal::read);
+            Err(refusal.map_or_else(|| ItemError::InDoubt("no reason was told".into()), |r| r.item()))
         })
         .collect()
 }
@@ -265,7 +267,10 @@ pub async fn deleted(
 ) -> Result<(Vec<String>, Option<chrono::DateTime<chrono::Utc>>), CallError> {
     let at = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let answer = api.get(&format!("sobjects/{object}/deleted/?start={}&end={}", at(from), at(to))).await?;
-    let gone = answer.get("deletedRecords").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    // Without the list nothing is known, and the poll must not go on as if nothing had been deleted.
+    let gone = answer.get("deletedRecords").and_then(Json::as_array).ok_or_else(|| {
+        Fault::new(FaultKind::UnexpectedAnswer, "Salesforce does not tell what was deleted")
+    })?;
     let ids = gone.iter().filter_map(|r| Some(r.get("id")?.as_str()?.to_owned())).collect();
     Ok((ids, answer.get("latestDateCovered").and_then(Json::as_str).and_then(soql::read_instant)))
 }
@@ -545,11 +550,13 @@ mod tests {
     #[test]
     fn a_missing_answer_is_in_doubt_not_refused() {
         let answer = json!([{"id": "003", "success": true, "errors": []},
-            {"success": false, "errors": [{"statusCode": "REQUIRED_FIELD_MISSING", "message": "LastName", "fields": ["LastName"]}]}]);
-        let sorted = sort(&answer, 3);
+            {"success": false, "errors": [{"statusCode": "REQUIRED_FIELD_MISSING", "message": "LastName", "fields": ["LastName"]}]},
+            {}]);
+        let sorted = sort(&answer, 4);
         assert_eq!(sorted[0], Ok("003".into()));
         assert!(matches!(&sorted[1], Err(ItemError::Invalid { reason }) if reason.contains("LastName")));
         assert!(matches!(sorted[2], Err(ItemError::InDoubt(_))));
+        assert!(matches!(sorted[3], Err(ItemError::InDoubt(_))));
     }
 
     #[test]
