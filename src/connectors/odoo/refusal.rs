@@ -17,6 +17,8 @@ pub enum Refusal {
     Locked(String),
     /// There is no such database.
     NoDatabase(String),
+    /// There is a row with this key already.
+    Duplicate,
     /// The values.
     Invalid(String),
     /// Anything else; the last line of a traceback.
@@ -55,6 +57,10 @@ impl Refusal {
             || has("could not obtain lock")
         {
             Self::Locked(words())
+        } else if has("duplicate key value violates unique constraint")
+            || has("multiple records with the same external ID")
+        {
+            Self::Duplicate
         } else if has("Missing document") || has("MissingError") || has("does not exist or has been deleted")
         {
             Self::Missing
@@ -98,6 +104,9 @@ impl Refusal {
                 Fault::new(FaultKind::Throttled, format!("the server is busy with the same records: {reason}"))
             }
             Self::Missing => Fault::new(FaultKind::UnexpectedAnswer, "a record was deleted while it was read"),
+            Self::Duplicate => {
+                Fault::new(FaultKind::UnexpectedAnswer, "Odoo has a record with the same key already")
+            }
             Self::Concurrency => Fault::new(FaultKind::UnexpectedAnswer, "a record was changed while it was read"),
             Self::Invalid(reason) | Self::Other(reason) => {
                 Fault::new(FaultKind::UnexpectedAnswer, format!("Odoo refused the call: {reason}"))
@@ -110,6 +119,7 @@ impl Refusal {
         match self {
             Self::Missing => ItemError::Gone,
             Self::Concurrency => ItemError::VersionMoved,
+            Self::Duplicate => ItemError::Exists,
             Self::Forbidden(reason) => ItemError::Forbidden { reason },
             Self::Locked(reason) => ItemError::NotNow(reason),
             Self::SignIn => ItemError::NotNow("the login was refused".into()),
@@ -168,6 +178,12 @@ mod tests {
                 Refusal::Invalid("The ending date cannot be earlier".into()),
             ),
             ("1", traceback, Refusal::Other("ValueError: no such field".into())),
+            (
+                "warning -- Constraint Error\n\nYou cannot have multiple records with the same external ID in the same \
+                 module!",
+                "",
+                Refusal::Duplicate,
+            ),
             ("no such field", traceback, Refusal::Other("no such field".into())),
         ] {
             assert_eq!(Refusal::read(code, text), refusal, "{code}");

@@ -5,6 +5,7 @@ use super::feed;
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
 use crate::one_second;
+use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{Marker, Version};
 use std::collections::BTreeMap;
 
@@ -23,7 +24,18 @@ pub async fn search(
         args.extend([Rpc::Int(0), Rpc::Int(i64::try_from(limit).unwrap_or(i64::MAX)), Rpc::from("id")]);
     }
     let found = session.call(model, Method::Search, args).await?;
-    Ok(found.items().iter().filter_map(Rpc::int).collect())
+    Ok(list(&found)?.iter().filter_map(Rpc::int).collect())
+}
+
+/// The items of an answer that must be a list: anything else says nothing, and is not the same as none.
+pub fn list(answer: &Rpc) -> Result<&[Rpc], CallError> {
+    match answer {
+        Rpc::List(items) => Ok(items),
+        other => {
+            let what = format!("Odoo answers with {other:?} instead of a list");
+            Err(Fault::new(FaultKind::UnexpectedAnswer, what).into())
+        }
+    }
 }
 
 /// A condition of a search.
@@ -45,7 +57,7 @@ pub async fn read(
         match session.call(model, Method::Read, args).await {
             Ok(rows) => {
                 let id = |row: &Rpc| row.get("id")?.int();
-                return Ok(rows.items().iter().filter_map(|row| Some((id(row)?, row.clone()))).collect());
+                return Ok(list(&rows)?.iter().filter_map(|row| Some((id(row)?, row.clone()))).collect());
             }
             Err(Failed::Refused(refusal)) => match refusal.missing_row().filter(|id| ids.contains(id)) {
                 Some(gone) => ids.retain(|id| *id != gone),
@@ -81,8 +93,7 @@ pub async fn versions(
         Some(at) if !known.seven => one_second::version(text, Some(at.and_utc()), now),
         _ => Version::new(text),
     };
-    Ok(rows
-        .items()
+    Ok(list(&rows)?
         .iter()
         .filter_map(|row| {
             let stamp = [row.get("write_date"), row.get("create_date")]

@@ -410,6 +410,16 @@ impl Session {
         }
         match read_answer(&response.text()) {
             Ok(Answer::Result(value)) => Ok(value),
+            // OpenERP 7 and later ones up to 12 commit first and write their answer then: a method that answers None, as
+            // some modules' do, has done its work.
+            Ok(Answer::Fault { code, text })
+                if kind == Kind::Write && format!("{code}\n{text}").contains("cannot marshal None") =>
+            {
+                Err(unforeseen(format!(
+                    "the server could not put its answer into words, at {}",
+                    shown_url(&url)
+                )))
+            }
             Ok(Answer::Fault { code, text }) => Err(Failed::Refused(Refusal::read(&code, &text))),
             Err(error) => Err(unforeseen(format!("{error}, at {}", shown_url(&url)))),
         }

@@ -135,6 +135,11 @@ impl User {
             .iter()
             .filter_map(|m| m.get("message").map(Rpc::str))
             .collect();
+        if reasons.is_empty() {
+            // All rows or none, says the contract, and why; this is neither.
+            let what = format!("Odoo tells the ids of {} rows out of {}, and not why", ids.len(), rows.len());
+            return Err(CallError::InDoubt(what).into());
+        }
         Err(Failed::Refused(Refusal::Invalid(reasons.join("; "))))
     }
 
@@ -251,7 +256,10 @@ impl User {
         let expected = Rpc::map([(format!("{model},{id}"), Rpc::from(version.stamp()))]);
         let context = [("__last_update".to_owned(), expected)];
         let args = vec![Rpc::list([id]), Rpc::Map(row.clone())];
-        self.session.call_with(model, Method::Write, args, &context).await.map(|_| ())
+        match self.session.call_with(model, Method::Write, args, &context).await? {
+            Rpc::Bool(true) => Ok(()),
+            other => Err(CallError::InDoubt(format!("Odoo answers a write with {other:?}")).into()),
+        }
     }
 }
 
@@ -512,6 +520,9 @@ impl SilentWriter for User {
                 // The row itself is untouched, and with it its version.
                 Ok(_) => Ok(at.clone()),
                 Err(Failed::Refused(refusal)) => Err(refusal.item()),
+                Err(Failed::Call(error)) if results.is_empty() && !matches!(error, CallError::InDoubt(_)) => {
+                    return Err(error);
+                }
                 Err(Failed::Call(error)) => Err(in_doubt_or_later(&error)),
             });
         }

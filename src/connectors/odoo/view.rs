@@ -1,6 +1,6 @@
 //! What one user sees of the tables.
 
-use super::rows::{condition, markers, read, search, versions};
+use super::rows::{condition, list, markers, read, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::stage::{self, Stage};
 use super::tables::Table;
@@ -60,7 +60,7 @@ impl View<'_> {
             BTreeSet::new()
         } else {
             let answer = self.session.call(model, Method::Exists, vec![Rpc::list(unseen)]).await?;
-            answer.items().iter().filter_map(Rpc::int).collect()
+            list(&answer)?.iter().filter_map(Rpc::int).collect()
         };
         // The version is read first: an edit in between then shows as a newer version later, never as an older one.
         let versions = versions(self.session, self.known, model, &seen).await?;
