@@ -163,7 +163,16 @@ impl Dav {
     pub async fn features(&self, scope: &Scope, path: &str) -> Result<Vec<String>, CallError> {
         let request = Request::new(Method::OPTIONS, self.url(path), Kind::Read);
         let response = self.http.send(scope, request).await?;
-        let values = response.headers.get_all("dav").iter().filter_map(|v| v.to_str().ok());
+        let mut values = response.headers.get_all("dav").iter().filter_map(|v| v.to_str().ok()).peekable();
+        if values.peek().is_none() {
+            // Every DAV server tells its features. Whoever does not is none, and what it can do is not known.
+            let what = format!(
+                "the answer to OPTIONS ({}) has no DAV header, from {}",
+                response.status.as_u16(),
+                shown_url(&self.url(path))
+            );
+            return Err(Fault::new(FaultKind::UnexpectedAnswer, what).into());
+        }
         Ok(values.flat_map(|v| v.split(',')).map(|f| f.trim().to_lowercase()).collect())
     }
 }
