@@ -59,6 +59,16 @@ impl Refusal {
         }
     }
 
+    /// Whether a server says so that has no such report, or stumbles over one of the things that it was asked for.
+    /// Everything else (a page to sign in, nothing at this address, …) says nothing of what was asked for.
+    pub fn is_of_the_report(&self) -> bool {
+        match self {
+            Self::Status { status: 403, conditions, .. } => conditions.iter().any(|c| c != "d:error"),
+            Self::Status { status, .. } => matches!(status, 400 | 405 | 415 | 422 | 501),
+            Self::Call(_) => false,
+        }
+    }
+
     /// Whether an element stands in the error body.
     pub fn says(&self, condition: &str) -> bool {
         matches!(self, Self::Status { conditions, .. } if conditions.iter().any(|c| c == condition))
@@ -175,6 +185,14 @@ impl Dav {
         }
         Ok(values.flat_map(|v| v.split(',')).map(|f| f.trim().to_lowercase()).collect())
     }
+}
+
+/// Whether this is a web page in place of an answer: of whoever stands before the server and wants a login, or says something
+/// else to people. What it says to a write is no word of the server's. (Servers in PHP say `text/html` of no body at all.)
+pub fn is_a_page(response: &Response) -> bool {
+    let kind = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let is_html = kind.starts_with("text/html") || kind.starts_with("application/xhtml");
+    response.status.as_u16() == 200 && is_html && !response.body.trim_ascii().is_empty()
 }
 
 /// What a status means where nobody knows better.

@@ -2,12 +2,12 @@
 
 use super::capabilities::{self, BATCH};
 use super::cursor::Position;
-use super::dav::{Depth, Refusal};
+use super::dav::{Depth, Refusal, is_a_page, refusal};
 use super::discovery::{Collection, never_opened};
 use super::resource::{NotOurs, Resource};
 use super::xml::{Answer, document, element, escaped, prop};
 use super::{Found, READERS, Shared, path, write};
-use crate::http::{Request, Scope};
+use crate::http::{Request, Scope, shown_url};
 use crate::icalendar::{Scheduling, utc_text};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -97,13 +97,19 @@ impl Mailbox {
         let url = self.shared.dav.url(path);
         let response = self.shared.dav.plain(&self.scope, Request::get(url.clone())).await?;
         match response.status.as_u16() {
+            _ if is_a_page(&response) => {
+                let what = format!("a web page comes instead of what was asked for, at {}", shown_url(&url));
+                Err(Fault::new(FaultKind::UnexpectedAnswer, what)
+                    .remedy("Check whether a proxy before the server wants people to sign in.")
+                    .into())
+            }
             200 => Ok(Some(Whole {
                 etag: response.header("etag").unwrap_or_default().to_owned(),
                 modified: response.header("last-modified").unwrap_or_default().to_owned(),
                 text: response.text().into_owned(),
             })),
             404 | 410 => Ok(None),
-            _ => Err(super::dav::refusal("GET", &url, &response).into()),
+            _ => Err(refusal("GET", &url, &response).into()),
         }
     }
 
@@ -223,7 +229,7 @@ impl Mailbox {
     }
 
     /// Texts of resources by multiget; what the answer leaves out is read one by one.
-    async fn multiget(
+    pub(super) async fn multiget(
         &self,
         module: Module,
         collection: &Collection,
@@ -238,7 +244,7 @@ impl Mailbox {
         let answers = match self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await {
             Ok(found) => found.answers,
             // A server without multiget, or one that a single resource makes stumble.
-            Err(Refusal::Status { status, .. }) if status != 403 => Vec::new(),
+            Err(refusal) if refusal.is_of_the_report() || refusal.status() == Some(500) => Vec::new(),
             Err(refusal) => return Err(refusal.into()),
         };
         let mut found = BTreeMap::new();
@@ -327,7 +333,7 @@ impl Mailbox {
         let answers = match self.shared.dav.report(&self.scope, &collection.path, Depth::One, body).await {
             Ok(found) => found.answers,
             // A server that cannot search so: the name that we gave the resource has to do.
-            Err(Refusal::Status { .. }) => return Ok(Vec::new()),
+            Err(refusal) if refusal.is_of_the_report() => return Ok(Vec::new()),
             Err(refusal) => return Err(refusal.into()),
         };
         let carries = |answer: &Answer| {

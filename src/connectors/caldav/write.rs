@@ -1,6 +1,6 @@
 //! Writes resources, each with its precondition, and only so many at a time in a collection as its server takes.
 
-use super::dav::refusal;
+use super::dav::{is_a_page, refusal};
 use super::discovery::Collection;
 use super::mailbox::Mailbox;
 use super::resource::{Resource, content_type};
@@ -13,7 +13,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATC
 use riva_core::fault::{CallError, Fault, ItemError};
 use riva_core::ids::{Marker, RemoteId, Version};
 use riva_core::item::Module;
-use riva_core::ports::{Draft, Patch, RemoteRef, Removal, Written};
+use riva_core::ports::{Draft, Fetched, Patch, RemoteRef, Removal, Written};
 use std::future::Future;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -108,6 +108,16 @@ enum Unless<'a> {
     Moved(&'a str),
 }
 
+/// After something was sent: what cannot be seen now leaves it in doubt.
+fn unseen(why: &CallError) -> ItemError {
+    ItemError::InDoubt(format!("it cannot be looked at: {why}"))
+}
+
+/// What the collection has was not found there.
+fn not_found(status: u16) -> ItemError {
+    ItemError::NotNow(format!("the server does not find what it has ({status})"))
+}
+
 fn header(value: &str) -> Result<HeaderValue, Failed> {
     HeaderValue::from_str(value).map_err(|_| {
         ItemError::Invalid { reason: "its version holds a character that headers cannot hold".into() }.into()
@@ -150,6 +160,10 @@ impl Mailbox {
             let alone =
                 if lane.narrow.load(Ordering::Relaxed) { Some(lane.alone.lock().await) } else { None };
             let response = self.shared.dav.plain(&self.scope, request.clone()).await?;
+            if is_a_page(&response) {
+                let what = "a web page came instead of the server's answer";
+                return Err(ItemError::InDoubt(what.to_owned()).into());
+            }
             if response.status.as_u16() != 423 {
                 return Ok(response);
             }
@@ -165,13 +179,23 @@ impl Mailbox {
 
     /// Where the resource lies now. Its content is read later, for a whole batch ([`Mailbox::read_back`]): Radicale
     /// gives an etag although it keeps the text in other words than it was sent, against RFC 4791, section 5.3.4.
-    async fn written(&self, path: &str, response: &Response) -> Result<Written, Failed> {
+    ///
+    /// `before` is the version that was to be replaced: if it is still there, nobody has written.
+    async fn written(
+        &self,
+        path: &str,
+        response: &Response,
+        before: Option<&str>,
+    ) -> Result<Written, Failed> {
         let id = RemoteId::new(path);
         if let Some(etag) = response.header("etag").filter(|e| !e.is_empty()) {
             return Ok(Written { at: RemoteRef { id, version: Version::new(etag) }, item: None });
         }
         let lost = |why: String| Failed::Item(ItemError::InDoubt(why));
         match self.get(path).await {
+            Ok(Some(text)) if before == Some(&text.etag) => {
+                Err(lost("the server says that it was written, but still has it as it was".to_owned()))
+            }
             Ok(Some(text)) => {
                 Ok(Written { at: RemoteRef { id, version: Version::new(text.etag) }, item: None })
             }
@@ -193,9 +217,9 @@ impl Mailbox {
             .map_err(|refused| ItemError::Invalid { reason: refused.to_string() })?;
         let response = self.put(module, collection, &path, None, &mut resource, &Unless::Exists).await?;
         match response.status.as_u16() {
-            200..=299 => self.written(&path, &response).await,
+            200..=299 => self.written(&path, &response, None).await,
             // Made by an earlier try whose answer was lost, or by somebody else.
-            412 => match self.get(&path).await? {
+            412 => match self.get(&path).await.map_err(|why| unseen(&why))? {
                 Some(text) => match Resource::read(module, &text.text) {
                     Ok(there) if there.marker() == Some(draft.marker) => Ok(Written {
                         at: RemoteRef { id: RemoteId::new(&path), version: Version::new(text.etag) },
@@ -234,7 +258,7 @@ impl Mailbox {
             .put(module, collection, target, Some(&before), &mut resource, &Unless::Moved(&text.etag))
             .await?;
         match response.status.as_u16() {
-            200..=299 => self.written(target, &response).await,
+            200..=299 => self.written(target, &response, Some(&text.etag)).await,
             _ => Err(self.refused(target, &response)),
         }
     }
@@ -249,7 +273,10 @@ impl Mailbox {
         if module != Module::Contacts {
             let scheduling = self.scheduling(&collection.path).await?;
             if scheduling.automatic {
-                let text = self.get(path).await?.ok_or(ItemError::Gone)?;
+                let Some(text) = self.get(path).await? else {
+                    let gone = self.is_gone(module, collection, path).await?;
+                    return Err(if gone { ItemError::Gone } else { not_found(404) }.into());
+                };
                 if let Ok(resource) = Resource::read(module, &text.text) {
                     let people = mailed_by_deletion(scheduling, resource.root());
                     if people > 0 {
@@ -264,10 +291,32 @@ impl Mailbox {
             .header(HeaderName::from_static("schedule-reply"), HeaderValue::from_static("F"));
         let response = self.send(collection, request).await?;
         match response.status.as_u16() {
-            200..=299 => Ok(()),
-            // Some servers say 412 of what is not there.
-            412 if self.get(path).await?.is_none() => Err(ItemError::Gone.into()),
+            204 => Ok(()),
+            // Servers say other things as well of what they have deleted, and of what was not there; but so does what stands
+            // before them. Only what is not there any more is gone.
+            status @ (200..=299 | 404 | 410 | 412) => {
+                let gone = self.is_gone(module, collection, path).await.map_err(|why| unseen(&why))?;
+                match (status, gone) {
+                    (200..=299, true) => Ok(()),
+                    (200..=299, false) => {
+                        let what = "the server says that it was deleted, but still has it";
+                        Err(ItemError::InDoubt(what.to_owned()).into())
+                    }
+                    (_, true) => Err(ItemError::Gone.into()),
+                    (412, false) => Err(self.refused(path, &response)),
+                    (status, false) => Err(not_found(status).into()),
+                }
+            }
             _ => Err(self.refused(path, &response)),
+        }
+    }
+
+    /// Whether a resource is not there any more, by the word of its collection where that has one: where nothing is at any
+    /// address, nothing is known.
+    async fn is_gone(&self, module: Module, collection: &Collection, path: &str) -> Result<bool, CallError> {
+        match self.multiget(module, collection, &[path]).await?.remove(path) {
+            Some(found) => Ok(found == Fetched::Gone),
+            None => Ok(self.get(path).await?.is_none()),
         }
     }
 
