@@ -93,7 +93,7 @@ async fn images_are_sealed_and_expire() {
             before: Some(item),
             sends: Hashes([("notes".to_owned(), 5)].into()),
             left: None,
-            undone: false,
+            not_made: false,
         }
     };
     let images = |images| Commit { images, ..Commit::default() };
@@ -111,7 +111,7 @@ async fn images_are_sealed_and_expire() {
     let left = ImageRow { left: Some(Hashes::default()), ..image(2, 2) };
     store.commit(member, fence, &images(vec![left.clone()])).await.unwrap();
     assert_eq!(store.images(member, UndoSpan::Cycle(2)).await.unwrap(), [left]);
-    store.commit(member, fence, &images(vec![ImageRow { undone: true, ..image(3, 3) }])).await.unwrap();
+    store.commit(member, fence, &images(vec![ImageRow { not_made: true, ..image(3, 3) }])).await.unwrap();
     assert_eq!(since(&store, 0).await, [1, 2]);
     assert_eq!(store.prune_images(at(2)).await, Ok(1));
     assert_eq!(since(&store, 0).await, [2]);

@@ -239,7 +239,7 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (195_344, "what was lost on its way is not made while a decision is waited for"),
     (137_326, "an appointment of ours gives way, though another record of its meeting was deleted"),
     (647_747, "one that its user has made private stays"),
-    (508876, "what is edited once more while it waits to be put back is its user's edit"),
+    (508_876, "what is edited once more while it waits to be put back is its user's edit"),
 ];
 
 /// What once failed without any fault.
