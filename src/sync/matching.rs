@@ -86,6 +86,8 @@ pub fn keys(hasher: &FieldHasher, item: &Item, marker: Option<Marker>) -> Vec<Ma
         Module::Calendar => {
             if let (Some(when), Some(subject)) = (item.when(), item.text(Field::Summary)) {
                 let (start, end) = when.utc();
+                // What has no length in a mailbox lasts a minute in a CRM.
+                let end = end.max(start + chrono::Duration::minutes(1));
                 let text = format!("{}\n{}\n{}", start.timestamp(), end.timestamp(), fold(subject));
                 // A single appointment at the first time of a series is not the series.
                 add(MatchRule::Name, if item.is_recurring() { "series" } else { "event" }, &text);

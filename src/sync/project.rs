@@ -113,7 +113,8 @@ fn cut(text: &str, max: Option<&usize>) -> String {
     }
 }
 
-/// A side that keeps instants alone says nothing of the zone: the target's zone stays, and only the instants move.
+/// A side that keeps instants alone says nothing of the zone: the target's zone stays, and only the instants move. So it is
+/// with no length at all, where the source has no such.
 fn map_when(
     when: When,
     source: &ModuleCapabilities,
@@ -126,11 +127,21 @@ fn map_when(
         start = to_minute(start);
         end = to_minute(end);
     }
+    let minute = chrono::Duration::minutes(1);
+    if target.precision.minute_long {
+        end = end.max(start + minute);
+    } else if source.precision.minute_long && end == start + minute && has_no_length(current) {
+        end = start;
+    }
     let zone = match current {
         Some(Value::When(When::Timed { zone: kept, .. })) if source.precision.utc_only => *kept,
         _ => zone,
     };
     When::timed(start, end, if target.precision.utc_only { chrono_tz::UTC } else { zone })
+}
+
+fn has_no_length(current: Option<&Value>) -> bool {
+    matches!(current, Some(Value::When(When::Timed { start, end, .. })) if start == end)
 }
 
 fn to_minute(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {

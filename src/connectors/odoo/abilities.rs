@@ -21,7 +21,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         max_len: BTreeMap::new(),
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
-        precision: Precision { minutes_only: false, utc_only: true },
+        precision: Precision { minutes_only: false, utc_only: true, minute_long: true },
         versions_in_order: true,
         deletions_by_listing: true,
         cool_down_secs: 0,

@@ -18,7 +18,7 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         max_len: BTreeMap::new(),
         set_keys: BTreeMap::new(),
         parts: BTreeMap::new(),
-        precision: Precision { minutes_only: true, utc_only: true },
+        precision: Precision { minutes_only: true, utc_only: true, minute_long: true },
         versions_in_order: true,
         deletions_by_listing: false,
         cool_down_secs: 0,

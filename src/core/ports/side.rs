@@ -93,6 +93,8 @@ pub struct Precision {
     pub minutes_only: bool,
     /// Events are kept as instants: the zone is lost.
     pub utc_only: bool,
+    /// An event lasts a minute at least (engine design, case 24).
+    pub minute_long: bool,
 }
 
 /// One entry of a user's change feed.

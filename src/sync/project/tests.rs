@@ -178,6 +178,28 @@ fn seconds_are_cut_off_where_a_side_has_none() {
     assert_eq!(map(Field::When, &when, &exact, &minutes, None), Some(at(minute, last, chrono_tz::UTC)));
 }
 
+/// Case 24: no length is a minute in a CRM, and a minute there is no length where there was none.
+#[test]
+fn what_has_no_length_lasts_a_minute_where_a_side_has_no_such() {
+    let exact = caps(&[]);
+    let mut crm = caps(&[]);
+    (crm.precision.minutes_only, crm.precision.minute_long) = (true, true);
+    let utc = |start: &str, end: &str| at(start, end, chrono_tz::UTC);
+    let bell = utc("2026-12-01T08:00:00Z", "2026-12-01T08:00:00Z");
+    let minute = utc("2026-12-01T08:00:00Z", "2026-12-01T08:01:00Z");
+    let seconds = utc("2026-12-01T08:00:10Z", "2026-12-01T08:00:40Z");
+    for short in [&bell, &seconds, &minute] {
+        assert_eq!(map(Field::When, short, &exact, &crm, None), Some(minute.clone()));
+    }
+    let two = utc("2026-12-01T08:00:00Z", "2026-12-01T08:02:00Z");
+    assert_eq!(map(Field::When, &two, &exact, &crm, None), Some(two.clone()));
+    let later = utc("2026-12-01T10:00:00Z", "2026-12-01T10:01:00Z");
+    let back = |new: &Value, now: &Value| map(Field::When, new, &crm, &exact, Some(now));
+    assert_eq!(back(&later, &bell), Some(utc("2026-12-01T10:00:00Z", "2026-12-01T10:00:00Z")));
+    assert_eq!(back(&later, &minute), Some(later.clone()), "it lasted a minute");
+    assert_eq!(back(&two, &bell), Some(two), "somebody made it longer");
+}
+
 /// A series with one occurrence at another time.
 fn occurrence(when: Value) -> Value {
     let id = RecurrenceId::Wall("2026-12-01T09:00:00".parse().expect("a time"));

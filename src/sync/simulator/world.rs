@@ -667,7 +667,7 @@ fn capabilities(
                 email_slots.iter().map(|s| (*s).to_owned()).collect(),
             )]),
             parts: BTreeMap::new(),
-            precision: Precision { minutes_only: false, utc_only },
+            precision: Precision { utc_only, ..Precision::default() },
             versions_in_order: utc_only,
             deletions_by_listing: by_listing,
             cool_down_secs: 0,

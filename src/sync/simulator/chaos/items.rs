@@ -167,7 +167,7 @@ pub(super) fn holds(mail: bool) -> BTreeMap<Module, ModuleCapabilities> {
             max_len: BTreeMap::from([(Field::Location, if mail { 200 } else { CRM_LOCATION })]),
             set_keys: BTreeMap::from([(Field::Emails, slots.iter().map(|s| (*s).to_owned()).collect())]),
             parts: BTreeMap::new(),
-            precision: Precision { minutes_only: false, utc_only: !mail },
+            precision: Precision { utc_only: !mail, ..Precision::default() },
             versions_in_order: !mail,
             deletions_by_listing: false,
             cool_down_secs: 0,

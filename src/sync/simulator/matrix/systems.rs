@@ -96,6 +96,7 @@ impl System {
             precision: Precision {
                 minutes_only: matches!(self, Self::Salesforce | Self::SalesforceNoKey),
                 utc_only: !mail,
+                minute_long: !mail,
             },
             versions_in_order: !mail,
             deletions_by_listing: self.tombstones() == Tombstones::None,

@@ -91,7 +91,7 @@ impl FakeCalendar {
             max_len: BTreeMap::from([(Field::Location, if single { 12 } else { 200 })]),
             set_keys: BTreeMap::new(),
             parts: BTreeMap::new(),
-            precision: Precision { minutes_only: false, utc_only: single },
+            precision: Precision { utc_only: single, ..Precision::default() },
             versions_in_order: single,
             deletions_by_listing: false,
             cool_down_secs: 0,
