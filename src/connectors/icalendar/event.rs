@@ -122,8 +122,12 @@ pub(super) fn upper(event: &Component, name: &str) -> Option<String> {
     event.first(name).map(|l| l.value().trim().to_ascii_uppercase())
 }
 
-/// TRANSP decides whether the time is free; Outlook's property tells more, where it does not contradict it.
+/// TRANSP decides whether the time is free; Outlook's property tells more, where it does not contradict it. What is
+/// cancelled takes no time (RFC 4791, section 7.10).
 fn show_as(event: &Component) -> ShowAs {
+    if status(event) == CANCELLED {
+        return ShowAs::Free;
+    }
     let outlook = ["X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-INTENDEDSTATUS"]
         .into_iter()
         .find_map(|name| upper(event, name));
@@ -161,8 +165,11 @@ pub(super) fn importance(event: &Component) -> i64 {
     }
 }
 
+/// The STATUS of what does not take place.
+pub(super) const CANCELLED: &str = "CANCELLED";
+
 /// STATUS; without one the event is confirmed (RFC 8984, section 5.1.3).
-fn status(event: &Component) -> String {
+pub(super) fn status(event: &Component) -> String {
     upper(event, "STATUS").filter(|s| !s.is_empty()).unwrap_or_else(|| "CONFIRMED".to_owned())
 }
 

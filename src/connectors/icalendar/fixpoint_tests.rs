@@ -108,7 +108,9 @@ fn event() -> impl Strategy<Value = Item> {
         item.set(Field::Location, a.1);
         item.set(Field::Body, a.2);
         item.set(Field::When, Value::When(a.3));
-        item.set(Field::ShowAs, Value::ShowAs(a.4));
+        // What is cancelled takes no time.
+        let shown = if b.1 == "CANCELLED" { ShowAs::Free } else { a.4 };
+        item.set(Field::ShowAs, Value::ShowAs(shown));
         item.set(Field::Sensitivity, Value::Sensitivity(a.5));
         item.set(Field::Importance, Value::Number(b.0));
         item.set(Field::Status, Value::Text(b.1.into()));

@@ -7,7 +7,7 @@
 use super::clock::Clock;
 use super::event::{EventResource, fields, nominal_days, read_event};
 use super::line::{Component, Line, Part};
-use super::series::{OF_SERIES, OWN, Overrides, Series, not_yielded, own_parts, plain, same, shown};
+use super::series::{OF_SERIES, OWN, Overrides, Series, is_off, not_yielded, own_parts, plain, same, shown};
 use super::write::{MARKER, Refused, lasts_days, mark, set_field, stamp};
 use chrono::{DateTime, Utc};
 use riva_core::ids::Marker;
@@ -190,12 +190,19 @@ impl Writing {
                 }
             }
         }
-        self.leave_out(master, rules, &cancelled);
         // By their names in the form that they have now, and as they were known.
         let own: BTreeMap<RecurrenceId, (RecurrenceId, usize)> = was
             .into_iter()
             .flat_map(|was| was.own.iter().map(|(id, at)| (rules.clock.fit(*id), (*id, *at))))
             .collect();
+        // What says of itself that it is off needs no other word.
+        let says_so = |at: usize| matches!(self.after.calendar.parts.get(at), Some(Part::Component(one)) if is_off(&rules.item, one));
+        let off: BTreeSet<RecurrenceId> = own
+            .iter()
+            .filter(|(id, (_, at))| cancelled.contains(*id) && says_so(*at))
+            .map(|(id, _)| *id)
+            .collect();
+        self.leave_out(master, rules, &cancelled.difference(&off).copied().collect());
         let ids = changed.keys().chain(own.keys()).copied();
         let astray = not_yielded(&rules.when, &rules.recurrence, ids).map_err(&wrong)?;
         if let Some(id) = changed.keys().find(|id| astray.contains(id)) {
@@ -205,13 +212,18 @@ impl Writing {
             let Some(Part::Component(now)) = self.after.calendar.parts.get(*at).cloned() else { continue };
             let differed = before.and_then(Item::overrides).is_some_and(|all| all.contains_key(known));
             let fields = changed.remove(id);
-            if cancelled.contains(id) || (fields.is_none() && astray.contains(id)) {
+            let stays_off = off.contains(id) && !astray.contains(id);
+            if !stays_off && (cancelled.contains(id) || (fields.is_none() && astray.contains(id))) {
                 self.remove(*at);
                 continue;
             }
             let mut one = now.clone();
             if rules.anew {
                 one.replace("RECURRENCE-ID", Some(rules.clock.line("RECURRENCE-ID", [*id])));
+            }
+            if stays_off {
+                self.put(*at, one);
+                continue;
             }
             self.settle(&mut one, rules, *id, fields.unwrap_or(&nothing))?;
             if fields.is_none()

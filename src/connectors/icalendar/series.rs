@@ -4,7 +4,7 @@
 //! shown otherwise than its owner's calendar shows it.
 
 use super::clock::Clock;
-use super::event::{EventResource, fields, nominal_days};
+use super::event::{CANCELLED, EventResource, fields, nominal_days, status};
 use super::line::{Component, Line, Part};
 use riva_core::item::{Element, Field, Item, Override, Recurrence, RecurrenceId, Rule, Value, When};
 use riva_core::recurrence::{placed, starts};
@@ -13,18 +13,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What single occurrences do otherwise.
 pub(super) type Overrides = BTreeMap<RecurrenceId, Override>;
 
-/// What an occurrence can have for itself. The organizer is the series'.
+/// What an occurrence can have for itself, in the order in which it is written: how it is shown follows its status. The
+/// organizer is the series'.
 pub(super) const OWN: [Field; 11] = [
     Field::When,
     Field::Summary,
     Field::Body,
     Field::Location,
+    Field::Status,
     Field::ShowAs,
     Field::Reminder,
     Field::Categories,
     Field::Sensitivity,
     Field::Importance,
-    Field::Status,
     Field::Attendees,
 ];
 
@@ -183,6 +184,10 @@ impl Series {
         let mut all: Overrides = self.cancelled.iter().map(|id| (*id, Override::Cancelled)).collect();
         for (id, at) in &self.own {
             let Some(Part::Component(one)) = resource.calendar.parts.get(*at) else { continue };
+            if is_off(master, one) {
+                all.insert(*id, Override::Cancelled);
+                continue;
+            }
             let item = fields(&resource.calendar, one)
                 .map_err(|why| format!("its occurrence of {} cannot be read: {why}", id.day()))?;
             let own = own_fields(master, self.recurrence.days, *id, &item);
@@ -201,6 +206,11 @@ impl Clock {
         let values = value.split(',').filter(|v| !v.trim().is_empty());
         values.map(|v| self.name(calendar, line, v)).collect()
     }
+}
+
+/// Whether an occurrence with a component of its own does not take place, and its series does (RFC 5546, section 3.2.5).
+pub(super) fn is_off(master: &Item, one: &Component) -> bool {
+    status(one) == CANCELLED && master.text(Field::Status) != Some(CANCELLED)
 }
 
 /// Which of these the rule does not yield.

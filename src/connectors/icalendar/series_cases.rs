@@ -257,6 +257,28 @@ fn case_16_a_new_rule_keeps_the_occurrences_that_differ_or_is_refused() {
     assert_eq!(resource, untouched, "nothing is half written");
 }
 
+/// RFC 5546, section 3.2.5: an instance is cancelled by its own component with STATUS CANCELLED.
+#[test]
+fn case_17_an_occurrence_that_says_that_it_is_cancelled_is_left_out() {
+    let off = "SUMMARY:Jour fixe\nDTSTART;TZID=Europe/Berlin:20260330T090000\nDTEND;TZID=Europe/Berlin:20260330T100000\nRECURRENCE-ID;TZID=Europe/Berlin:20260330T090000\nSTATUS:CANCELLED\nX-THEIRS:1";
+    let mut resource = EventResource::read(&calendar(&[MONDAYS, off])).unwrap();
+    let mut wanted = overrides(&read_event(&resource).unwrap());
+    assert_eq!(wanted, [(id("20260330T090000"), Override::Cancelled)].into());
+    // Another one is left out: what they wrote of this one stays.
+    wanted.insert(id("20260406T090000"), Override::Cancelled);
+    set(&mut resource, Field::Overrides, Value::Overrides(wanted));
+    let written = resource.calendar.write();
+    assert!(written.contains("X-THEIRS:1") && !written.contains("20260330T090000,"), "{written}");
+    assert_eq!(written.matches("EXDATE").count(), 1, "{written}");
+    // It takes place after all.
+    set(&mut resource, Field::Overrides, Value::Blank);
+    let written = resource.calendar.write();
+    assert!(written.contains("X-THEIRS:1") && !written.contains("STATUS:CANCELLED"), "{written}");
+    // Of a series that is cancelled as a whole, its occurrences are no more cancelled than it is.
+    let whole = read(&[&mondays("STATUS:CANCELLED"), off]);
+    assert_eq!(overrides(&whole), [].into());
+}
+
 #[test]
 fn case_18_one_occurrence_alone_is_an_appointment_until_its_series_arrives() {
     let one = "SUMMARY:Jour fixe\nDTSTART;TZID=Europe/Berlin:20260330T110000\nDTEND;TZID=Europe/Berlin:20260330T120000\nRECURRENCE-ID:20260330T070000Z";

@@ -161,6 +161,9 @@ fn series() -> impl Strategy<Value = Item> {
             item.set(Field::Organizer, Value::Blank);
             item.fields.extend(defaults);
             item.fields.extend(fields);
+            if is_off(item.get(Field::Status)) {
+                item.set(Field::ShowAs, Value::ShowAs(ShowAs::Free));
+            }
             let dates = dates.into_iter().map(|n| later(first(&when), n)).collect();
             // So many days of it as it lasts.
             let days = match &when {
@@ -197,10 +200,22 @@ fn later(first: RecurrenceId, days: i64) -> RecurrenceId {
     }
 }
 
+fn is_off(status: Option<&Value>) -> bool {
+    status == Some(&Value::text("CANCELLED"))
+}
+
 /// As the engine tells it: only what differs.
 fn of_occurrence(item: &Item, when: &When, id: RecurrenceId, change: Change) -> Option<Override> {
     let Change::Set(by, mut fields) = change else { return Some(Override::Cancelled) };
     fields.retain(|field, value| item.get(*field) != Some(value));
+    // An occurrence that says so alone does not take place; what is off with its series takes no time.
+    let status = item.get(Field::Status);
+    if is_off(fields.get(&Field::Status)) && !is_off(status) {
+        return Some(Override::Cancelled);
+    }
+    if is_off(fields.get(&Field::Status).or(status)) {
+        fields.remove(&Field::ShowAs);
+    }
     if let Some(by) = by {
         let moved = match (when, id) {
             (When::Timed { start, end, zone }, RecurrenceId::Wall(wall)) => {
