@@ -5,6 +5,8 @@ use super::dav::{Dav, Depth, Refusal};
 use super::path;
 use super::xml::{self, Answer, document, element, prop};
 use crate::http::{Scope, shown_url};
+use chrono::Utc;
+use chrono_tz::Tz;
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::EmailAddress;
 use riva_core::ports::ResolvedName;
@@ -53,6 +55,8 @@ pub struct Collection {
     pub sync: bool,
     /// What the connection account may do there, if the server tells (RFC 3744, section 5.4).
     pub privileges: Option<BTreeSet<String>>,
+    /// The zone of its floating times, if the server tells (RFC 4791, section 5.2.2).
+    pub floating: Option<Tz>,
 }
 
 /// What a home has.
@@ -337,6 +341,7 @@ const COLLECTION: &[xml::Name] = &[
     "d:supported-report-set",
     "d:sync-token",
     "d:current-user-privilege-set",
+    "c:calendar-timezone",
 ];
 
 /// The calendar, the list of tasks and the address book of a home: those that the connection names, else the first.
@@ -410,6 +415,9 @@ fn choose(found: &[&Answer], wanted: Option<&str>) -> Option<Collection> {
         display_name: chosen.text("d:displayname").map_or_else(|| path::last(&chosen.path), str::to_owned),
         sync,
         privileges: chosen.prop("d:current-user-privilege-set").map(|p| p.elements.iter().cloned().collect()),
+        floating: chosen
+            .text("c:calendar-timezone")
+            .and_then(|text| crate::icalendar::of_calendar(text, Utc::now().naive_utc())),
     })
 }
 

@@ -11,6 +11,7 @@ use crate::http::{Request, Scope, shown_url};
 use crate::icalendar::{Scheduling, utc_text};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
@@ -254,7 +255,8 @@ impl Mailbox {
                 (Some(403), _) => Fetched::OutOfScope,
                 (_, Some(text)) => {
                     let told = |name| answer.text(name).unwrap_or_default();
-                    understood(module, told("d:getetag"), told("d:getlastmodified"), &text.text)
+                    let (etag, modified) = (told("d:getetag"), told("d:getlastmodified"));
+                    understood(module, collection.floating, etag, modified, &text.text)
                 }
                 _ => continue,
             };
@@ -372,9 +374,9 @@ fn listed(module: Module, collection: &Collection, answer: &Answer) -> Option<Li
 }
 
 /// A resource's text as what was fetched.
-fn understood(module: Module, etag: &str, modified: &str, text: &str) -> Fetched {
+fn understood(module: Module, floating: Option<Tz>, etag: &str, modified: &str, text: &str) -> Fetched {
     let resource = match Resource::read(module, text) {
-        Ok(resource) => resource,
+        Ok(resource) => resource.floating_in(floating),
         Err(NotOurs::OtherKind) => return Fetched::OutOfScope,
         Err(NotOurs::Unreadable(reason)) => return Fetched::Unreadable { reason },
     };
@@ -449,7 +451,9 @@ impl Reader for Mailbox {
                 None if !inside(&id) => Fetched::OutOfScope,
                 // Left out, or asked for twice.
                 None => match self.get(id.as_str()).await? {
-                    Some(text) => understood(module, &text.etag, &text.modified, &text.text),
+                    Some(text) => {
+                        understood(module, collection.floating, &text.etag, &text.modified, &text.text)
+                    }
                     None => Fetched::Gone,
                 },
             });

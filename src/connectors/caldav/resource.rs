@@ -6,6 +6,7 @@ use crate::icalendar::{
 };
 use crate::vcard::{CardResource, NotAContact, change_card, new_card, read_card};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use riva_core::ids::Marker;
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::ItemFile;
@@ -50,6 +51,15 @@ impl Resource {
                 })
             }
         }
+    }
+
+    /// Its floating times are in this zone.
+    #[must_use]
+    pub fn floating_in(mut self, zone: Option<Tz>) -> Self {
+        if let Self::Event(event) = &mut self {
+            event.float_in(zone);
+        }
+        self
     }
 
     /// A new resource.

@@ -248,8 +248,9 @@ impl Mailbox {
             return Err(ItemError::VersionMoved.into());
         }
         let unreadable = |reason: &str| ItemError::Invalid { reason: reason.to_owned() };
-        let mut resource =
+        let resource =
             Resource::read(module, &text.text).map_err(|_| unreadable("it is none of ours any more"))?;
+        let mut resource = resource.floating_in(collection.floating);
         let before = resource.root().clone();
         resource
             .change(&patch.set, &patch.marker, Utc::now())

@@ -43,7 +43,7 @@ impl Clock {
         let value = start.value();
         let (form, zone) = match moment_of(calendar, start, &value)? {
             Moment::Day(_) => (Form::Days, Tz::UTC),
-            Moment::Floating(_) => (Form::Floating, Tz::UTC),
+            Moment::Floating(_) => (Form::Floating, calendar.floating.unwrap_or(Tz::UTC)),
             Moment::In(at, zone) => match start.param("TZID").filter(|_| !is_utc(&value)) {
                 Some(tzid) => (Form::Zone(tzid.to_owned()), lasting(calendar, tzid, at)?),
                 None => (Form::Utc, zone),
@@ -87,7 +87,9 @@ impl Clock {
             Moment::Day(day) if self.once_a_day => day.and_time(first.time()),
             Moment::Day(_) => return Err(unclear()),
             Moment::Floating(at) => at,
-            Moment::In(at, zone) if zone == self.zone || self.form == Form::Floating => at,
+            Moment::In(at, zone) if zone == self.zone => at,
+            // Whose clock it is, is not known.
+            Moment::In(at, _) if self.form == Form::Floating && self.zone == Tz::UTC => at,
             Moment::In(at, zone) => self.wall_at(instant(at, zone), first.time()),
         };
         Ok(RecurrenceId::Wall(wall))

@@ -62,6 +62,11 @@ impl EventResource {
         }
     }
 
+    /// Its floating times are in this zone (RFC 4791, section 5.2.2).
+    pub fn float_in(&mut self, zone: Option<Tz>) {
+        self.calendar.floating = zone;
+    }
+
     /// The event.
     pub fn event(&self) -> &Component {
         match &self.calendar.parts[self.at] {
@@ -350,8 +355,8 @@ fn when(calendar: &Component, event: &Component) -> Result<When, String> {
                 end => Ok(When::AllDay { start: first, end }),
             }
         }
-        // The mailbox's zone is not told by DAV: floating times are taken as UTC.
-        Moment::Floating(start) => timed(event, start, Tz::UTC, end, span),
+        // Without a word of its keeper a floating time is taken as UTC.
+        Moment::Floating(start) => timed(event, start, calendar.floating.unwrap_or(Tz::UTC), end, span),
         Moment::In(start, zone) => timed(event, start, zone, end, span),
     }
 }

@@ -3,6 +3,7 @@
 //! What somebody else wrote is kept to the byte: a line that we do not change is written back exactly as it was read,
 //! folding, escapes and mistakes included. So nothing that Riva does not understand is lost or tidied up.
 
+use chrono_tz::Tz;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -184,6 +185,8 @@ pub struct Component {
     pub name: String,
     /// Lines and components.
     pub parts: Vec<Part>,
+    /// In which zone a calendar's floating times are, if whoever keeps it says so. It is not of its text.
+    pub floating: Option<Tz>,
 }
 
 /// What a component holds.
@@ -215,7 +218,7 @@ const DEEPEST: usize = 32;
 impl Component {
     /// An empty one.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), parts: Vec::new() }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// Its lines.

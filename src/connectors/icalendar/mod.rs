@@ -19,6 +19,7 @@ pub use moment::utc_text;
 pub use silence::{Scheduling, WouldMail, mailed_by_deletion, quieten};
 pub use task::{NotATask, TaskResource, change_task, new_task, read_task};
 pub use write::{MARKER, Refused, change_event, marker_line, marker_of, new_event};
+pub use zone::of_calendar;
 
 #[cfg(test)]
 mod corpus_tests;

@@ -10,6 +10,7 @@ use super::line::{Component, Line, Part};
 use super::series::{OF_SERIES, OWN, Overrides, Series, is_off, not_yielded, own_parts, plain, same, shown};
 use super::write::{MARKER, Refused, lasts_days, mark, set_field, stamp};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use riva_core::ids::Marker;
 use riva_core::item::{Field, Item, Override, Recurrence, RecurrenceId, Rule, Value, When};
 use std::collections::{BTreeMap, BTreeSet};
@@ -314,10 +315,13 @@ impl Writing {
 impl Clock {
     /// A rule as the value of an RRULE: where the start floats, so does the end.
     fn rule(&self, rule: &Rule, when: &When) -> String {
-        let text = rule.to_text(when);
         if self.form != super::clock::Form::Floating {
-            return text;
+            return rule.to_text(when);
         }
+        let text = rule.to_text(&match when {
+            When::Timed { start, end, .. } => When::Timed { start: *start, end: *end, zone: Tz::UTC },
+            When::AllDay { .. } => when.clone(),
+        });
         let parts = text
             .split(';')
             .map(|part| if part.starts_with("UNTIL=") { part.trim_end_matches('Z') } else { part });

@@ -279,6 +279,49 @@ fn case_17_an_occurrence_that_says_that_it_is_cancelled_is_left_out() {
     assert_eq!(overrides(&whole), [].into());
 }
 
+/// RFC 4791, section 5.2.2: the zone of a calendar is that of its floating times.
+#[test]
+fn case_22_a_floating_series_in_a_calendar_with_a_zone() {
+    let daily = "DTSTART:20260327T090000\nDTEND:20260327T100000\nRRULE:FREQ=DAILY;UNTIL=20260330T090000\nEXDATE:20260328T090000\nSUMMARY:Walk";
+    let one = "DTSTART:20260330T100000\nDTEND:20260330T110000\nSUMMARY:Walk\nRECURRENCE-ID:20260330T070000Z";
+    let text = calendar(&[daily, one]);
+    let read = |text: &str| {
+        let mut resource = EventResource::read(text).unwrap();
+        resource.float_in(Some(Tz::Europe__Berlin));
+        resource
+    };
+    let mut resource = read(&text);
+    let item = read_event(&resource).unwrap();
+    assert_eq!(
+        occurrences(&item),
+        ["20260327T090000 08:00", "20260329T090000 07:00", "20260330T090000 08:00"]
+    );
+    let wanted: BTreeMap<_, _> = [
+        (id("20260328T090000"), Override::Cancelled),
+        (id("20260329T090000"), changed(Field::When, berlin("20260329T150000", "20260329T160000"))),
+    ]
+    .into();
+    let until = Rule::parse("FREQ=DAILY;UNTIL=20260331T090000", item.when().unwrap()).unwrap();
+    let set = BTreeMap::from([
+        (Field::When, berlin("20260327T090000", "20260327T103000")),
+        (Field::Recurrence, rules(until)),
+        (Field::Overrides, Value::Overrides(wanted.clone())),
+    ]);
+    change_event(&mut resource, &set, &marker(), now()).unwrap();
+    let written = resource.calendar.write();
+    for line in [
+        "DTEND:20260327T103000",
+        "RRULE:FREQ=DAILY;UNTIL=20260331T090000",
+        "EXDATE:20260328T090000",
+        "RECURRENCE-ID:20260329T090000",
+        "DTSTART:20260329T150000",
+    ] {
+        assert!(written.contains(&format!("\r\n{line}\r\n")), "{line} in {written}");
+    }
+    assert!(!written.contains("VTIMEZONE"), "{written}");
+    assert_eq!(read_event(&read(&written)).unwrap().overrides(), Some(&wanted));
+}
+
 #[test]
 fn case_18_one_occurrence_alone_is_an_appointment_until_its_series_arrives() {
     let one = "SUMMARY:Jour fixe\nDTSTART;TZID=Europe/Berlin:20260330T110000\nDTEND;TZID=Europe/Berlin:20260330T120000\nRECURRENCE-ID:20260330T070000Z";

@@ -208,8 +208,9 @@ fn write_when(
         was.is_some_and(|l| l.param("TZID").is_none() && l.value().contains('T') && !l.value().contains('Z'));
     let same_zone = was_tzid.filter(|id| resolve(calendar, id, start) == Some(Zone::Iana(zone)));
     let tzid = same_zone.unwrap_or_else(|| zone.name().to_owned());
+    let floats = was_floating && zone == calendar.floating.unwrap_or(Tz::UTC);
     let line = |name: &str, wall| match zone {
-        Tz::UTC if was_floating => Line::new(name, wall_text(wall)),
+        _ if floats => Line::new(name, wall_text(wall)),
         Tz::UTC => Line::new(name, format!("{}Z", wall_text(wall))),
         _ => Line::new(name, wall_text(wall)).with("TZID", tzid.as_str()),
     };
@@ -224,7 +225,7 @@ fn write_when(
     let defined = calendar
         .components()
         .any(|c| c.name == "VTIMEZONE" && c.first("TZID").is_some_and(|l| l.text_value().trim() == tzid));
-    Ok(if zone == Tz::UTC || defined { None } else { definition(&tzid, zone, from, to) })
+    Ok(if zone == Tz::UTC || floats || defined { None } else { definition(&tzid, zone, from, to) })
 }
 
 /// Tells an event's length as so many days on the wall clock and the rest, instead of its end.

@@ -82,6 +82,16 @@ pub fn resolve(calendar: &Component, tzid: &str, at: NaiveDateTime) -> Option<Zo
     Some(by_rules(&rules, at.year()).map_or(Zone::Rules(rules), Zone::Iana))
 }
 
+/// The zone of a calendar with nothing but its VTIMEZONE, as a `calendar-timezone` has it (RFC 4791, section 5.2.2).
+pub fn of_calendar(text: &str, at: NaiveDateTime) -> Option<Tz> {
+    let calendar = Component::read_all(text, "VCALENDAR").ok()?.pop()?;
+    let definition = calendar.components().find(|c| c.name == "VTIMEZONE")?;
+    match resolve(&calendar, definition.first("TZID")?.text_value().trim(), at)? {
+        Zone::Iana(zone) => Some(zone),
+        Zone::Rules(_) => None,
+    }
+}
+
 /// A zone by its IANA name (in any case, also as the end of a path), Windows name, or display name.
 pub fn by_name(name: &str) -> Option<Tz> {
     let name = name.trim().trim_matches('"');
