@@ -10,7 +10,7 @@ use crate::plan::Now;
 use crate::series::is_foreign;
 use crate::work::Work;
 use riva_core::activity::Level;
-use riva_core::ids::{EmailAddress, PairId, RemoteId};
+use riva_core::ids::{EmailAddress, MemberId, PairId, RemoteId};
 use riva_core::item::{Field, Item, Module, Value};
 use riva_core::ports::{Claim, Fetched};
 use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Side};
@@ -23,6 +23,14 @@ pub(crate) const IN_ANOTHERS_CALENDAR: &str =
 /// Why a record stays when a copy of its meeting is deleted.
 const KEPT_BY_ANOTHER: &str =
     "This meeting was deleted here alone: its record stays in the CRM for another syncing user who keeps it.";
+
+/// The name of the fact that says whether a member has left records to others.
+fn left_fact(member: MemberId) -> String {
+    format!("left/{}", member.0)
+}
+
+/// What that fact says if so.
+const LEFT: &str = "some";
 
 /// Why a copy of a meeting is synced from now on.
 const TAKEN_UP: &str =
@@ -108,7 +116,11 @@ impl ModuleCycle<'_, '_> {
         let kept: BTreeSet<RemoteId> = kept.into_iter().collect();
         let awaited = self.ctx.store.awaited(&member.crm, member.id, &attended).await?;
         let kept = records.into_iter().filter(|(_, id)| kept.contains(id)).map(|(pair, _)| pair.id);
-        Ok(kept.chain(awaited).collect())
+        let kept: BTreeSet<PairId> = kept.chain(awaited).collect();
+        if !kept.is_empty() {
+            self.ctx.store.set_fact(&left_fact(member.id), LEFT).await?;
+        }
+        Ok(kept)
     }
 
     /// Whether a pair's copy of a meeting had somebody else for its organizer, when it was last in step.
@@ -124,6 +136,7 @@ impl ModuleCycle<'_, '_> {
         if self.module != Module::Calendar {
             return Ok(());
         }
+        self.finish_left().await?;
         let (store, connection, member) = (self.ctx.store, &self.ctx.member.crm, self.ctx.member.id);
         let mut left = store.left_by_others(connection, member).await?;
         left.retain(|(_, holder)| holder.reason.as_deref() == Some(KEPT_BY_ANOTHER));
@@ -138,6 +151,50 @@ impl ModuleCycle<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Goes on with the deletion of records that were left to others who had the meeting as well, and of whom nobody has it any
+    /// more: cycles of several members at once may each have seen that another one still has it.
+    async fn finish_left(&self) -> Result<(), CycleFault> {
+        let (store, member) = (self.ctx.store, self.ctx.member.id);
+        let fact = left_fact(member);
+        if store.fact(&fact).await?.as_deref() != Some(LEFT) {
+            return Ok(());
+        }
+        let (mut after, mut awaited) = (None, false);
+        loop {
+            let page = store.pairs_in(member, self.module, PairState::Detached, after, SLICE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for pair in page.into_iter().filter(|pair| pair.reason.as_deref() == Some(KEPT_BY_ANOTHER)) {
+                awaited |= self.is_awaited_or_finished(pair).await?;
+            }
+        }
+        if !awaited {
+            store.set_fact(&fact, "").await?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may still take up the record of a pair that left it. If nobody will, it is deleted as it would have been.
+    async fn is_awaited_or_finished(&self, mut pair: PairRow) -> Result<bool, CycleFault> {
+        let (store, member, connection) = (self.ctx.store, self.ctx.member.id, &self.ctx.member.crm);
+        let (Some(record), Some(key)) = (pair.crm.as_ref().map(|at| at.id.clone()), pair.uid) else {
+            return Ok(false);
+        };
+        if store.claimed(connection, "event", key).await? != Some((pair.id, member)) {
+            return Ok(false);
+        }
+        if !store.awaited(connection, member, &[pair.id]).await?.is_empty() {
+            return Ok(true);
+        }
+        let row = store.item(member, self.module, Side::Crm, &record).await?;
+        let mut commit = Commit::default();
+        commit.items.push(to_be_read(row, &pair, Side::Crm, &record));
+        (pair.state, pair.reason) = (PairState::Linked, None);
+        commit.pairs.push(pair);
+        self.store(&commit).await?;
+        Ok(false)
     }
 
     async fn take_up_one(&self, waiting: PairId, record: &PairSide, title: &str) -> Result<(), CycleFault> {

@@ -7,7 +7,7 @@ use riva_core::documents::{ContactsPolicy, DeletePolicy};
 use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::{Field, Item, Value};
 use riva_core::ports::{Lease, SyncStore};
-use riva_core::rows::{Commit, PairRow, PairState};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Presence, Side};
 use uuid::Uuid;
 
 const BOB: MemberId = MemberId(2);
@@ -78,6 +78,59 @@ fn a_meeting_is_taken_up_by_the_calendar() {
     let anns = pairs.iter().find(|pair| pair.id == waiting.id).expect("it is there");
     assert_eq!((anns.state, anns.crm.as_ref().map(|at| &at.id)), (PairState::Linked, Some(&record)));
     assert_eq!(world.store.claimants(), [waiting.id]);
+}
+
+/// Two cycles at once: Ann's sees that Bob has the meeting, too, and his has looked before that whether she left it.
+#[test]
+fn a_meeting_of_which_everybody_lets_go_at_once_is_deleted() {
+    let mut world = World::new(3, Knobs::CALM);
+    let mut meeting = world.new_event();
+    meeting.uid = Some("uid-1".to_owned());
+    meeting.set(Field::Organizer, Value::text("carol@customer.example"));
+    let anns = world.mail.user_create(meeting);
+    world.settle(4);
+    let pair = world.store.all_pairs().remove(0);
+    let store = |commit: &Commit| {
+        run_until_killed(world.store.commit(BOB, 1, commit)).expect("nobody kills it").expect("in memory");
+    };
+    let at = PairSide { id: "his copy".into(), ..pair.mail.clone().expect("it has one") };
+    let copy = ItemRow {
+        member: BOB,
+        module: pair.module,
+        side: Side::Mail,
+        id: at.id.clone(),
+        version: at.version.clone(),
+        presence: Presence::Present,
+        dirty: false,
+        seen: 0,
+        pair: Some(PairId(Uuid::from_u128(7))),
+        match_keys: None,
+    };
+    let bobs = PairRow {
+        id: PairId(Uuid::from_u128(7)),
+        member: BOB,
+        mail: Some(at),
+        crm: None,
+        state: PairState::Detached,
+        reason: Some("This meeting is in the CRM already, from another syncing user's calendar.".to_owned()),
+        ..pair
+    };
+    store(&Commit { items: vec![copy.clone()], pairs: vec![bobs.clone()], ..Commit::default() });
+    world.mail.user_delete(&anns);
+    world.settle(4);
+    assert_eq!(world.crm.live().len(), 1, "it is Bob's as well: {:#?}", world.log());
+    // His cycle ends, and has seen that his copy is gone.
+    let copy = ItemRow { presence: Presence::Deleted, ..copy };
+    let bobs = PairRow { state: PairState::Tombstoned, reason: None, ..bobs };
+    run_until_killed(world.store.commit(
+        BOB,
+        1,
+        &Commit { items: vec![copy], pairs: vec![bobs], ..Commit::default() },
+    ))
+    .expect("nobody kills it")
+    .expect("in memory");
+    world.settle(4);
+    assert!(world.crm.live().is_empty(), "{:#?}", world.log());
 }
 
 /// Bob was first: what comes of Ann's item is nothing, and that is told.
