@@ -434,11 +434,30 @@ fn from_json(name: &'static str, kind: Kind, value: &Value) -> Option<Element> {
     })
 }
 
-/// An object as child elements, in its order of keys.
+/// The elements that stand in front of others in a `Recurrence`, by the schema: a pattern comes before its range.
+const FIRST: [&str; 6] =
+    ["Interval", "DaysOfWeek", "DayOfWeekIndex", "DayOfMonth", "Month", "FirstDayOfWeek"];
+const LAST: [&str; 6] = [
+    "NoEndRecurrence",
+    "EndDateRecurrence",
+    "NumberedRecurrence",
+    "StartDate",
+    "EndDate",
+    "NumberOfOccurrences",
+];
+
+/// Where an element of a recurrence stands: the keys of an object are in no order that says so.
+fn rank(name: &str) -> usize {
+    let at = |names: &[&str]| names.iter().position(|n| *n == name);
+    at(&FIRST).or_else(|| at(&LAST).map(|at| at + FIRST.len() + 1)).unwrap_or(FIRST.len())
+}
+
+/// An object as child elements.
 fn structure(value: &Value) -> Option<Vec<Element>> {
-    value
-        .as_object()?
-        .iter()
+    let mut members: Vec<_> = value.as_object()?.iter().collect();
+    members.sort_by_key(|(name, _)| rank(name));
+    members
+        .into_iter()
         .map(|(name, v)| {
             let element = Element::t(name.clone());
             Some(match v {
