@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used)] // A test that panics is a failed test.
 
 mod attachments;
+mod cases;
 mod list;
 mod office;
 mod pairs;

@@ -1,6 +1,7 @@
-//! One user's workspace with an agent on it, in this process: the real agent, on real connectors, with a database of its own.
+//! A workspace of one user or some, with an agent on it, in this process: the real agent, on real connectors, with a database
+//! of its own.
 
-use crate::pairs::{Pair, Person};
+use crate::pairs::{Connected, Person};
 use crate::story::Rules;
 use crate::tamper::{Tampered, Tampering};
 use crate::things::Kind;
@@ -9,9 +10,10 @@ use riva_api::{Agent as _, AgentClient, GiveOrder, QueueRow, Selection};
 use riva_core::activity::ActivityQuery;
 use riva_core::history::Order;
 use riva_core::license::sign;
-use riva_core::ports::{SystemClock, Systems};
+use riva_core::ports::{Clock, QueueStore as _, SyncStore as _, SystemClock, Systems};
 use riva_core::queue::StateKind;
 use riva_core::rows::Side;
+use riva_store::SqlStore;
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -25,9 +27,10 @@ const MOST_CYCLES: usize = 12;
 
 pub struct Office {
     folder: tempfile::TempDir,
-    who: Person,
+    people: Vec<Person>,
     kind: Kind,
     systems: Arc<dyn Systems>,
+    clock: Arc<dyn Clock>,
     pub tampering: Arc<Tampering>,
     running: Option<Running>,
 }
@@ -40,7 +43,18 @@ struct Running {
 
 impl Office {
     /// The workspace; the agent starts with the first sync.
-    pub fn new(pair: &dyn Pair, who: &Person, kind: Kind, rules: Rules) -> Self {
+    pub fn new(pair: &dyn Connected, who: &Person, kind: Kind, rules: Rules) -> Self {
+        Self::of(pair, std::slice::from_ref(who), kind, rules, Arc::new(SystemClock))
+    }
+
+    /// One for these people, whose agent goes by a clock of its own.
+    pub fn of(
+        pair: &dyn Connected,
+        people: &[Person],
+        kind: Kind,
+        rules: Rules,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -52,26 +66,28 @@ impl Office {
         write("connections/mail.toml", &pair.connection(Side::Mail));
         write("connections/crm.toml", &pair.connection(Side::Crm));
         let (mail, crm) = (pair.licensed(Side::Mail), pair.licensed(Side::Crm));
-        write("licenses/scenarios.license", &license(mail, crm));
+        write("licenses/scenarios.license", &license(mail, crm, people.len()));
         let how = Arc::new(Tampering::default());
         let inner = riva_connectors::registry(pair.secrets(), folder.path());
         let systems = Arc::new(Tampered { inner, how: Arc::clone(&how) });
-        let office = Self { folder, who: who.clone(), kind, systems, tampering: how, running: None };
+        let people = people.to_vec();
+        let office = Self { folder, people, kind, systems, clock, tampering: how, running: None };
         office.write_policy(rules);
         office
     }
 
     fn write_policy(&self, rules: Rules) {
         let module = self.kind.module().as_str();
+        let users = self.people.iter().map(|who| format!("\n[[user]]\naddress = \"{}\"\n", who.address));
+        let users: String = users.collect();
         let policy = format!(
             "enabled = true\nmail = \"mail\"\ncrm = \"crm\"\n\n[modules.{module}]\ndirection = {}\nconflict = {}\n\
-             deleted_in_mail = {}\ndeleted_in_crm = {}\nattachments = {}\n\n[[user]]\naddress = \"{}\"\n",
+             deleted_in_mail = {}\ndeleted_in_crm = {}\nattachments = {}\n{users}",
             word(&rules.direction),
             word(&rules.conflict),
             word(&rules.deleted_in_mail),
             word(&rules.deleted_in_crm),
             rules.attachments,
-            self.who.address
         );
         let path = self.folder.path().join("policies/scenario.toml");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -100,14 +116,14 @@ impl Office {
     async fn start(&mut self) {
         let shutdown = CancellationToken::new();
         let (workspace, systems) = (self.folder.path().to_owned(), Arc::clone(&self.systems));
-        let stop = shutdown.clone();
-        let agent = async move { riva_agent::run(&workspace, systems, Arc::new(SystemClock), stop).await };
+        let (stop, clock) = (shutdown.clone(), Arc::clone(&self.clock));
+        let agent = async move { riva_agent::run(&workspace, systems, clock, stop).await };
         let task = tokio::spawn(agent);
         let client = AgentClient::new(self.folder.path());
         let deadline = Instant::now() + Duration::from_secs(30);
         while client.status().await.is_err() {
-            assert!(!task.is_finished(), "{}: the agent ended: {:?}", self.who.story, task.await);
-            assert!(Instant::now() < deadline, "{}: the agent does not answer", self.who.story);
+            assert!(!task.is_finished(), "{}: the agent ended: {:?}", self.story(), task.await);
+            assert!(Instant::now() < deadline, "{}: the agent does not answer", self.story());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.running = Some(Running { client, shutdown, task });
@@ -132,69 +148,94 @@ impl Office {
         assert!(!state.join("riva.db").exists());
     }
 
+    /// The program has another tz database from now on than it had so far.
+    pub async fn read_by_other_zone_rules(&mut self) {
+        self.stop().await;
+        let store = SqlStore::open(&self.folder.path().join("state/riva.db")).await.unwrap();
+        for member in store.members().await.unwrap() {
+            store.set_fact(&format!("zones/{}", member.id.0), "another").await.unwrap();
+        }
+        store.close().await;
+    }
+
     /// Failed items are tried again at once.
     pub async fn retry(&self) {
         let Some(running) = &self.running else { return };
-        let member = self.row(&running.client).await.member.id;
-        let order = GiveOrder { member, order: Order::Retry { pair: None }, by: "scenario".into() };
-        running.client.order(&order).await.unwrap();
+        for row in self.rows(&running.client).await {
+            let member = row.member.id;
+            let order = GiveOrder { member, order: Order::Retry { pair: None }, by: "scenario".into() };
+            running.client.order(&order).await.unwrap();
+        }
     }
 
-    async fn row(&self, client: &AgentClient) -> QueueRow {
+    /// One for each user, in the policy's order.
+    async fn rows(&self, client: &AgentClient) -> Vec<QueueRow> {
         let mut queue = client.queue().await.unwrap();
-        assert_eq!(queue.len(), 1, "{queue:?}");
-        queue.remove(0)
+        queue.sort_by_key(|row| row.member.id);
+        assert_eq!(queue.len(), self.people.len(), "{queue:?}");
+        queue
     }
 
-    /// Syncs until a cycle writes nothing and leaves nothing to do; answers how the user stands then.
-    pub async fn sync(&mut self) -> QueueRow {
+    fn story(&self) -> &str {
+        &self.people[0].story
+    }
+
+    /// Syncs until a cycle writes nothing and leaves nothing to do; answers how each user stands then.
+    pub async fn sync(&mut self) -> Vec<QueueRow> {
         if self.running.is_none() {
             self.start().await;
         }
         for _ in 0..MOST_CYCLES {
-            let row = self.cycle().await;
-            let state = &row.member.state;
-            assert_eq!(
-                (&state.mail_fault, &state.crm_fault, &state.licence),
-                (&None, &None, &None),
-                "{row:?}"
-            );
-            let waits = state.backing_off.is_some() || row.shown.kind == StateKind::Queued;
-            if state.recent_writes.last() == Some(&0) && state.initial_done_at.is_some() && !waits {
-                return row;
+            let rows = self.cycle().await;
+            if rows.iter().all(is_quiet) {
+                return rows;
             }
         }
         panic!("it does not become quiet:\n{}", self.activity().await.join("\n"));
     }
 
-    /// A cycle that begins after this call.
-    pub async fn cycle(&self) -> QueueRow {
+    /// A cycle of each user that begins after this call.
+    pub async fn cycle(&self) -> Vec<QueueRow> {
         let client = self.client();
-        let before = self.row(client).await.member.state.cycle;
+        let before: Vec<u64> = self.rows(client).await.iter().map(|row| row.member.state.cycle).collect();
         client.sync_now(&Selection::All).await.unwrap();
         let deadline = Instant::now() + Duration::from_mins(2);
         loop {
-            let row = self.row(client).await;
-            if row.member.state.cycle > before && !row.member.running && !row.member.urgent {
-                return row;
+            let rows = self.rows(client).await;
+            let ended = |(row, before): (&QueueRow, &u64)| {
+                row.member.state.cycle > *before && !row.member.running && !row.member.urgent
+            };
+            if rows.iter().zip(&before).all(ended) {
+                return rows;
             }
-            assert!(Instant::now() < deadline, "{}: the cycle does not end: {row:?}", self.who.story);
+            assert!(Instant::now() < deadline, "{}: the cycle does not end: {rows:?}", self.story());
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
     }
 
-    /// What the agent has said about the user.
+    /// What the agent has said about the users.
     pub async fn activity(&self) -> Vec<String> {
-        let member = self.row(self.client()).await.member.id;
-        let query = ActivityQuery { member, after: 0, limit: 10_000 };
-        self.client().activity(&query).await.unwrap().into_iter().map(|line| line.text).collect()
+        let mut all = Vec::new();
+        for row in self.rows(self.client()).await {
+            let query = ActivityQuery { member: row.member.id, after: 0, limit: 10_000 };
+            all.extend(self.client().activity(&query).await.unwrap().into_iter().map(|line| line.text));
+        }
+        all
     }
 }
 
-fn license(mail: &str, crm: &str) -> String {
+/// Whether the last cycle wrote nothing and left nothing to do.
+fn is_quiet(row: &QueueRow) -> bool {
+    let state = &row.member.state;
+    assert_eq!((&state.mail_fault, &state.crm_fault, &state.licence), (&None, &None, &None), "{row:?}");
+    let waits = state.backing_off.is_some() || row.shown.kind == StateKind::Queued;
+    state.recent_writes.last() == Some(&0) && state.initial_done_at.is_some() && !waits
+}
+
+fn license(mail: &str, crm: &str, users: usize) -> String {
     let text = format!(
         "[license]\nid = \"scenarios\"\nlicensee = \"Scenarios\"\nmode = \"demo\"\nissued = \"2026-01-01\"\n\
-         expires = \"2999-12-31\"\n\n[license.counts]\n{mail} = 1\n{crm} = 1\n"
+         expires = \"2999-12-31\"\n\n[license.counts]\n{mail} = {users}\n{crm} = {users}\n"
     );
     let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo/demo-issuer.key");
     sign(&text, &fs::read_to_string(key).unwrap().into()).unwrap()

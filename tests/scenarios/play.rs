@@ -74,7 +74,7 @@ impl Stage<'_> {
         for deed in &step.deeds {
             self.deed(deed).await;
         }
-        let row = self.office.sync().await;
+        let row = self.office.sync().await.remove(0);
         let counts = row.member.state.modules.get(&self.kind.module()).copied().unwrap_or_default();
         let conflicts =
             self.office.activity().await.iter().filter(|l| l.contains("is different on both sides;")).count();
@@ -244,7 +244,7 @@ fn did(before: &ModuleCounts, now: &ModuleCounts, conflicts: usize) -> String {
     did.trim().to_owned()
 }
 
-async fn the_next_second() {
+pub async fn the_next_second() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let rest = Duration::from_nanos(u64::from(1_000_000_000 - now.subsec_nanos()));
     tokio::time::sleep(rest).await;

@@ -2,7 +2,7 @@
 
 use crate::office::Office;
 use crate::pairs::sandbox::Northwind;
-use crate::pairs::{Pair as _, Person};
+use crate::pairs::{Connected as _, Pair as _, Person};
 use crate::story::{Rules, TWO_WAY};
 use crate::things::{DONE, Kind};
 use riva_core::documents::ConflictWinner;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One list of scenarios (tests/scenarios) on Radicale and OpenERP 7, on Xandikos and OpenERP 7, and on the sandbox: each pair
-# must come to what the list says, and so all of them to the same.
+# must come to what the list says, and so all of them to the same. Beside it the cases of calendars (tests/scenarios/cases).
 #
 #   scenarios_test.sh DIR    DIR keeps the servers' downloads
 set -u

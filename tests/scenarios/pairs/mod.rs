@@ -4,6 +4,7 @@
 mod desk;
 pub mod sandbox;
 pub mod servers;
+pub mod shelf;
 
 use crate::story::Need;
 use crate::things::{Kind, Thing};
@@ -52,9 +53,17 @@ pub enum Hand {
     },
 }
 
+/// Two systems, as the documents of a workspace name them.
+pub trait Connected: Send + Sync {
+    /// The document of a connection.
+    fn connection(&self, side: Side) -> String;
+    fn licensed(&self, side: Side) -> &'static str;
+    fn secrets(&self) -> Arc<dyn SecretStore>;
+}
+
 /// Two systems.
 #[async_trait]
-pub trait Pair: Send + Sync {
+pub trait Pair: Connected {
     fn name(&self) -> &'static str;
     /// The part of an address behind the `@`.
     fn domain(&self) -> &'static str;
@@ -64,10 +73,6 @@ pub trait Pair: Send + Sync {
     fn cannot(&self, need: Need, kind: Kind) -> Option<&'static str>;
     /// Makes a user on both sides.
     async fn hire(&self, who: &Person);
-    /// The document of a connection.
-    fn connection(&self, side: Side) -> String;
-    fn licensed(&self, side: Side) -> &'static str;
-    fn secrets(&self) -> Arc<dyn SecretStore>;
     async fn deed(&self, who: &Person, kind: Kind, side: Side, hand: Hand);
     /// Everything of a kind that somebody has on a side, by id.
     async fn shows(&self, who: &Person, kind: Kind, side: Side) -> Vec<(String, Thing)>;

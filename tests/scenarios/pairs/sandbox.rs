@@ -1,6 +1,6 @@
 //! The sandbox's Exchange and Salesforce, in this process. People work by its back door.
 
-use super::{Hand, Pair, Person};
+use super::{Connected, Hand, Pair, Person};
 use crate::story::Need;
 use crate::things::{DONE, Kind, Thing};
 use async_trait::async_trait;
@@ -61,37 +61,23 @@ impl Northwind {
         all
     }
 
+    /// What is in somebody's mailbox.
+    pub fn items(&self, who: &Person) -> Vec<Value> {
+        self.sandbox.control().items(&who.address).unwrap()
+    }
+
+    /// Somebody's records of a kind.
+    pub fn records(&self, who: &Person, kind: Kind) -> Vec<Value> {
+        let mut dump = self.sandbox.salesforce().dump();
+        dump.remove(&who.address).and_then(|mut all| all.remove(object(kind))).unwrap_or_default()
+    }
+
     pub fn in_crm(&self, who: &Person, edit: &CrmEdit) {
         self.sandbox.salesforce().edit(&who.address, edit).unwrap();
     }
 }
 
-#[async_trait]
-impl Pair for Northwind {
-    fn name(&self) -> &'static str {
-        "sandbox"
-    }
-
-    fn domain(&self) -> &'static str {
-        DOMAIN
-    }
-
-    fn lacks(&self, _: Kind) -> Option<&'static str> {
-        None
-    }
-
-    fn cannot(&self, need: Need, _: Kind) -> Option<&'static str> {
-        match need {
-            Need::OtherUid | Need::TwoOfOneUid => {
-                Some("Exchange gives an appointment its UID and lets no owner choose it; contacts have none")
-            }
-        }
-    }
-
-    async fn hire(&self, who: &Person) {
-        assert!(self.company.people.iter().any(|p| p.address == who.address), "{} works here", who.address);
-    }
-
+impl Connected for Northwind {
     fn connection(&self, side: Side) -> String {
         match side {
             Side::Mail => format!(
@@ -125,6 +111,33 @@ impl Pair for Northwind {
             secrets.set(&SecretKey { connection: connection.into(), kind }, &secret.into()).unwrap();
         }
         Arc::new(secrets)
+    }
+}
+
+#[async_trait]
+impl Pair for Northwind {
+    fn name(&self) -> &'static str {
+        "sandbox"
+    }
+
+    fn domain(&self) -> &'static str {
+        DOMAIN
+    }
+
+    fn lacks(&self, _: Kind) -> Option<&'static str> {
+        None
+    }
+
+    fn cannot(&self, need: Need, _: Kind) -> Option<&'static str> {
+        match need {
+            Need::OtherUid | Need::TwoOfOneUid => {
+                Some("Exchange gives an appointment its UID and lets no owner choose it; contacts have none")
+            }
+        }
+    }
+
+    async fn hire(&self, who: &Person) {
+        assert!(self.company.people.iter().any(|p| p.address == who.address), "{} works here", who.address);
     }
 
     async fn deed(&self, who: &Person, kind: Kind, side: Side, hand: Hand) {
@@ -168,7 +181,7 @@ impl Pair for Northwind {
     async fn shows(&self, who: &Person, kind: Kind, side: Side) -> Vec<(String, Thing)> {
         match side {
             Side::Mail => {
-                let items = self.sandbox.control().items(&who.address).unwrap();
+                let items = self.items(who);
                 let there = items
                     .iter()
                     .filter(|item| item["class"] == class(kind) && item["folder"] != "deleteditems");
@@ -177,11 +190,8 @@ impl Pair for Northwind {
                     .collect()
             }
             Side::Crm => {
-                let mut dump = self.sandbox.salesforce().dump();
-                let records = dump.remove(&who.address).unwrap_or_default();
-                let records = records.get(object(kind)).cloned().unwrap_or_default();
-                let shown = records.iter().map(|r| (text(&r["Id"]), crm_thing(kind, r)));
-                shown.collect()
+                let records = self.records(who, kind);
+                records.iter().map(|r| (text(&r["Id"]), crm_thing(kind, r))).collect()
             }
         }
     }

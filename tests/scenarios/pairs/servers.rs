@@ -1,7 +1,7 @@
 //! Radicale or Xandikos, and OpenERP 7. People work there by `tests/servers/desk`, which has nothing of Riva's.
 
 use super::desk::Desk;
-use super::{Hand, Pair, Person};
+use super::{Connected, Hand, Pair, Person};
 use crate::story::Need;
 use crate::things::{Kind, Thing};
 use async_trait::async_trait;
@@ -53,13 +53,50 @@ impl Servers {
         Some(Self { dav, mail, crm, desks, next: AtomicUsize::new(0) })
     }
 
-    async fn tell(&self, what: &Value) -> Value {
+    pub async fn tell(&self, what: &Value) -> Value {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % DESKS;
         self.desks[turn].lock().await.tell(what).await
     }
 
     fn text<'a>(of: &'a Value, key: &str) -> &'a str {
         of[key].as_str().unwrap_or_else(|| panic!("{key} in {of}"))
+    }
+}
+
+impl Connected for Servers {
+    fn connection(&self, side: Side) -> String {
+        match side {
+            Side::Mail => format!(
+                "system = \"caldav\"\naddress = \"{}\"\naccount = \"{}\"\nauth = {{ method = \"password\" }}\n\n\
+                 [options]\nhome = \"{}\"\n",
+                Self::text(&self.mail, "url"),
+                Self::text(&self.mail, "account"),
+                Self::text(&self.mail, "home"),
+            ),
+            Side::Crm => format!(
+                "system = \"odoo\"\naddress = \"{}\"\naccount = \"{}\"\nauth = {{ method = \"password\" }}\n\n\
+                 [options]\ndatabase = \"{}\"\n",
+                Self::text(&self.crm, "url"),
+                Self::text(&self.crm, "login"),
+                Self::text(&self.crm, "database"),
+            ),
+        }
+    }
+
+    fn licensed(&self, side: Side) -> &'static str {
+        match side {
+            Side::Mail => "caldav",
+            Side::Crm => "odoo",
+        }
+    }
+
+    fn secrets(&self) -> Arc<dyn SecretStore> {
+        let secrets = MemorySecrets::default();
+        for (connection, server) in [("mail", &self.mail), ("crm", &self.crm)] {
+            let key = SecretKey { connection: connection.into(), kind: SecretKind::Password };
+            secrets.set(&key, &Self::text(server, "password").to_owned().into()).unwrap();
+        }
+        Arc::new(secrets)
     }
 }
 
@@ -98,41 +135,6 @@ impl Pair for Servers {
 
     async fn hire(&self, who: &Person) {
         self.tell(&json!({ "do": "hire", "address": who.address })).await;
-    }
-
-    fn connection(&self, side: Side) -> String {
-        match side {
-            Side::Mail => format!(
-                "system = \"caldav\"\naddress = \"{}\"\naccount = \"{}\"\nauth = {{ method = \"password\" }}\n\n\
-                 [options]\nhome = \"{}\"\n",
-                Self::text(&self.mail, "url"),
-                Self::text(&self.mail, "account"),
-                Self::text(&self.mail, "home"),
-            ),
-            Side::Crm => format!(
-                "system = \"odoo\"\naddress = \"{}\"\naccount = \"{}\"\nauth = {{ method = \"password\" }}\n\n\
-                 [options]\ndatabase = \"{}\"\n",
-                Self::text(&self.crm, "url"),
-                Self::text(&self.crm, "login"),
-                Self::text(&self.crm, "database"),
-            ),
-        }
-    }
-
-    fn licensed(&self, side: Side) -> &'static str {
-        match side {
-            Side::Mail => "caldav",
-            Side::Crm => "odoo",
-        }
-    }
-
-    fn secrets(&self) -> Arc<dyn SecretStore> {
-        let secrets = MemorySecrets::default();
-        for (connection, server) in [("mail", &self.mail), ("crm", &self.crm)] {
-            let key = SecretKey { connection: connection.into(), kind: SecretKind::Password };
-            secrets.set(&key, &Self::text(server, "password").to_owned().into()).unwrap();
-        }
-        Arc::new(secrets)
     }
 
     async fn deed(&self, who: &Person, kind: Kind, side: Side, hand: Hand) {

@@ -62,6 +62,24 @@ class Dav:
     def show(self, user, kind):
         return [[path, READ[kind](text)] for path, text in self.all(user, kind).items()]
 
+    def zone(self, user, text):
+        """The calendar is one of a zone: the text of a VTIMEZONE in a calendar."""
+        escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+        body = ('<propertyupdate xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><set><prop><c:calendar-timezone>'
+                f"{escaped}</c:calendar-timezone></prop></set></propertyupdate>")
+        self.send("PROPPATCH", self.folder(user, "event"), body, **{"Content-Type": "application/xml"})
+
+    def put_text(self, user, kind, name, text):
+        """A resource as it is, or none."""
+        path = self.folder(user, kind) + name
+        if text is None:
+            self.send("DELETE", path)
+        else:
+            self.put(path, kind, text)
+
+    def texts(self, user, kind):
+        return {path.rsplit("/", 1)[-1]: text for path, text in self.all(user, kind).items()}
+
     def put(self, path, kind, text, **headers):
         self.send("PUT", path, text, **{"Content-Type": KINDS[kind][2]}, **headers)
 

@@ -47,6 +47,16 @@ def answer(dav, erp, what):
             return dav.delete(item)
         case "delete", "crm":
             return erp.delete(kind, item)
+        case "zone", "mail":
+            return dav.zone(user, what["text"])
+        case "put", "mail":
+            return dav.put_text(user, kind, what["name"], what["text"])
+        case "texts", "mail":
+            return dav.texts(user, kind)
+        case "records", "crm":
+            return erp.records(address, kind)
+        case "change", "crm":
+            return erp.change(item, what.get("name"), what.get("starts"), what.get("ends"))
         case "move", "mail":
             return dav.move(kind, item)
         case "other-uid", "mail":

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import xmlrpc.client
+import zoneinfo
 
 from words import SECONDS, last_word
 
@@ -85,6 +86,37 @@ class OpenErp:
                    "task": ["name", "date_deadline", "description", "state"]}[kind]
         rows = self.call(model, "read", ids, columns, {"virtual_id": False})
         return [[str(row["id"]), self.thing(kind, row)] for row in rows]
+
+    def records(self, address, kind):
+        """Meetings and tasks with the times that they have; of whole days the first and the last one."""
+        own = [("user_id", "=", self.user(address))]
+        if kind == "task":
+            ids = self.call("project.task", "search", [*own, ("state", "!=", "cancelled")])
+            rows = self.call("project.task", "read", ids, ["name", "date_deadline"])
+            return [{"id": str(row["id"]), "name": row["name"], "days": True, "starts": row["date_deadline"],
+                     "ends": row["date_deadline"]} for row in rows]
+        ids = self.call("crm.meeting", "search", own, 0, 0, "id", {"virtual_id": False})
+        rows = self.call("crm.meeting", "read", ids, ["name", "date", "date_deadline", "allday"], {"virtual_id": False})
+        return [self.record(row) for row in rows]
+
+    @staticmethod
+    def record(row):
+        starts, ends = row["date"], row["date_deadline"]
+        if row["allday"]:
+            # The midnights of its owner, who lives in Berlin.
+            berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+            at = lambda text: dt.datetime.strptime(text, SECONDS).replace(tzinfo=dt.UTC).astimezone(berlin)
+            starts = at(starts).date().isoformat()
+            ends = max(starts, (at(ends) - dt.timedelta(hours=12)).date().isoformat())
+        return {"id": str(row["id"]), "name": row["name"], "days": bool(row["allday"]), "starts": starts, "ends": ends}
+
+    def change(self, record, name, starts, ends):
+        values = {"name": name} if name else {}
+        if starts:
+            at = lambda text: dt.datetime.strptime(text, SECONDS)
+            hours = (at(ends) - at(starts)).total_seconds() / 3600
+            values |= {"date": starts, "date_deadline": ends, "duration": hours}
+        self.call("crm.meeting", "write", [int(record)], values)
 
     @staticmethod
     def thing(kind, row):
