@@ -310,6 +310,7 @@ impl Cycle<'_> {
                 updated_crm: sum.updated_crm + did.updated_crm,
                 deleted_mail: sum.deleted_mail + did.deleted_mail,
                 deleted_crm: sum.deleted_crm + did.deleted_crm,
+                moved: sum.moved + did.moved,
             };
         }
         state.recent_writes.push(outcome.writes);

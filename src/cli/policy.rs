@@ -6,8 +6,8 @@ use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand};
 use riva_core::admin::{Admin, AdminError, Candidate, DocumentKind, PolicySummary};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, EmailPolicy, NoPermission, Policy, PolicyModules, PolicyUser, Safety,
-    Schedule, TasksPolicy,
+    CalendarPolicy, ContactsPolicy, EmailPolicy, FirstSync, NoPermission, Policy, PolicyModules, PolicyUser,
+    Safety, Schedule, TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use riva_core::license::{Counts, LicensingDetails};
@@ -175,6 +175,7 @@ impl PolicyVerb {
                     schedule: Schedule { interval_minutes: interval, ..Schedule::default() },
                     modules,
                     safety: Safety::default(),
+                    first_sync: FirstSync::default(),
                     no_permission: NoPermission::default(),
                     created: None,
                     modified: None,

@@ -84,6 +84,7 @@ fn row(deed: &Deed) -> Vec<String> {
             fields.join(", ")
         }
         DeedKind::Delete { .. }
+        | DeedKind::Move { .. }
         | DeedKind::Link
         | DeedKind::Hold { .. }
         | DeedKind::Detach

@@ -88,7 +88,7 @@ pub struct ImageRow {
     pub kind: IntentKind,
     /// What a person calls the item.
     pub title: String,
-    /// Of an update: the fields that were set, as they were. Of a deletion: the item. Of a creation: nothing.
+    /// Of an update: the fields that were set, as they were. Of a deletion: the item. Of a creation or a move: nothing.
     pub before: Option<Item>,
     /// What was sent.
     pub sends: Hashes,
@@ -130,6 +130,11 @@ pub enum DeedKind {
         /// Where.
         side: Side,
     },
+    /// An item is moved to Lost & Found.
+    Move {
+        /// Where.
+        side: Side,
+    },
     /// Two items are found to be the same thing.
     Link,
     /// It waits for an administrator.
@@ -150,6 +155,7 @@ impl DeedKind {
             Self::Create { side } => format!("create in the {}", side.title()),
             Self::Update { side } => format!("update in the {}", side.title()),
             Self::Delete { side } => format!("delete in the {}", side.title()),
+            Self::Move { side } => format!("move to Lost & Found in the {}", side.title()),
             Self::Link => "link".into(),
             Self::Hold { hold } => format!("hold: {}", hold.title()),
             Self::Detach => "detach".into(),

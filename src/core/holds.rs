@@ -41,6 +41,8 @@ pub enum HoldKind {
     NotExpressible,
     /// The rules of time zones have changed: appointments are at another time that nobody has edited.
     ZoneRules,
+    /// Another sync has left them in the mailbox, and they have no twin in the CRM.
+    LostAndFound,
 }
 
 /// What an administrator may choose, without what goes with it.
@@ -96,6 +98,7 @@ impl HoldKind {
             Self::InDoubt => "In doubt",
             Self::NotExpressible => "Cannot be expressed",
             Self::ZoneRules => "New time zone rules",
+            Self::LostAndFound => "Lost & Found",
         }
     }
 
@@ -104,6 +107,7 @@ impl HoldKind {
         match self {
             Self::DeleteSafety | Self::ZoneRules => &[Choice::Approve, Choice::Refuse],
             Self::PossibleDuplicate => &[Choice::Link, Choice::Create, Choice::Ignore],
+            Self::LostAndFound => &[Choice::Create, Choice::Ignore],
             Self::Conflict => &[Choice::TakeMail, Choice::TakeCrm, Choice::Ignore],
             Self::DeletedButEdited => &[Choice::Keep, Choice::LetGo],
             Self::WouldNotify | Self::NotExpressible => &[Choice::Ignore],

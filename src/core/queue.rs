@@ -104,6 +104,8 @@ pub struct ModuleCounts {
     pub deleted_mail: u64,
     /// Deleted in the CRM since the start.
     pub deleted_crm: u64,
+    /// Moved to Lost & Found since the start.
+    pub moved: u64,
 }
 
 impl MemberState {

@@ -280,6 +280,8 @@ pub enum IntentKind {
     Update,
     /// Takes an item away.
     Delete,
+    /// Moves an item to Lost & Found.
+    Move,
 }
 
 impl IntentKind {
@@ -289,6 +291,7 @@ impl IntentKind {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Move => "move",
         }
     }
 }

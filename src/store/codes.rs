@@ -53,7 +53,8 @@ impl Code for PairState {
 }
 
 impl Code for IntentKind {
-    const ALL: &'static [(Self, i64)] = &[(Self::Create, 1), (Self::Update, 2), (Self::Delete, 3)];
+    const ALL: &'static [(Self, i64)] =
+        &[(Self::Create, 1), (Self::Update, 2), (Self::Delete, 3), (Self::Move, 4)];
 }
 
 impl Code for Level {

@@ -5,13 +5,15 @@
 //! decision, and once it waits no more the hold is closed.
 
 use crate::context::CycleFault;
-use crate::first_sync::{Candidate, FirstSync};
+use crate::edited::state;
+use crate::first_sync::{Candidate, FirstSync, left_over};
 use crate::hash::FieldHasher;
 use crate::holds::OpenHolds;
 use crate::journal;
 use crate::module_cycle::{ModuleCycle, SLICE, on_its_own};
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
 use crate::read::Reading;
+use crate::table::SideState;
 use crate::work::Work;
 use riva_core::activity::Level;
 use riva_core::documents::Refused;
@@ -52,6 +54,18 @@ pub fn plan_decided(
         PairPlan { row, deed }
     };
     match (verdict.decision, &plan.deed) {
+        (Decision::Approve, Deed::Match(Side::Crm)) if left_over::is_left_over(pair) => {
+            let deed = if state(hasher, pair.mail.as_ref(), mail) == SideState::Unchanged {
+                Deed::Delete(Side::Mail)
+            } else {
+                Deed::Become(PairState::Detached, left_over::EDITED_SINCE.to_owned())
+            };
+            PairPlan { row: plan.row, deed }
+        }
+        (Decision::Refuse | Decision::Ignore, Deed::Match(Side::Crm)) if left_over::is_left_over(pair) => {
+            let why = "Left by another sync, and left alone: an administrator decided so.".to_owned();
+            PairPlan { row: plan.row, deed: Deed::Become(PairState::Detached, why) }
+        }
         (Decision::Refuse, Deed::Delete(side)) => kept(plan.row, side.other()),
         // The records are moved, or stay where they are and count as in step.
         (Decision::Approve, Deed::Hold(HoldKind::ZoneRules, _)) => {

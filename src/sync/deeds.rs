@@ -13,6 +13,7 @@ pub(crate) fn of_write(work: &Work) -> Option<Deed> {
         IntentKind::Create => DeedKind::Create { side },
         IntentKind::Update => DeedKind::Update { side },
         IntentKind::Delete => DeedKind::Delete { side },
+        IntentKind::Move => DeedKind::Move { side },
     };
     let fields = match write {
         Write::Create { item, .. } => item
@@ -28,7 +29,7 @@ pub(crate) fn of_write(work: &Work) -> Option<Deed> {
                 new: new.clone(),
             })
             .collect(),
-        Write::Delete { .. } => Vec::new(),
+        Write::Delete { .. } | Write::Move { .. } => Vec::new(),
     };
     Some(Deed {
         module: work.pair.module,
@@ -44,7 +45,7 @@ pub(crate) fn of_write(work: &Work) -> Option<Deed> {
 /// The content that a write replaces or takes away, as far as it is to be kept for an undo.
 pub(crate) fn before(write: &Write) -> Option<Item> {
     match write {
-        Write::Create { .. } => None,
+        Write::Create { .. } | Write::Move { .. } => None,
         Write::Update { set, base, .. } => {
             let mut before = Item { fields: base.fields.clone(), ..Item::new(base.module) };
             before.fields.retain(|field, _| set.contains_key(field));

@@ -6,6 +6,7 @@
 use crate::context::{CycleContext, CycleFault};
 use crate::deeds;
 use crate::edited::untouched;
+use crate::first_sync::left_over::{self, DELETED, MOVED};
 use crate::hash::FieldHasher;
 use crate::holds;
 use crate::in_step::{
@@ -28,7 +29,7 @@ use riva_core::history::ImageRow;
 use riva_core::holds::HoldKind;
 use riva_core::ids::{PairId, RemoteId, Version};
 use riva_core::item::{Item, Module};
-use riva_core::ports::{Draft, Patch, RemoteRef, Removal};
+use riva_core::ports::{Draft, LOST_AND_FOUND, Patch, RemoteRef, Removal};
 use riva_core::queue::ModuleCounts;
 use riva_core::rows::{Commit, Hashes, IntentKind, IntentRow, ItemRow, PairSide, PairState, Presence, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,7 @@ impl Effects<'_, '_> {
     /// a side; what was done until then is recorded.
     pub async fn run(&mut self, works: &mut [Work]) -> Result<(), CycleFault> {
         for side in [Side::Crm, Side::Mail] {
-            for kind in [IntentKind::Create, IntentKind::Update, IntentKind::Delete] {
+            for kind in [IntentKind::Create, IntentKind::Update, IntentKind::Delete, IntentKind::Move] {
                 let mut chosen: Vec<&mut Work> = works
                     .iter_mut()
                     .filter(|w| w.fate == Fate::Open)
@@ -78,7 +79,7 @@ impl Effects<'_, '_> {
             Ok(mut results) => {
                 let busy = match kind {
                     IntentKind::Create => self.made_before(side, chunk, &mut results).await,
-                    IntentKind::Update | IntentKind::Delete => {
+                    IntentKind::Update | IntentKind::Delete | IntentKind::Move => {
                         self.written_before(side, chunk, &mut results).await
                     }
                 };
@@ -226,7 +227,7 @@ impl Effects<'_, '_> {
                     .collect();
                 writer.update(self.module, &patches).await?.into_iter().map(|r| r.map(Some)).collect()
             }
-            IntentKind::Delete => {
+            IntentKind::Delete | IntentKind::Move => {
                 let removals: Vec<Removal> = chunk
                     .iter()
                     .map(|w| {
@@ -234,7 +235,11 @@ impl Effects<'_, '_> {
                         Removal { id, version }
                     })
                     .collect();
-                let answers = writer.delete(self.module, &removals).await?;
+                let answers = match writer.lost_and_found(self.module).filter(|_| kind == IntentKind::Move) {
+                    Some(folder) => folder.set_aside(self.module, &removals).await?,
+                    None if kind == IntentKind::Move => removals.iter().map(|_| Err(no_folder())).collect(),
+                    None => writer.delete(self.module, &removals).await?,
+                };
                 answers.into_iter().map(|r| r.map(|()| None)).collect()
             }
         };
@@ -282,6 +287,7 @@ impl Effects<'_, '_> {
                         tags.push(work.pair.id);
                     }
                 }
+                // Of what was to be moved it is not known where it is: the next reading tells.
                 Err(ItemError::Gone) if kind == IntentKind::Delete => {
                     self.succeeded(side, kind, work, None, None, now, &mut commit);
                 }
@@ -331,16 +337,19 @@ impl Effects<'_, '_> {
             Write::Update { set, .. } => {
                 set.keys().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
             }
-            Write::Create { .. } | Write::Delete { .. } => String::new(),
+            Write::Create { .. } | Write::Delete { .. } | Write::Move { .. } => String::new(),
         };
         let fields = if fields.is_empty() { fields } else { format!(" ({fields})") };
-        let text = format!("{verb}d in the {}: {title}{fields}", side.title());
+        let text = match kind {
+            IntentKind::Move => format!("moved to {LOST_AND_FOUND} in the {}: {title}", side.title()),
+            _ => format!("{verb}d in the {}: {title}{fields}", side.title()),
+        };
         commit.journal.push(journal::of_work(work, now, &format!("{verb} {}", side.as_str()), text));
         commit.settled.push(work.pair.id);
         let image = work.image.take();
-        if kind == IntentKind::Delete {
+        if matches!(kind, IntentKind::Delete | IntentKind::Move) {
             commit.images.extend(image.map(|image| ImageRow { left: Some(Hashes::default()), ..image }));
-            deleted(side, work, matches!(write, Write::Delete { frees_origin: true, .. }), commit);
+            deleted(side, work, &write, commit);
             return;
         }
         let Some(at) = at else { return };
@@ -355,7 +364,9 @@ impl Effects<'_, '_> {
             let mut left = Hashes::default();
             match kind {
                 IntentKind::Create => left = shown.clone(),
-                IntentKind::Update | IntentKind::Delete => adopt_fields(&mut left, &shown, &sends),
+                IntentKind::Update | IntentKind::Delete | IntentKind::Move => {
+                    adopt_fields(&mut left, &shown, &sends);
+                }
             }
             ImageRow { left: Some(left), ..image }
         }));
@@ -555,6 +566,7 @@ impl Effects<'_, '_> {
             (IntentKind::Update, Side::Crm) => &mut self.counts.updated_crm,
             (IntentKind::Delete, Side::Mail) => &mut self.counts.deleted_mail,
             (IntentKind::Delete, Side::Crm) => &mut self.counts.deleted_crm,
+            (IntentKind::Move, _) => &mut self.counts.moved,
         };
         *counter += 1;
     }
@@ -565,15 +577,24 @@ pub(crate) fn deleted_after(side: Side) -> String {
     format!("Deleted in the {}, and here after it.", side.title())
 }
 
-/// An item was taken away on a side, after its twin, or because that became private.
-fn deleted(side: Side, work: &mut Work, frees_origin: bool, commit: &mut Commit) {
+/// A mailbox that has lost its folders since that was planned.
+fn no_folder() -> ItemError {
+    ItemError::NotNow(format!("the mailbox has no {LOST_AND_FOUND}"))
+}
+
+/// An item was taken away on a side: after its twin, because that became private, or because another sync had left it.
+fn deleted(side: Side, work: &mut Work, write: &Write, commit: &mut Commit) {
+    let frees_origin = matches!(write, Write::Delete { frees_origin: true, .. });
     work.pair.state = PairState::Tombstoned;
     work.pair.attempts = 0;
     work.pair.next_try = None;
-    work.pair.reason = Some(if frees_origin {
-        format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
-    } else {
-        deleted_after(side.other())
+    work.pair.reason = Some(match write {
+        Write::Move { .. } => MOVED.to_owned(),
+        Write::Delete { frees_origin: true, .. } => {
+            format!("Marked private in the {}: deleted in the {}.", side.other().title(), side.title())
+        }
+        _ if work.pair.side(side).is_some_and(left_over::is_noted) => DELETED.to_owned(),
+        _ => deleted_after(side.other()),
     });
     for (of, read) in [(Side::Mail, &work.mail), (Side::Crm, &work.crm)] {
         let Some(row) = read.as_ref().and_then(|r| r.row.clone()) else { continue };

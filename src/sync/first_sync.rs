@@ -4,6 +4,7 @@
 //! read yet.
 
 mod gives_way;
+pub(crate) mod left_over;
 mod moved;
 mod reading;
 
@@ -197,6 +198,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
         let mut taken = BTreeSet::new();
         let mut works = Vec::new();
         let mut commit = Commit::default();
+        let mut left_over = 0;
         for (candidate, keys) in candidates.into_iter().zip(keys) {
             if candidate.pair.as_ref().is_some_and(|p| gone_on.contains(&p.id)) {
                 continue;
@@ -230,12 +232,17 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
                     let likely = found.into_iter().filter_map(|id| likely(&twins, id)).collect();
                     self.possible_duplicate(candidate, likely, n, rule, &mut commit);
                 }
+                Twin::None if self.is_left_over(&candidate) && !self.syncs_left_over() => {
+                    self.set_aside(candidate, &mut works, &mut commit);
+                }
                 Twin::None => {
+                    left_over += usize::from(self.is_left_over(&candidate));
                     let row = journal::row(if side == Side::Mail { 15 } else { 16 });
                     self.make(candidate, &row, &mut works, &mut commit).await?;
                 }
             }
         }
+        self.warn_of_duplicates(left_over);
         self.cycle.store(&commit).await?;
         self.cycle.write(&mut works).await
     }

@@ -19,7 +19,7 @@ pub(crate) fn in_step_but_for(work: &mut Work, hasher: &FieldHasher) {
             Write::Update { side, set, .. } => {
                 written.entry(*side).or_default().extend(set.keys().map(|field| field.as_str()));
             }
-            Write::Create { .. } | Write::Delete { .. } => return,
+            Write::Create { .. } | Write::Delete { .. } | Write::Move { .. } => return,
         }
     }
     let left_alone = work.left_alone.as_ref().map(|left| &left.fields);
@@ -241,7 +241,9 @@ pub(crate) fn origin_of(write: &Write, origin: Option<&Read>, hasher: &FieldHash
         }
         // Of a deletion that the origin outlives: that there is one.
         (Write::Create { .. } | Write::Delete { frees_origin: true, .. }, Some(read)) => read.hashes.clone(),
-        (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. }, _) => Hashes::default(),
+        (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. } | Write::Move { .. }, _) => {
+            Hashes::default()
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 use crate::arrived;
 use crate::files;
+use crate::first_sync::left_over;
 use crate::permission;
 use crate::work::LeftAlone;
 use chrono::{DateTime, Duration, Utc};
@@ -41,6 +42,7 @@ pub(crate) fn is_note(key: &str) -> bool {
         || arrived::is_note(key)
         || permission::is_note(key)
         || files::is_note(key)
+        || left_over::is_note(key)
 }
 
 /// Notes that an earlier request to make the item was given up: it may arrive yet, with what its origin showed then.

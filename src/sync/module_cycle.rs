@@ -151,6 +151,9 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             };
             self.deletions(deletions, doubt).await?;
         }
+        if !self.more {
+            self.hold_left_over().await?;
+        }
         if self.held {
             OpenHolds::of(self.ctx, self.module).await?.close(self.ctx).await?;
         }
@@ -525,6 +528,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             (c.updated_mail, "updated in the mailbox"),
             (c.deleted_crm, "deleted in the CRM"),
             (c.deleted_mail, "deleted in the mailbox"),
+            (c.moved, "moved to Lost & Found"),
         ];
         let done = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
         let done: Vec<String> = done.collect();

@@ -120,6 +120,8 @@ impl Effects<'_, '_> {
             IntentKind::Create => (policy.create == MayNotCreate::Ignore).then_some(Says::Leave),
             IntentKind::Update => by(policy.modify),
             IntentKind::Delete => by(policy.delete),
+            // In the mailbox alone.
+            IntentKind::Move => None,
         };
         let Some(says) = says.filter(|_| !self.module.is_log()) else { return false };
         if work.writes.first().is_none_or(hides) {
@@ -127,7 +129,7 @@ impl Effects<'_, '_> {
         }
         let write = work.writes.remove(0);
         let done = match (&write, says) {
-            (Write::Create { .. }, _) => {
+            (Write::Create { .. } | Write::Move { .. }, _) => {
                 leave(work, &format!("{LEFT}{why}."), commit);
                 Says::Leave
             }
@@ -228,7 +230,7 @@ impl Effects<'_, '_> {
 fn hides(write: &Write) -> bool {
     let veiled = Value::text(VEILED);
     match write {
-        Write::Create { .. } => false,
+        Write::Create { .. } | Write::Move { .. } => false,
         Write::Update { set, base, .. } => {
             set.get(&Field::Summary) == Some(&veiled) || base.get(Field::Summary) == Some(&veiled)
         }

@@ -2,6 +2,7 @@
 //! step, and of the policy.
 
 use crate::edited::{beside, is_edited, state};
+use crate::first_sync::left_over;
 use crate::hash::FieldHasher;
 use crate::merge::{Conflicts, Merged, Shown, leads_to, merge, overwrite, undo};
 use crate::messages;
@@ -307,6 +308,10 @@ pub fn plan_pair(
             },
             _ => {}
         }
+    }
+    if left_over::is_left_over(pair) && mail.item().is_some() && !private {
+        // Whatever the policy's direction: it has a twin by now, or is put aside.
+        return plan(15, Deed::Match(Side::Crm));
     }
     let mail_state = if private { SideState::LeftScope } else { state(hasher, pair.mail.as_ref(), mail) };
     let crm_state = state(hasher, pair.crm.as_ref(), crm);

@@ -6,6 +6,7 @@
 use crate::arrived::{adopt_update, note_tried, seen_in};
 use crate::context::{CycleContext, CycleFault};
 use crate::effects::deleted_after;
+use crate::first_sync::left_over::{self, DELETED, MOVED};
 use crate::hash::FieldHasher;
 use crate::holds;
 use crate::in_step::{adopt_shown, as_far_as_sent, made_without};
@@ -100,7 +101,7 @@ impl Recovery<'_, '_> {
         let mut commit = Commit::default();
         match intents.first().map(|i| i.kind) {
             Some(IntentKind::Create) => self.creates(intents, &pairs, &mut commit).await?,
-            Some(IntentKind::Update | IntentKind::Delete) => {
+            Some(IntentKind::Update | IntentKind::Delete | IntentKind::Move) => {
                 self.others(intents, &pairs, &mut commit).await?;
             }
             None => {}
@@ -314,10 +315,22 @@ impl Recovery<'_, '_> {
             };
             let mut pair = pair.clone();
             match (intent.kind, fetched.get(target)) {
+                (IntentKind::Move, Some(Fetched::Gone)) => {
+                    self.outcome.adopted += 1;
+                    pair.state = PairState::Tombstoned;
+                    (pair.reason, pair.next_try) = (Some(MOVED.to_owned()), None);
+                    let text = "it had been moved, or its user has taken it away";
+                    commit.journal.push(journal::line(&pair, now, "adopt", "recovery", text));
+                    commit.pairs.push(pair);
+                }
                 (IntentKind::Delete, Some(Fetched::Gone)) => {
                     self.outcome.adopted += 1;
                     pair.state = PairState::Tombstoned;
-                    pair.reason = Some(deleted_after(self.side.other()));
+                    pair.reason = Some(if pair.side(self.side).is_some_and(left_over::is_noted) {
+                        DELETED.to_owned()
+                    } else {
+                        deleted_after(self.side.other())
+                    });
                     if !intent.origin.0.is_empty()
                         && let Some(origin) = pair.side(self.side.other()).cloned()
                     {

@@ -6,8 +6,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Item, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, ListPage, MessageFolders, MessageLog, MessageSource, Patch,
-    Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, ListPage, LostAndFound, MessageFolders, MessageLog,
+    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -186,5 +186,20 @@ impl SilentWriter for Rehearsal {
         tags: &[(RemoteRef, Marker)],
     ) -> Result<Vec<Result<RemoteRef, ItemError>>, CallError> {
         Ok(tags.iter().map(|(at, _)| Ok(at.clone())).collect())
+    }
+
+    fn lost_and_found(&self, module: Module) -> Option<&dyn LostAndFound> {
+        self.real.lost_and_found(module).map(|_| self as &dyn LostAndFound)
+    }
+}
+
+#[async_trait]
+impl LostAndFound for Rehearsal {
+    async fn set_aside(
+        &self,
+        module: Module,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), ItemError>>, CallError> {
+        self.delete(module, removals).await
     }
 }

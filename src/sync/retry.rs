@@ -38,7 +38,7 @@ pub(crate) fn changed(work: &Work) -> bool {
 pub(crate) fn historic(work: &Work, now: DateTime<Utc>) -> bool {
     let item = work.writes.first().and_then(|write| match write {
         Write::Create { item, .. } => Some(item),
-        Write::Update { base, .. } => Some(base),
+        Write::Update { base, .. } | Write::Move { base } => Some(base),
         Write::Delete { base, .. } => base.as_ref(),
     });
     // A series goes on after its first occurrence.

@@ -12,7 +12,7 @@ use crate::simulator::world::{Log, SeededIds, VirtualClock, run_until_killed};
 use crate::work::Work;
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-use riva_core::documents::{NoPermission, Policy, PolicyModules, Safety, Schedule};
+use riva_core::documents::{FirstSync, NoPermission, Policy, PolicyModules, Safety, Schedule};
 use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::history::{ImageRow, UndoSpan};
 use riva_core::ids::{Cursor, Marker, MemberId, RemoteId};
@@ -286,6 +286,7 @@ impl Bench {
                 schedule: Schedule::default(),
                 modules: PolicyModules::default(),
                 safety: Safety::default(),
+                first_sync: FirstSync::default(),
                 no_permission: NoPermission::default(),
                 created: None,
                 modified: None,

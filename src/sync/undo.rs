@@ -82,6 +82,10 @@ pub(crate) async fn run(
 /// Of several writes in a row whose answers are not known, so many outcomes are thought of.
 const MOST_POSSIBLE: usize = 16;
 
+/// Why what was moved to Lost & Found is not moved back: it has another id there, and its user may have moved it on.
+const LIES_IN_LOST_AND_FOUND: &str = "it lies in the folder Lost & Found of the mailbox; moved back there by its user, it is \
+                                      synced as any other";
+
 /// What happened to one side of a pair in the span, oldest first.
 struct Story {
     pair: PairId,
@@ -151,6 +155,7 @@ impl Story {
                     item.fields.extend(known);
                     return Some(Before::Item(item));
                 }
+                IntentKind::Move => return None,
             }
         }
         Some(Before::Fields(fields))
@@ -166,7 +171,7 @@ impl Story {
                 match image.kind {
                     IntentKind::Create => left = Some(shown.clone()),
                     IntentKind::Update => adopt_fields(left.get_or_insert_default(), shown, &image.sends),
-                    IntentKind::Delete => left = None,
+                    IntentKind::Delete | IntentKind::Move => left = None,
                 }
                 left
             });
@@ -459,6 +464,10 @@ fn plan(
     let mut line = story.line(None);
     let side = story.side;
     let left = story.left();
+    if story.images.iter().any(|image| image.kind == IntentKind::Move) {
+        line.cannot.push(LIES_IN_LOST_AND_FOUND.into());
+        return (line, None);
+    }
     let Some(before) = story.before() else {
         line.cannot.push("what it was is not kept any more".into());
         return (line, None);
@@ -492,6 +501,7 @@ fn plan(
         IntentKind::Create => DeedKind::Create { side },
         IntentKind::Update => DeedKind::Update { side },
         IntentKind::Delete => DeedKind::Delete { side },
+        IntentKind::Move => DeedKind::Move { side },
     });
     (line, write)
 }

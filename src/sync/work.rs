@@ -36,12 +36,18 @@ pub(crate) enum Write {
         /// The item as it was read.
         base: Option<Item>,
     },
+    /// An item of the mailbox is moved to Lost & Found.
+    Move {
+        /// The item as it was read.
+        base: Item,
+    },
 }
 
 impl Write {
     pub fn side(&self) -> Side {
         match self {
             Self::Create { side, .. } | Self::Update { side, .. } | Self::Delete { side, .. } => *side,
+            Self::Move { .. } => Side::Mail,
         }
     }
 
@@ -50,6 +56,7 @@ impl Write {
             Self::Create { .. } => IntentKind::Create,
             Self::Update { .. } => IntentKind::Update,
             Self::Delete { .. } => IntentKind::Delete,
+            Self::Move { .. } => IntentKind::Move,
         }
     }
 
@@ -58,7 +65,7 @@ impl Write {
         match self {
             Self::Create { item, .. } => sends = hasher.item(item),
             Self::Update { set, .. } => set.iter().for_each(|(f, v)| hasher.insert(&mut sends, *f, v)),
-            Self::Delete { .. } => {}
+            Self::Delete { .. } | Self::Move { .. } => {}
         }
         sends
     }

@@ -221,6 +221,7 @@ fn why(item: &NotSynced, holds: &[HoldRow]) -> &'static str {
             HoldKind::InDoubt => "in-doubt",
             HoldKind::NotExpressible => "not-expressible",
             HoldKind::ZoneRules => "zone-rules",
+            HoldKind::LostAndFound => "lost-and-found",
         },
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod connection;
 mod disk;
+mod first_sync;
 mod history;
 mod merge;
 mod permission;
@@ -16,6 +17,7 @@ mod workspace;
 
 pub use check::legal_name;
 pub use connection::{AccessMethod, AuthMethod, Connection, Stamp, SystemKind};
+pub use first_sync::{FirstSync, LostAndFound};
 pub use permission::{MayNot, MayNotCreate, NoPermission};
 pub use picklists::{OrgWord, OrgWords, Picklist, Picklists, folded, give_meaning};
 pub use policy::{

@@ -1,6 +1,6 @@
 //! A sync policy: which users of which two connections are kept in step, and how: `policies/NAME.toml`.
 
-use super::{NoPermission, Stamp};
+use super::{FirstSync, NoPermission, Stamp};
 use crate::ids::{ConnectionName, EmailAddress, PolicyName};
 use crate::item::Module;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct Policy {
     /// What is synced, and how.
     #[serde(default)]
     pub modules: PolicyModules,
+    /// What becomes of what another sync has left in a mailbox.
+    #[serde(default, skip_serializing_if = "FirstSync::is_default")]
+    pub first_sync: FirstSync,
     /// When to stop rather than delete.
     #[serde(default)]
     pub safety: Safety,

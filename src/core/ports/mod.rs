@@ -3,6 +3,7 @@
 
 mod clock;
 mod files;
+mod lost_and_found;
 mod messages;
 mod secret_store;
 mod side;
@@ -11,6 +12,7 @@ mod systems;
 
 pub use clock::{Clock, SystemClock};
 pub use files::{FileKept, FileOwner, FileSource, ItemFile, ItemFiles};
+pub use lost_and_found::{LOST_AND_FOUND, LostAndFound};
 pub use messages::{CREATE_NEW_EMAIL, MessageFolders, MessageLog, MessageSource, Person, PersonKind};
 pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
 pub use side::{

@@ -1,6 +1,7 @@
 //! One user's items in one system: what can be read, and what can be written without mailing anybody.
 
 use super::files::{FileSource, ItemFiles};
+use super::lost_and_found::LostAndFound;
 use super::messages::{MessageLog, MessageSource};
 use crate::fault::{CallError, ItemError};
 use crate::ids::{CrmUserId, Cursor, Marker, RemoteId, Version};
@@ -359,6 +360,11 @@ pub trait SilentWriter: Reader {
 
     /// The files beside a module's records, if it is a CRM that can keep some there.
     fn item_files(&self, _module: Module) -> Option<&dyn ItemFiles> {
+        None
+    }
+
+    /// Where a module's items can be put aside, if it is a mailbox with folders.
+    fn lost_and_found(&self, _module: Module) -> Option<&dyn LostAndFound> {
         None
     }
 }

@@ -23,9 +23,11 @@ pub fn tone(kind: HoldKind) -> Tone {
     match kind {
         HoldKind::DeleteSafety | HoldKind::DeletedButEdited => Tone::Bad,
         HoldKind::InDoubt | HoldKind::NotExpressible => Tone::Neutral,
-        HoldKind::PossibleDuplicate | HoldKind::Conflict | HoldKind::WouldNotify | HoldKind::ZoneRules => {
-            Tone::Warn
-        }
+        HoldKind::PossibleDuplicate
+        | HoldKind::Conflict
+        | HoldKind::WouldNotify
+        | HoldKind::ZoneRules
+        | HoldKind::LostAndFound => Tone::Warn,
     }
 }
 

@@ -5,8 +5,8 @@ use crate::desk::Desk;
 use crate::requested::Requested;
 use riva_core::admin::{AdminError, ChangeEntry, DocumentKind, Revision};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, NoPermission, Policy, PolicyModules, PolicyUser, Safety, Schedule,
-    SystemKind, TasksPolicy,
+    CalendarPolicy, ContactsPolicy, FirstSync, NoPermission, Policy, PolicyModules, PolicyUser, Safety,
+    Schedule, SystemKind, TasksPolicy,
 };
 use riva_core::ids::{EmailAddress, PolicyName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +114,7 @@ impl PolicyEditor {
             schedule: Schedule::default(),
             modules,
             safety: Safety::default(),
+            first_sync: FirstSync::default(),
             no_permission: NoPermission::default(),
             created: None,
             modified: None,

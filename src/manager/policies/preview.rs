@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// The kinds as they are counted, in the order of the filters.
-pub const KINDS: [DeedKind; 10] = [
+pub const KINDS: [DeedKind; 11] = [
     DeedKind::Create { side: Side::Crm },
     DeedKind::Create { side: Side::Mail },
     DeedKind::Update { side: Side::Crm },
     DeedKind::Update { side: Side::Mail },
     DeedKind::Delete { side: Side::Crm },
     DeedKind::Delete { side: Side::Mail },
+    DeedKind::Move { side: Side::Mail },
     DeedKind::Link,
     DeedKind::Hold { hold: riva_core::holds::HoldKind::PossibleDuplicate },
     DeedKind::Detach,

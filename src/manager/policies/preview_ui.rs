@@ -31,7 +31,7 @@ pub fn tone(kind: DeedKind) -> Tone {
         DeedKind::Create { .. } | DeedKind::Link => Tone::Good,
         DeedKind::Update { .. } => Tone::Busy,
         DeedKind::Delete { .. } | DeedKind::Fail => Tone::Bad,
-        DeedKind::Hold { .. } => Tone::Warn,
+        DeedKind::Move { .. } | DeedKind::Hold { .. } => Tone::Warn,
         DeedKind::Detach => Tone::Neutral,
     }
 }

@@ -5,8 +5,8 @@ use crate::Office;
 use async_trait::async_trait;
 use riva_core::admin::{Admin, ChangeEntry};
 use riva_core::documents::{
-    AuthMethod, CalendarPolicy, Connection, ContactsPolicy, NoPermission, OrgWord, OrgWords, Picklists,
-    Policy, PolicyModules, PolicyUser, Safety, Schedule, SystemKind, TasksPolicy,
+    AuthMethod, CalendarPolicy, Connection, ContactsPolicy, FirstSync, NoPermission, OrgWord, OrgWords,
+    Picklists, Policy, PolicyModules, PolicyUser, Safety, Schedule, SystemKind, TasksPolicy,
 };
 use riva_core::fault::{CallError, Fault, FaultKind};
 use riva_core::ids::{Cursor, EmailAddress};
@@ -290,6 +290,7 @@ impl Company {
                     email: None,
                 },
                 safety: Safety::default(),
+                first_sync: FirstSync::default(),
                 no_permission: NoPermission::default(),
                 created: None,
                 modified: None,

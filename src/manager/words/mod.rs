@@ -24,6 +24,7 @@ pub fn deed_title(kind: DeedKind) -> &'static str {
         DeedKind::Update { side: Side::Crm } => "Update in the CRM",
         DeedKind::Delete { side: Side::Mail } => "Delete in the mailbox",
         DeedKind::Delete { side: Side::Crm } => "Delete in the CRM",
+        DeedKind::Move { .. } => "Move to Lost & Found",
         DeedKind::Link => "Link",
         DeedKind::Hold { .. } => "Hold",
         DeedKind::Detach => "Leave alone",

@@ -31,7 +31,7 @@ fn well(to: Side, kind: IntentKind) -> Result<Option<Written>, ItemError> {
     match kind {
         IntentKind::Create => written(id(to), "2", Some(&visit("Room 1"))),
         IntentKind::Update => written(id(to), "2", Some(&visit("Room 2"))),
-        IntentKind::Delete => Ok(None),
+        IntentKind::Delete | IntentKind::Move => Ok(None),
     }
 }
 

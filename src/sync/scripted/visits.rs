@@ -64,6 +64,7 @@ pub(crate) fn to_write(to: Side, kind: IntentKind) -> Work {
             Write::Update { side: to, set: [(Field::Location, place)].into(), base: visit("Room 1") }
         }
         IntentKind::Delete => Write::Delete { side: to, frees_origin: false, base: Some(visit("Room 1")) },
+        IntentKind::Move => Write::Move { base: visit("Room 1") },
     }];
     work
 }

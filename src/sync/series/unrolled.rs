@@ -14,8 +14,8 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Override, RecurrenceId, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, MessageLog, MessageSource,
-    Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    Capabilities, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, LostAndFound, MessageLog,
+    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -412,6 +412,11 @@ impl SilentWriter for Unrolled {
 
     fn item_files(&self, module: Module) -> Option<&dyn ItemFiles> {
         self.inner.item_files(module)
+    }
+
+    /// Occurrences are never put aside without their series.
+    fn lost_and_found(&self, module: Module) -> Option<&dyn LostAndFound> {
+        self.inner.lost_and_found(module)
     }
 }
 

@@ -9,7 +9,7 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Body, Field, Item, Module, Value, When};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, Listed,
+    Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, Listed, LostAndFound,
     ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
@@ -120,6 +120,8 @@ struct State {
     stale: BTreeMap<RemoteId, Stored>,
     /// What its listings leave out.
     unlisted: Option<RemoteId>,
+    /// What was moved out of the synced folders.
+    set_aside: Vec<Item>,
 }
 
 /// A backup of a fake system.
@@ -143,6 +145,8 @@ pub struct FakeSide {
     remarks: Mutex<Vec<String>>,
     /// What hangs on its records.
     files: Mutex<Files>,
+    /// Whether items can be put aside in it.
+    folders: bool,
 }
 
 impl FakeSide {
@@ -171,6 +175,7 @@ impl FakeSide {
             late: BTreeMap::new(),
             stale: BTreeMap::new(),
             unlisted: None,
+            set_aside: Vec::new(),
         };
         Self {
             name,
@@ -182,6 +187,7 @@ impl FakeSide {
             meanwhile: Mutex::default(),
             remarks: Mutex::default(),
             files: Mutex::default(),
+            folders: true,
         }
     }
 
@@ -678,6 +684,10 @@ impl SilentWriter for FakeSide {
     fn item_files(&self, _module: Module) -> Option<&dyn ItemFiles> {
         Some(self)
     }
+
+    fn lost_and_found(&self, _module: Module) -> Option<&dyn LostAndFound> {
+        self.folders.then_some(self as &dyn LostAndFound)
+    }
 }
 
 /// Whether an item takes place in a window.
@@ -688,6 +698,7 @@ fn lies_in(item: &Item, window: Window) -> bool {
 
 mod feed;
 mod files;
+mod lost_and_found;
 
 use files::Files;
 pub(super) use files::content;

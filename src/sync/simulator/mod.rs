@@ -17,6 +17,8 @@ mod files;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod left_over;
+#[cfg(test)]
 mod linked_twice;
 #[cfg(test)]
 mod made_twice;

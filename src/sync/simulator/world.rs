@@ -215,6 +215,7 @@ impl World {
                 email: None,
             },
             safety: riva_core::documents::Safety::default(),
+            first_sync: riva_core::documents::FirstSync::default(),
             no_permission: riva_core::documents::NoPermission::default(),
             created: None,
             modified: None,

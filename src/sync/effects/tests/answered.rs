@@ -17,6 +17,7 @@ fn each_write_is_counted_and_told() {
             (Side::Crm, IntentKind::Update) => &mut counts.updated_crm,
             (Side::Mail, IntentKind::Delete) => &mut counts.deleted_mail,
             (Side::Crm, IntentKind::Delete) => &mut counts.deleted_crm,
+            (_, IntentKind::Move) => &mut counts.moved,
         } = 1;
         assert_eq!(bench.counts, counts);
         let fields = if kind == IntentKind::Update { " (location)" } else { "" };
@@ -44,6 +45,7 @@ fn what_is_kept_for_an_undo_says_what_the_write_left() {
             IntentKind::Create => (hashes(&visit("Room 1")), None),
             IntentKind::Update => (hashes(&of_place("Room 2")), Some(of_place("Room 1"))),
             IntentKind::Delete => (Hashes::default(), Some(visit("Room 1"))),
+            IntentKind::Move => (Hashes::default(), None),
         };
         assert_eq!((&image.left, &image.before), (&Some(left), &before));
         bench.keeps = false;

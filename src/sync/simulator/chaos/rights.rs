@@ -33,6 +33,7 @@ impl Rights {
             IntentKind::Create => self.create,
             IntentKind::Update => self.modify,
             IntentKind::Delete => self.delete,
+            IntentKind::Move => true,
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSigna
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
 use riva_core::documents::{
-    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, NoPermission, Policy,
-    PolicyModules, Safety, SafetyLimit, Schedule,
+    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, FirstSync, NoPermission,
+    Policy, PolicyModules, Safety, SafetyLimit, Schedule,
 };
 use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::item::Module;
@@ -567,6 +567,7 @@ fn policy() -> Policy {
             email: None,
         },
         safety: Safety { contacts: wide, calendar: wide, tasks: wide, ..Safety::default() },
+        first_sync: FirstSync::default(),
         no_permission: NoPermission::default(),
         created: None,
         modified: None,

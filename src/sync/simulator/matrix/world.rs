@@ -10,8 +10,8 @@ use crate::simulator::world::{Log, NoStop, SeededIds, VirtualClock, run_until_ki
 use crate::{CycleContext, CycleOutcome, FeedContext, Record, run_cycle, run_feed};
 use chrono::{Duration, NaiveDate};
 use riva_core::documents::{
-    CalendarPolicy, ContactsPolicy, DeletePolicy, EmailPolicy, NoPermission, Policy, PolicyModules, Safety,
-    SafetyLimit, Schedule, TasksPolicy,
+    CalendarPolicy, ContactsPolicy, DeletePolicy, EmailPolicy, FirstSync, NoPermission, Policy,
+    PolicyModules, Safety, SafetyLimit, Schedule, TasksPolicy,
 };
 use riva_core::ids::{Marker, MemberId, RemoteId};
 use riva_core::item::{
@@ -287,6 +287,7 @@ fn policy(module: Module) -> Policy {
         schedule: Schedule { delete_poll_minutes: 20, ..Schedule::default() },
         modules,
         safety: Safety { contacts: wide, calendar: wide, tasks: wide, ..Safety::default() },
+        first_sync: FirstSync::default(),
         no_permission: NoPermission::default(),
         created: None,
         modified: None,

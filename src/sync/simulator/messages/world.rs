@@ -8,7 +8,7 @@ use super::fake::{FakeLog, FakeMailbox, Faults};
 use crate::scripted::Stop;
 use crate::{CycleContext, CycleOutcome, Record, run_cycle};
 use chrono::Duration;
-use riva_core::documents::{EmailPolicy, NoPermission, Policy, PolicyModules, Safety, Schedule};
+use riva_core::documents::{EmailPolicy, FirstSync, NoPermission, Policy, PolicyModules, Safety, Schedule};
 use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::ports::{Clock as _, Person, PersonKind, SilentWriter};
 use riva_core::queue::{MemberRow, MemberState};
@@ -50,6 +50,7 @@ impl World {
             schedule: Schedule::default(),
             modules: PolicyModules { email: Some(email), ..PolicyModules::default() },
             safety: Safety::default(),
+            first_sync: FirstSync::default(),
             no_permission: NoPermission::default(),
             created: None,
             modified: None,

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
 use riva_core::documents::{
-    CalendarPolicy, NoPermission, Policy, PolicyModules, Safety, SafetyLimit, Schedule,
+    CalendarPolicy, FirstSync, NoPermission, Policy, PolicyModules, Safety, SafetyLimit, Schedule,
 };
 use riva_core::fault::{CallError, Fault};
 use riva_core::history::Deed;
@@ -153,6 +153,7 @@ impl World {
             },
             // The guard has tests of its own: here it would hide what deletions do.
             safety: Safety { calendar: SafetyLimit { items: 10_000, percent: 100 }, ..Safety::default() },
+            first_sync: FirstSync::default(),
             no_permission: NoPermission::default(),
             created: None,
             modified: None,

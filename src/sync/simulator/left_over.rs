@@ -1,0 +1,337 @@
+//! What another sync has left in a mailbox, when its user is first synced.
+
+use super::{Faults, Knobs, MemoryStore, World};
+use riva_core::documents::{Direction, FirstSync, LostAndFound};
+use riva_core::history::{DeedKind, Order, UndoSpan};
+use riva_core::holds::{Decision, HoldKind, HoldRow};
+use riva_core::ids::MemberId;
+use riva_core::item::{Element, Field, Item, Value};
+use riva_core::rows::{PairState, Side};
+use std::sync::Arc;
+
+fn world(choice: LostAndFound) -> World {
+    let mut world = World::new(77, Knobs::CALM);
+    world.policy.first_sync.lost_and_found = choice;
+    world.approves = false;
+    world
+}
+
+/// As another sync marks what it has made.
+fn marked(mut item: Item) -> Item {
+    let riva = ("riva".to_owned(), Element::plain("riva"));
+    item.set(Field::Categories, Value::set([riva].into()));
+    item
+}
+
+/// A marked contact, a marked appointment, and a contact of the user's own, in the mailbox alone.
+fn with_leftovers(choice: LostAndFound) -> World {
+    let mut world = world(choice);
+    for item in [world.new_contact(), world.new_event()] {
+        world.mail.user_create(marked(item));
+    }
+    let own = world.new_contact();
+    world.mail.user_create(own);
+    world
+}
+
+fn cycle(world: &World) {
+    let outcome = world.cycle().expect("nobody kills it");
+    assert_eq!(outcome.fault, None);
+    world.pass(20);
+}
+
+fn titles(items: impl IntoIterator<Item = Item>) -> Vec<String> {
+    let mut titles: Vec<String> = items.into_iter().map(|item| item.title()).collect();
+    titles.sort();
+    titles
+}
+
+/// What the mailbox shows, what lies in Lost & Found, and what the CRM has.
+fn all(world: &World) -> [Vec<String>; 3] {
+    let live = |items: Vec<(_, Item)>| titles(items.into_iter().map(|(_, item)| item));
+    [live(world.mail.live()), titles(world.mail.lost_and_found_has()), live(world.crm.live())]
+}
+
+fn named(names: [&[&str]; 3]) -> [Vec<String>; 3] {
+    names.map(|names| names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+fn open_holds(world: &World) -> Vec<HoldRow> {
+    world.store.all_holds().into_iter().filter(|hold| hold.closed.is_none()).collect()
+}
+
+const CARD: &str = "Ann Lee #1";
+const VISIT: &str = "Visit #2";
+const OWN: &str = "Ann Lee #3";
+
+#[test]
+fn what_another_sync_has_left_is_moved_to_lost_and_found_and_never_synced() {
+    let world = with_leftovers(LostAndFound::Move);
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[OWN], &[CARD, VISIT], &[OWN]]), "{:#?}", world.log());
+    assert_eq!(open_holds(&world), []);
+    assert!(world.log().iter().any(|line| line.contains("1 moved to Lost & Found")), "{:#?}", world.log());
+    let moved = world.store.all_journal().into_iter().filter(|line| line.deed == "move mail");
+    let told: Vec<String> = moved.map(|line| format!("{}: {}", line.rule, line.text)).collect();
+    assert_eq!(
+        told,
+        [CARD, VISIT].map(|t| format!("Lost & Found: moved to Lost & Found in the mailbox: {t}"))
+    );
+    let gone = world.store.all_pairs().into_iter().filter(|pair| pair.state == PairState::Tombstoned);
+    let why: Vec<String> = gone.filter_map(|pair| pair.reason).collect();
+    assert_eq!(why, ["Left by another sync: moved to Lost & Found."; 2]);
+}
+
+#[test]
+fn what_its_user_moves_back_is_his() {
+    let world = with_leftovers(LostAndFound::Move);
+    cycle(&world);
+    world.mail.user_moves_back();
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[CARD, OWN, VISIT]]), "{:#?}", world.log());
+}
+
+#[test]
+fn what_has_a_twin_is_linked_whatever_its_category() {
+    for choice in LostAndFound::ALL {
+        let mut world = world(choice);
+        let item = world.new_contact();
+        world.crm.user_create(item.clone());
+        world.mail.user_create(marked(item));
+        cycle(&world);
+        cycle(&world);
+        assert_eq!(all(&world), named([&[CARD], &[], &[CARD]]), "{choice:?}");
+        assert_eq!(world.store.all_pairs()[0].state, PairState::Linked, "{choice:?}");
+    }
+}
+
+#[test]
+fn a_record_that_comes_later_is_linked_with_what_waits() {
+    let mut world = world(LostAndFound::Hold);
+    let item = world.new_contact();
+    world.mail.user_create(marked(item.clone()));
+    cycle(&world);
+    assert_eq!(open_holds(&world).len(), 1);
+    world.crm.user_create(item);
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD], &[], &[CARD]]), "{:#?}", world.log());
+    assert_eq!(open_holds(&world), []);
+}
+
+#[test]
+fn what_a_user_marks_after_the_first_sync_is_his() {
+    let mut world = world(LostAndFound::Move);
+    cycle(&world);
+    let item = world.new_contact();
+    world.mail.user_create(marked(item));
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD], &[], &[CARD]]));
+}
+
+#[test]
+fn nothing_is_looked_for_without_a_category() {
+    let mut world = with_leftovers(LostAndFound::Move);
+    world.policy.first_sync.category = String::new();
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[CARD, OWN, VISIT]]));
+}
+
+/// The database was lost: what we had made is known by its marker.
+#[test]
+fn what_we_have_made_ourselves_is_ours_whatever_its_category() {
+    let mut world = world(LostAndFound::Move);
+    let item = world.new_contact();
+    let record = world.crm.user_create(item);
+    cycle(&world);
+    let (made, item) = world.mail.live().pop().expect("it was made");
+    world.mail.user_edit(&made, |there| *there = marked(item));
+    world.crm.user_delete(&record);
+    world.store = Arc::new(MemoryStore::default());
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(world.mail.lost_and_found_has(), []);
+    assert_eq!(world.mail.live().len(), 1, "{:#?}", world.log());
+}
+
+#[test]
+fn what_goes_to_the_crm_all_the_same_is_warned_of() {
+    let world = with_leftovers(LostAndFound::SyncToCrm);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[CARD, OWN, VISIT]]));
+    let warned = world.log().into_iter().filter(|line| line.contains("duplicates are likely"));
+    assert_eq!(warned.count(), 2, "each module: {:#?}", world.log());
+}
+
+#[test]
+fn what_waits_is_held_by_name_and_decided() {
+    for (choice, folders) in [(LostAndFound::Hold, true), (LostAndFound::Move, false)] {
+        let mut world = with_leftovers(choice);
+        if !folders {
+            Arc::get_mut(&mut world.mail).expect("nobody else has it").have_no_folders();
+        }
+        cycle(&world);
+        cycle(&world);
+        assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[OWN]]), "{choice:?}");
+        let holds = open_holds(&world);
+        let waits: Vec<(HoldKind, &str)> =
+            holds.iter().map(|h| (h.kind, h.items[0].title.as_str())).collect();
+        assert_eq!(waits, [(HoldKind::LostAndFound, CARD), (HoldKind::LostAndFound, VISIT)]);
+        // An edit does not bring it to the CRM.
+        let (card, _) = world.mail.live().into_iter().find(|(_, item)| item.title() == CARD).expect("there");
+        world.mail.user_edit(&card, |item| item.set_text(Field::Location, "elsewhere"));
+        cycle(&world);
+        assert_eq!((all(&world)[2].len(), open_holds(&world)), (1, holds.clone()));
+        world.decide(holds[0].id, Decision::Create);
+        world.decide(holds[1].id, Decision::Ignore);
+        cycle(&world);
+        cycle(&world);
+        assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[CARD, OWN]]), "{:#?}", world.log());
+        assert_eq!(open_holds(&world), []);
+    }
+}
+
+#[test]
+fn nothing_is_deleted_before_that_is_approved() {
+    for decision in [Decision::Approve, Decision::Refuse] {
+        let world = with_leftovers(LostAndFound::Delete);
+        cycle(&world);
+        cycle(&world);
+        assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[OWN]]), "{:#?}", world.log());
+        let holds = open_holds(&world);
+        assert!(holds.iter().all(HoldRow::blocks_module) && holds.len() == 2, "{holds:#?}");
+        assert_eq!((holds[0].items[0].title.as_str(), holds[0].items[0].side), (CARD, Some(Side::Mail)));
+        holds.iter().for_each(|hold| world.decide(hold.id, decision.clone()));
+        cycle(&world);
+        cycle(&world);
+        let stays: &[&str] = if decision == Decision::Approve { &[OWN] } else { &[CARD, OWN, VISIT] };
+        assert_eq!(all(&world), named([stays, &[], &[OWN]]), "{:#?}", world.log());
+        assert_eq!(open_holds(&world), []);
+    }
+}
+
+/// Before it was approved: an edit is not lost by what somebody else decides without knowing of it.
+#[test]
+fn what_is_edited_since_its_deletion_was_held_stays() {
+    let world = with_leftovers(LostAndFound::Delete);
+    cycle(&world);
+    let (card, _) = world.mail.live().into_iter().find(|(_, item)| item.title() == CARD).expect("there");
+    world.mail.user_edit(&card, |item| item.set(Field::Phones, Value::Blank));
+    world.mail.user_edit(&card, |item| {
+        let phone = ("work".to_owned(), Element::plain("030 1"));
+        item.set(Field::Phones, Value::set([phone].into()));
+    });
+    cycle(&world);
+    open_holds(&world).iter().for_each(|hold| world.decide(hold.id, Decision::Approve));
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD, OWN], &[], &[OWN]]), "{:#?}", world.log());
+}
+
+/// The version that was read is the one that is moved.
+#[test]
+fn what_is_edited_just_before_it_is_moved_is_read_once_more() {
+    let world = with_leftovers(LostAndFound::Move);
+    let (mail, card) = (Arc::clone(&world.mail), world.mail.live()[0].0.clone());
+    world.mail.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    cycle(&world);
+    world.mail.set_faults(Faults::NONE);
+    // Its user takes the category off: it is his.
+    mail.user_edit(&card, |item| item.set(Field::Categories, Value::Blank));
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD, OWN], &[VISIT], &[CARD, OWN]]), "{:#?}", world.log());
+}
+
+#[test]
+fn where_nothing_goes_to_the_crm_it_is_moved_all_the_same() {
+    let mut world = with_leftovers(LostAndFound::Move);
+    let contacts = world.policy.modules.contacts.get_or_insert_default();
+    contacts.direction = Direction::CrmToMail;
+    world.mail.set_faults(Faults { not_now: 100, ..Faults::NONE });
+    cycle(&world);
+    assert_eq!(all(&world)[1], Vec::<String>::new());
+    world.mail.set_faults(Faults::NONE);
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[OWN], &[CARD, VISIT], &[]]), "{:#?}", world.log());
+}
+
+/// Wherever the process dies, an item is in one place, and in the end where it belongs.
+#[test]
+fn a_crash_leaves_each_item_in_one_place() {
+    for choice in [LostAndFound::Move, LostAndFound::Hold, LostAndFound::Delete] {
+        let mut died = 0;
+        for steps in 0..200 {
+            let world = with_leftovers(choice);
+            world.kill_after(Some(steps));
+            died += u32::from(world.cycle().is_none());
+            world.kill_after(None);
+            let [mail, lost, _] = all(&world);
+            assert_eq!(mail.len() + lost.len(), 3, "{choice:?} killed after {steps}");
+            for _ in 0..3 {
+                world.pass(20);
+                cycle(&world);
+            }
+            let aside: &[&str] = if choice == LostAndFound::Move { &[CARD, VISIT] } else { &[] };
+            let stays: &[&str] = if choice == LostAndFound::Move { &[OWN] } else { &[CARD, OWN, VISIT] };
+            assert_eq!(all(&world), named([stays, aside, &[OWN]]), "{choice:?} killed after {steps}");
+            let held: Vec<String> =
+                open_holds(&world).into_iter().flat_map(|h| h.items).map(|item| item.title).collect();
+            let waits: &[&str] = if choice == LostAndFound::Move { &[] } else { &[CARD, VISIT] };
+            assert_eq!(held, waits, "{choice:?} killed after {steps}");
+        }
+        assert!(died > 20, "{choice:?}: it was killed {died} times only");
+    }
+}
+
+#[test]
+fn a_move_whose_answer_is_lost_is_found_made() {
+    let world = with_leftovers(LostAndFound::Move);
+    world.mail.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
+    for _ in 0..3 {
+        world.cycle().expect("nobody kills it");
+        world.pass(20);
+    }
+    world.mail.set_faults(Faults::NONE);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[OWN], &[CARD, VISIT], &[OWN]]), "{:#?}", world.log());
+}
+
+#[test]
+fn a_preview_lists_what_is_moved_and_what_would_wait() {
+    let kinds = |choice| {
+        let world = with_leftovers(choice);
+        let mut kinds: Vec<(String, DeedKind)> =
+            world.preview().deeds.into_iter().map(|deed| (deed.title, deed.kind)).collect();
+        kinds.sort();
+        assert_eq!(all(&world)[1..], named([&[], &[], &[]])[1..], "a preview writes nothing");
+        kinds
+    };
+    let own = (OWN.to_owned(), DeedKind::Create { side: Side::Crm });
+    let both = |kind| [(CARD.to_owned(), kind), own.clone(), (VISIT.to_owned(), kind)];
+    assert_eq!(kinds(LostAndFound::Move), both(DeedKind::Move { side: Side::Mail }));
+    assert_eq!(kinds(LostAndFound::Hold), both(DeedKind::Hold { hold: HoldKind::LostAndFound }));
+    assert_eq!(kinds(LostAndFound::Delete), both(DeedKind::Hold { hold: HoldKind::DeleteSafety }));
+}
+
+#[test]
+fn an_undo_says_where_it_lies() {
+    let mut world = with_leftovers(LostAndFound::Move);
+    world.keep_images = true;
+    let span = UndoSpan::Cycle(world.next_cycle());
+    cycle(&world);
+    let order = world.store.order(MemberId(1), Order::Undo { span }, world.now());
+    cycle(&world);
+    let told = world.store.outcome(order).expect("it is carried out");
+    let lies = told.iter().filter(|line| line.contains("it lies in the folder Lost & Found")).count();
+    assert_eq!(lies, 2, "{told:#?}");
+    assert_eq!(all(&world)[1].len(), 2);
+}
+
+#[test]
+fn a_policy_that_says_nothing_moves_what_riva_has_left() {
+    assert_eq!(World::new(1, Knobs::CALM).policy.first_sync, FirstSync::default());
+    assert_eq!(FirstSync::default().lost_and_found, LostAndFound::Move);
+}
