@@ -12,6 +12,7 @@
 mod attachments;
 mod cases;
 mod list;
+mod lost_and_found;
 mod office;
 mod pairs;
 mod play;

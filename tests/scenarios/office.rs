@@ -82,12 +82,13 @@ impl Office {
         let users: String = users.collect();
         let policy = format!(
             "enabled = true\nmail = \"mail\"\ncrm = \"crm\"\n\n[modules.{module}]\ndirection = {}\nconflict = {}\n\
-             deleted_in_mail = {}\ndeleted_in_crm = {}\nattachments = {}\n{users}",
+             deleted_in_mail = {}\ndeleted_in_crm = {}\nattachments = {}\n\n[first_sync]\nlost_and_found = {}\n{users}",
             word(&rules.direction),
             word(&rules.conflict),
             word(&rules.deleted_in_mail),
             word(&rules.deleted_in_crm),
             rules.attachments,
+            word(&rules.lost_and_found),
         );
         let path = self.folder.path().join("policies/scenario.toml");
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! What a scenario is made of: policy, what people do on both sides, and what must have come of it after each sync.
 
 use crate::things::Kind;
-use riva_core::documents::{ConflictWinner, DeletePolicy, Direction};
+use riva_core::documents::{ConflictWinner, DeletePolicy, Direction, LostAndFound};
 use riva_core::holds::Decision;
 use riva_core::rows::Side;
 
@@ -37,6 +37,7 @@ pub struct Rules {
     pub deleted_in_mail: DeletePolicy,
     pub deleted_in_crm: DeletePolicy,
     pub attachments: bool,
+    pub lost_and_found: LostAndFound,
 }
 
 /// Both ways, deletions are carried out, conflicts are held.
@@ -46,6 +47,7 @@ pub const TWO_WAY: Rules = Rules {
     deleted_in_mail: DeletePolicy::Propagate,
     deleted_in_crm: DeletePolicy::Propagate,
     attachments: false,
+    lost_and_found: LostAndFound::Move,
 };
 
 /// What people do, a sync, and what must have come of it.

@@ -16,7 +16,7 @@ use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, MailFolder, Module, Role, Value};
 use riva_core::ports::{
     Capabilities, Change as FeedEntry, ChangePage, Draft, Fetched, FileSource, ListPage, Listed,
-    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    LostAndFound, MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -228,7 +228,7 @@ fn item_of_any<'a, 'b: 'a>(message: roxmltree::Node<'a, 'b>) -> Option<roxmltree
         .and_then(|items| items.children().find(roxmltree::Node::is_element))
 }
 
-fn item_ref(node: Option<roxmltree::Node<'_, '_>>) -> Option<RemoteRef> {
+pub(super) fn item_ref(node: Option<roxmltree::Node<'_, '_>>) -> Option<RemoteRef> {
     let (id, version) = read_id(node?)?;
     Some(RemoteRef { id: RemoteId::new(id), version: Version::new(version) })
 }
@@ -449,37 +449,9 @@ impl SilentWriter for Mailbox {
         }
         let deleted = self.deleted_items().await?;
         // DeleteItem does not look at the version it is given: we do, just before.
-        let mut built = Vec::with_capacity(removals.len());
-        for batch in removals.chunks(capabilities::BATCH) {
-            let ids: Vec<_> = batch.iter().map(|r| r.id.clone()).collect();
-            let parent = vec![request::field_uri("item:ParentFolderId")];
-            let reply = self.call(request::get_item(&ids, parent)).await?;
-            let doc = reply.document()?;
-            let answers = messages(&doc);
-            self.call_wide(&answers)?;
-            if answers.len() != batch.len() {
-                return Err(Self::silent_answer());
-            }
-            for (removal, answer) in batch.iter().zip(answers) {
-                built.push(match answer {
-                    Ok(message) => {
-                        let node = item_of(message);
-                        let parent = node.and_then(|n| n.one("ParentFolderId")?.attribute("Id"));
-                        match item_ref(node) {
-                            _ if deleted.is_some() && parent == deleted => Err(ItemError::Gone),
-                            Some(now) if now.version == removal.version => Ok((now.id, now.version)),
-                            Some(_) => Err(ItemError::VersionMoved),
-                            None => Err(ItemError::NotNow("Exchange's answer lacks the item".to_owned())),
-                        }
-                    }
-                    // Nothing was tried yet, so nothing can be in doubt.
-                    Err(refusal) => Err(match refusal.item_error() {
-                        ItemError::InDoubt(why) => ItemError::NotNow(why),
-                        other => other,
-                    }),
-                });
-            }
-        }
+        let there =
+            |parent: Option<&str>| (deleted.is_some() && parent == deleted).then_some(Err(ItemError::Gone));
+        let built = self.as_read(removals, there).await?;
         self.write_some(built, request::delete_items, |_, _| Ok(())).await
     }
 
@@ -502,5 +474,9 @@ impl SilentWriter for Mailbox {
             |_, message| written_at(message),
         )
         .await
+    }
+
+    fn lost_and_found(&self, module: Module) -> Option<&dyn LostAndFound> {
+        (Kind::of(module) != Kind::Message).then_some(self as &dyn LostAndFound)
     }
 }

@@ -1,6 +1,7 @@
 //! The folders of a mailbox whose messages are logged: Inbox, Sent Items, and the drop folder in the master folder.
 
 use super::client::messages;
+use super::kind::Kind;
 use super::mailbox::Mailbox;
 use super::request::{self, Folder};
 use super::xml::Read;
@@ -76,7 +77,7 @@ impl Mailbox {
     }
 
     /// The folder of a name directly below another one.
-    async fn folder_named(&self, below: &Folder, name: &str) -> Result<Option<String>, CallError> {
+    pub(super) async fn folder_named(&self, below: &Folder, name: &str) -> Result<Option<String>, CallError> {
         let reply = self.call(request::find_folder_named(below, name)).await?;
         let doc = reply.document()?;
         match messages(&doc).into_iter().next() {
@@ -106,7 +107,7 @@ impl Mailbox {
         if let Some(id) = self.folder_named(below, name).await? {
             return Ok((id, false));
         }
-        let reply = self.call(request::create_folder(below, name)).await?;
+        let reply = self.call(request::create_folder(below, name, Kind::Message.folder_class())).await?;
         let doc = reply.document()?;
         match messages(&doc).into_iter().next() {
             Some(Ok(message)) => {

@@ -15,6 +15,7 @@ mod event;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod kind;
+mod lost_and_found;
 mod mailbox;
 mod message;
 mod message_folders;

@@ -120,11 +120,16 @@ pub(super) fn find_folder_named(below: &Folder, name: &str) -> Node {
         .child(Node::new("m:ParentFolderIds").child(below.node()))
 }
 
-/// Makes a folder for messages.
-pub(super) fn create_folder(below: &Folder, name: &str) -> Node {
-    let folder = Node::new("t:Folder")
-        .child(Node::text("t:FolderClass", "IPF.Note"))
-        .child(Node::text("t:DisplayName", name));
+/// Makes a folder for items whose folders have this class.
+pub(super) fn create_folder(below: &Folder, name: &str, class: &str) -> Node {
+    let element = match class {
+        "IPF.Appointment" => "t:CalendarFolder",
+        "IPF.Contact" => "t:ContactsFolder",
+        "IPF.Task" => "t:TasksFolder",
+        _ => "t:Folder",
+    };
+    let folder =
+        Node::new(element).child(Node::text("t:FolderClass", class)).child(Node::text("t:DisplayName", name));
     Node::new("m:CreateFolder")
         .child(Node::new("m:ParentFolderId").child(below.node()))
         .child(Node::new("m:Folders").child(folder))
@@ -291,4 +296,11 @@ fn delete(ids: impl Iterator<Item = Node>) -> Node {
         // A task that recurs goes as a whole; other items do not look at this.
         .with("AffectedTaskOccurrences", "AllOccurrences")
         .child(Node::new("m:ItemIds").children(ids))
+}
+
+/// Moves items to another folder of their mailbox. That mails nobody: no invitation follows from where an item lies.
+pub(super) fn move_items(to: &Folder, items: &[(RemoteId, Version)]) -> Node {
+    Node::new("m:MoveItem")
+        .child(Node::new("m:ToFolderId").child(to.node()))
+        .child(Node::new("m:ItemIds").children(items.iter().map(|(id, version)| item_id(id, Some(version)))))
 }

@@ -53,6 +53,8 @@ pub(super) fn check(request: &[u8]) -> Result<bool, Fault> {
         }
         // A folder: nobody hears of it.
         "CreateFolder" => true,
+        // To a folder that we have made or found by its name, never to one that sends.
+        "MoveItem" => operation.one("ToFolderId").and_then(|to| to.one("FolderId")).is_some(),
         "DeleteItem" => {
             must("SendMeetingCancellations", "SendToNone") && must("DeleteType", "MoveToDeletedItems")
         }
@@ -90,7 +92,9 @@ mod tests {
         assert_eq!(check(&sent(request::create_items(&calendar(), vec![event()]))), Ok(false));
         assert_eq!(check(&sent(request::delete_items(&[("a".into(), "b".into())]))), Ok(false));
         assert_eq!(check(&sent(request::update_items(Vec::new()))), Ok(false));
-        assert_eq!(check(&sent(request::create_folder(&calendar(), "CRM"))), Ok(false));
+        assert_eq!(check(&sent(request::create_folder(&calendar(), "CRM", "IPF.Note"))), Ok(false));
+        let aside = Folder::Of("f".into());
+        assert_eq!(check(&sent(request::move_items(&aside, &[("a".into(), "b".into())]))), Ok(false));
     }
 
     #[test]
@@ -111,6 +115,10 @@ mod tests {
             request::create_items(&calendar(), vec![Node::new("t:Message")]),
             request::create_items(&calendar(), vec![Node::new("t:AcceptItem")]),
             for_good,
+            request::move_items(
+                &Folder::Default { id: "outbox", mailbox: None },
+                &[("a".into(), "b".into())],
+            ),
             Node::new("m:SendItem"),
             Node::new("m:EmptyFolder"),
             Node::new("m:CreateAttachment"),

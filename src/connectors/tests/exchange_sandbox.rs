@@ -294,6 +294,45 @@ async fn a_create_whose_reply_is_lost_is_found_by_its_marker() {
     house.sandbox.stop().await;
 }
 
+/// What is put aside is in none of the folders that are synced, and nobody is mailed.
+#[tokio::test]
+async fn what_is_put_aside_lies_in_lost_and_found() {
+    let house = House::open().await;
+    let side = house.mailbox(PRIYA).await;
+    for module in [Module::Contacts, Module::Calendar, Module::Tasks] {
+        let folder = side.lost_and_found(module).expect("Exchange has folders");
+        let (before, cursor) = feed(&*side, module).await;
+        let ids = before.iter().map(|change| match change {
+            Change::Seen { id, version } => Removal { id: id.clone(), version: version.clone() },
+            Change::Deleted { id } => panic!("{id} was never there"),
+        });
+        let [first, second, ..] = &ids.collect::<Vec<_>>()[..] else { panic!("the demo has some {module}") };
+        let stale = Removal { version: "stale".into(), ..second.clone() };
+        let answers = folder.set_aside(module, &[first.clone(), stale]).await.unwrap();
+        assert_eq!(answers, [Ok(()), Err(ItemError::VersionMoved)], "{module}");
+        // The folder is there by now.
+        assert_eq!(folder.set_aside(module, std::slice::from_ref(second)).await.unwrap(), [Ok(())]);
+        let again = folder.set_aside(module, std::slice::from_ref(first)).await.unwrap();
+        assert_eq!(again, [Err(ItemError::Gone)], "{module}");
+        let mut told = Vec::new();
+        for change in side.changes(module, Some(&cursor)).await.unwrap().changes {
+            let Change::Deleted { id } = change else { panic!("{change:?}") };
+            told.push(id);
+        }
+        told.sort();
+        let mut moved = vec![first.id.clone(), second.id.clone()];
+        moved.sort();
+        assert_eq!(told, moved, "{module}");
+        let listed = side.list(module, None, None).await.unwrap().items.len();
+        assert_eq!(listed, before.len() - 2, "{module}");
+        assert_eq!(side.fetch(module, &moved).await.unwrap(), [Fetched::Gone, Fetched::Gone]);
+    }
+    assert!(side.lost_and_found(Module::Email).is_none());
+    let counters = house.sandbox.control().counters();
+    assert_eq!((counters.requests["CreateFolder"], counters.total_mails()), (3, 0));
+    house.sandbox.stop().await;
+}
+
 #[tokio::test]
 async fn a_lost_sync_state_is_said_to_be_that() {
     let house = House::open().await;

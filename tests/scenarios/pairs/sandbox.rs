@@ -50,6 +50,16 @@ impl Northwind {
         self.sandbox.control().edit(edit).unwrap()
     }
 
+    /// All that is in somebody's mailbox, in whatever folder.
+    pub fn items(&self, who: &Person) -> Vec<Value> {
+        self.sandbox.control().items(&who.address).unwrap()
+    }
+
+    /// So many answers to an operation are lost after it was carried out.
+    pub fn loses_replies(&self, replies: u32, operation: &str) {
+        self.sandbox.control().lose_replies(replies, Some(operation));
+    }
+
     /// Names of the files on a record, and their documents' ids.
     pub fn files_of(&self, record: &str) -> Vec<(String, String)> {
         let files = self.sandbox.salesforce().files_of(record);
