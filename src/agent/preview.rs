@@ -13,7 +13,7 @@ use riva_core::documents::{Connection, Policy};
 use riva_core::fault::Fault;
 use riva_core::history::{Preview, UndoLine, UndoSpan};
 use riva_core::hold_details::HoldDetails;
-use riva_core::holds::{HoldKind, HoldRow};
+use riva_core::holds::HoldRow;
 use riva_core::ids::{MemberId, PolicyName};
 use riva_core::ports::{CrmSystem, CrmUser, DecisionStore as _, SilentWriter, StoreError, SyncStore as _};
 use riva_core::queue::MemberRow;
@@ -140,7 +140,7 @@ async fn details(service: &Service, hold: &HoldRow) -> Result<HoldDetails, Store
         let before = journal.iter().rev().find(|line| line.deed != "held");
         details.last_done.extend(before.map(|line| (item.pair, line.at)));
     }
-    if hold.kind == HoldKind::DeleteSafety {
+    if hold.kind.is_a_list() {
         return Ok(details);
     }
     let shown = async {

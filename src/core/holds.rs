@@ -102,6 +102,11 @@ impl HoldKind {
         }
     }
 
+    /// Whether its items are told by name alone: there may be thousands.
+    pub fn is_a_list(self) -> bool {
+        matches!(self, Self::DeleteSafety | Self::LostAndFound)
+    }
+
     /// What can be decided. Of what is in doubt nothing can: any choice might make it twice.
     pub fn choices(self) -> &'static [Choice] {
         match self {

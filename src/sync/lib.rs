@@ -58,6 +58,7 @@ mod series;
 mod shared;
 mod sight;
 pub mod table;
+mod taken_away;
 mod twin;
 mod undo;
 mod untold;

@@ -151,9 +151,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             };
             self.deletions(deletions, doubt).await?;
         }
-        if !self.more {
-            self.hold_left_over().await?;
-        }
+        self.hold_left_over().await?;
         if self.held {
             OpenHolds::of(self.ctx, self.module).await?.close(self.ctx).await?;
         }
@@ -596,9 +594,4 @@ pub(crate) fn to_be_read(row: Option<ItemRow>, pair: &PairRow, side: Side, id: &
         match_keys: None,
     });
     ItemRow { pair: Some(pair.id), presence: Presence::Present, dirty: true, match_keys: None, ..row }
-}
-
-/// The row of an item that is not there any more, or not for this user.
-pub(crate) fn away(row: &ItemRow, presence: Presence) -> ItemRow {
-    ItemRow { presence, dirty: false, ..row.clone() }
 }

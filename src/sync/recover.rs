@@ -5,7 +5,6 @@
 
 use crate::arrived::{adopt_update, note_tried, seen_in};
 use crate::context::{CycleContext, CycleFault};
-use crate::effects::deleted_after;
 use crate::first_sync::left_over::{self, DELETED, MOVED};
 use crate::hash::FieldHasher;
 use crate::holds;
@@ -16,6 +15,7 @@ use crate::module_cycle::to_be_read;
 use crate::place::let_go;
 use crate::restored::tells_age;
 use crate::retry::retry_at;
+use crate::taken_away::deleted_after;
 use crate::twin::no_longer_alone;
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;

@@ -215,7 +215,7 @@ impl Verb {
             Self::Decide(Choice::Approve) => "Held deletions: approve…",
             Self::Decide(Choice::Refuse) => "Held deletions: refuse…",
             Self::Decide(Choice::Link) => "Possible duplicate: link…",
-            Self::Decide(Choice::Create) => "Possible duplicate: create",
+            Self::Decide(Choice::Create) => "Hold: create",
             Self::Decide(Choice::Ignore) => "Hold: ignore",
             Self::Decide(Choice::TakeMail) => "Conflict: take mailbox…",
             Self::Decide(Choice::TakeCrm) => "Conflict: take CRM…",

@@ -21,6 +21,12 @@ const ITEMS: [Column; 3] = [
     Column::text("Would be deleted in", 132.0, 0.0).unsorted(),
     Column::text("Last in step", 98.0, 0.0).unsorted(),
 ];
+/// Of what is not to be deleted.
+const LEFT: [Column; 3] = [
+    Column::text("Item", 150.0, 1.0).unsorted(),
+    Column::text("Lies in", 132.0, 0.0).unsorted(),
+    Column::text("Last in step", 98.0, 0.0).unsorted(),
+];
 /// The height that the items of a hold get at least.
 const LEAST: f32 = 200.0;
 /// The width of the column of fields, and the space between columns.
@@ -50,7 +56,7 @@ pub fn detail_ui(ui: &mut Ui, holds: &mut Holds, now: DateTime<Utc>, actions: &m
             ui.allocate_ui(vec2(ui.available_width(), below), |ui| {
                 ui.set_min_height(below);
                 ui.set_max_height(below);
-                if hold.kind == HoldKind::DeleteSafety {
+                if hold.kind.is_a_list() {
                     items_ui(ui, holds, &hold, now, actions);
                 } else {
                     comparisons_ui(ui, holds, &hold, actions);
@@ -141,9 +147,10 @@ fn items_ui(ui: &mut Ui, holds: &mut Holds, hold: &HoldRow, now: DateTime<Utc>, 
     let items = &hold.items;
     let selected = holds.item.and_then(|pair| items.iter().position(|item| item.pair == pair));
     let mut explain = None;
+    let deletions = hold.kind == HoldKind::DeleteSafety;
     let table = Table {
-        name: "Deletions",
-        columns: &ITEMS,
+        name: if deletions { "Deletions" } else { "Items" },
+        columns: if deletions { &ITEMS } else { &LEFT },
         rows: items.len(),
         selected,
         sort: None,

@@ -1,7 +1,7 @@
 //! Draws *Edit CRM Synchronization Policy*.
 
 use super::editor::{Page, PolicyEditor};
-use super::{advanced_ui, attachments_ui, browser_ui, email_ui, general_ui};
+use super::{advanced_ui, attachments_ui, browser_ui, email_ui, first_sync_ui, general_ui};
 use crate::age;
 use crate::app::{Action, WindowId};
 use crate::setup::editor_ui::revisions_ui;
@@ -296,6 +296,7 @@ fn safety_ui(ui: &mut Ui, policy: &mut Policy) {
     limits("Contacts", &mut s.contacts);
     limits("Calendar", &mut s.calendar);
     limits("Tasks", &mut s.tasks);
+    first_sync_ui::section_ui(ui, policy);
 }
 
 fn about_ui(ui: &mut Ui, editor: &PolicyEditor, now: DateTime<Utc>) {

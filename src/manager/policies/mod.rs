@@ -7,6 +7,7 @@ pub mod browser_ui;
 pub mod editor;
 pub mod editor_ui;
 mod email_ui;
+mod first_sync_ui;
 pub mod general_ui;
 pub mod licensing;
 pub mod licensing_ui;

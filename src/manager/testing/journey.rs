@@ -8,7 +8,9 @@ use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use riva_core::documents::{EmailPolicy, MayNot, MayNotCreate, NoPermission, SystemKind};
+use riva_core::documents::{
+    EmailPolicy, FirstSync, LostAndFound, MayNot, MayNotCreate, NoPermission, SystemKind,
+};
 use riva_core::fault::{Fault, FaultKind};
 use riva_core::item::Module;
 use std::time::Duration;
@@ -246,4 +248,25 @@ fn what_the_crm_does_not_permit_is_decided_in_the_policy_editor() {
     let wanted =
         NoPermission { create: MayNotCreate::Ignore, modify: MayNot::Rollback, delete: MayNot::Ignore };
     assert_eq!(company.admin.policy(&"Sales".into()).unwrap().no_permission, wanted);
+}
+
+#[test]
+fn what_becomes_of_what_another_sync_has_left_is_decided_in_the_policy_editor() {
+    let runtime = runtime();
+    let company = Company::new(25, 18, Duration::from_millis(2));
+    let mut h = harness(company.office(runtime.handle()), Open::Manager);
+    click(&mut h, Role::Button, "Policies");
+    open_row(&mut h, "Sales");
+    click(&mut h, Role::Tab, "Safety");
+    let choice = h.get_by_role_and_label(Role::ComboBox, "Without a twin");
+    choice.scroll_to_me();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::ComboBox, "Without a twin").click();
+    h.run_steps(4);
+    h.query_all_by_label("Sync to CRM").last().unwrap().click();
+    wait(&mut h, "They go to the CRM as any other: duplicates are likely.");
+    click(&mut h, Role::Button, "Save");
+    wait(&mut h, "Restart the Riva CRM Agent service?");
+    let wanted = FirstSync { lost_and_found: LostAndFound::SyncToCrm, ..FirstSync::default() };
+    assert_eq!(company.admin.policy(&"Sales".into()).unwrap().first_sync, wanted);
 }

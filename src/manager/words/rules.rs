@@ -1,6 +1,7 @@
 //! Rules and deeds of the journal as sentences.
 
 use super::fields::by_word;
+use riva_core::ports::LOST_AND_FOUND;
 use riva_core::rows::JournalRow;
 
 /// Why something is done: the rule that decided, as the end of a sentence that begins with "because".
@@ -25,6 +26,9 @@ pub fn because(rule: &str) -> String {
         "reading" => "it cannot be kept in step as its side shows it".to_owned(),
         "recovery" => "the answer to an earlier write was lost".to_owned(),
         "series" => "it belongs to a recurring series".to_owned(),
+        LOST_AND_FOUND => {
+            "another sync has left it, by its category, and the CRM has no twin of it".to_owned()
+        }
         "marker" => "it carries Riva's own marker".to_owned(),
         "as sent" => "it shows exactly what was sent".to_owned(),
         "" => "no rule was written down".to_owned(),
@@ -69,6 +73,7 @@ pub fn deed_sentence(line: &JournalRow) -> String {
         "update crm" => format!("Updated in the CRM{}.", fields_of(text)),
         "delete mail" => "Deleted in the mailbox.".to_owned(),
         "delete crm" => "Deleted in the CRM.".to_owned(),
+        "move mail" => format!("Moved to {LOST_AND_FOUND} in the mailbox."),
         "held" => format!("Held until an administrator decides: {text}"),
         "quarantined" | "failed" => format!("It did not work: {text}"),
         "waits" => format!("Waits, and is tried again: {text}"),

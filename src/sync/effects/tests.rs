@@ -3,6 +3,7 @@
 use super::*;
 use crate::scripted::visits::{SIDES, hashes, id, linked, pair_side, row, to_write, visit};
 use crate::scripted::{Bench, unavailable, written};
+use crate::taken_away::deleted_after;
 use riva_core::ids::MemberId;
 use riva_core::item::{Field, Value};
 use riva_core::ports::Written;

@@ -120,9 +120,11 @@ impl FirstSync<'_, '_, '_> {
     fn waits(&mut self, candidate: Candidate, why: &str, commit: &mut Commit) {
         let title = candidate.item.title();
         let pair = noted(self.settle(candidate, PairState::Held, why, commit));
+        commit.journal.retain(|line| line.pair != pair.id);
         if self.cycle.counts.initial_done {
             // It could not be moved, or the policy says otherwise now. Those of a first sync are held together, in its end.
             let now = self.cycle.ctx.clock.now();
+            commit.journal.push(journal::line(&pair, now, "held", RULE, format!("{title}: {why}")));
             commit.holds.push(holds::of_pair(hold_of(&pair), &pair, &title, why, Vec::new(), now));
             self.cycle.held = true;
         }
@@ -166,12 +168,12 @@ impl ModuleCycle<'_, '_> {
     /// Opens the holds of what waits since this first sync, when all of it is known: a hold that names but a part could be decided
     /// unseen.
     pub(crate) async fn hold_left_over(&mut self) -> Result<(), CycleFault> {
-        if self.counts.initial_done {
+        if self.counts.initial_done || self.more {
             return Ok(());
         }
         let owners = OpenHolds::of(self.ctx, self.module).await?.owners();
         let (mut safety, mut decide) = (Vec::new(), Vec::new());
-        let mut after = None;
+        let (mut after, mut commit, now) = (None, Commit::default(), self.ctx.clock.now());
         loop {
             let (member, state) = (self.ctx.member.id, PairState::Held);
             let mut pairs = self.ctx.store.pairs_in(member, self.module, state, after, SLICE).await?;
@@ -182,22 +184,18 @@ impl ModuleCycle<'_, '_> {
                 pairs.iter().filter_map(|p| p.mail.as_ref().map(|at| at.id.clone())).collect();
             let fetched = self.fetch(Side::Mail, &ids).await?;
             for pair in pairs {
-                // What is gone or private by now is planned for that.
-                let Some(Fetched::Present { item, .. }) =
-                    pair.mail.as_ref().and_then(|at| fetched.get(&at.id))
-                else {
-                    continue;
+                let title = match pair.mail.as_ref().and_then(|at| fetched.get(&at.id)) {
+                    Some(Fetched::Present { item, .. }) => item.title(),
+                    // It is planned for that.
+                    Some(Fetched::Gone) => continue,
+                    _ => "(an item that cannot be read now)".to_owned(),
                 };
-                let held = HeldItem {
-                    pair: pair.id,
-                    title: item.title(),
-                    side: Some(Side::Mail),
-                    twins: Vec::new(),
-                };
+                let why = pair.reason.as_deref().unwrap_or_default();
+                commit.journal.push(journal::line(&pair, now, "held", RULE, format!("{title}: {why}")));
+                let held = HeldItem { pair: pair.id, title, side: Some(Side::Mail), twins: Vec::new() };
                 if hold_of(&pair) == HoldKind::DeleteSafety { &mut safety } else { &mut decide }.push(held);
             }
         }
-        let mut commit = Commit::default();
         for (kind, items) in [(HoldKind::DeleteSafety, safety), (HoldKind::LostAndFound, decide)] {
             if items.is_empty() {
                 continue;
@@ -210,7 +208,7 @@ impl ModuleCycle<'_, '_> {
                     self.left_over(n, ["is", "are"])
                 ),
                 _ => format!(
-                    "{} in the mailbox, and not to the CRM, until somebody decides",
+                    "{} in the mailbox alone until somebody decides",
                     self.left_over(n, ["stays", "stay"])
                 ),
             };
@@ -221,7 +219,7 @@ impl ModuleCycle<'_, '_> {
                 member: self.ctx.member.id,
                 module: self.module,
                 kind,
-                since: self.ctx.clock.now(),
+                since: now,
                 reason,
                 items,
                 decided: None,

@@ -4,13 +4,13 @@
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
 use crate::edited::differs;
-use crate::effects::deleted_after;
 use crate::in_step::{lacks_ours, unlike};
 use crate::journal;
 use crate::matching;
 use crate::moved::followed;
 use crate::place::{Newcomer, Place};
 use crate::plan::GONE_ON_BOTH_SIDES;
+use crate::taken_away::deleted_after;
 use riva_core::activity::Level;
 use riva_core::ids::{Marker, PairId, RemoteId};
 use riva_core::item::{Item, Module};

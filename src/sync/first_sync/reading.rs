@@ -8,7 +8,6 @@ use crate::holds;
 use crate::journal;
 use crate::matching;
 use crate::messages;
-use crate::module_cycle::away;
 use crate::plan::Now;
 use crate::read::now_of;
 use crate::series::{self, Kept};
@@ -201,4 +200,9 @@ impl FirstSync<'_, '_, '_> {
         }
         Ok(candidates)
     }
+}
+
+/// The row of an item that is not there any more, or not for this user.
+fn away(row: &ItemRow, presence: Presence) -> ItemRow {
+    ItemRow { presence, dirty: false, ..row.clone() }
 }

@@ -211,6 +211,41 @@ fn nothing_is_deleted_before_that_is_approved() {
     }
 }
 
+#[test]
+fn an_undo_makes_again_what_was_deleted_and_does_not_sync_it() {
+    let mut world = with_leftovers(LostAndFound::Delete);
+    world.keep_images = true;
+    cycle(&world);
+    open_holds(&world).iter().for_each(|hold| world.decide(hold.id, Decision::Approve));
+    let span = UndoSpan::Cycle(world.next_cycle());
+    cycle(&world);
+    assert_eq!(all(&world), named([&[OWN], &[], &[OWN]]), "{:#?}", world.log());
+    let gone = world.store.all_pairs().into_iter().filter(|pair| pair.state == PairState::Tombstoned);
+    let why: Vec<String> = gone.filter_map(|pair| pair.reason).collect();
+    assert_eq!(why, ["Left by another sync: deleted, as an administrator has approved."; 2]);
+    world.store.order(MemberId(1), Order::Undo { span }, world.now());
+    for _ in 0..3 {
+        cycle(&world);
+    }
+    assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[OWN]]), "{:#?}", world.log());
+}
+
+/// It could not be moved in the first sync, and the policy says otherwise by then.
+#[test]
+fn what_could_not_be_moved_is_held_by_a_later_policy() {
+    let mut world = with_leftovers(LostAndFound::Move);
+    world.mail.set_faults(Faults { forbidden: 100, ..Faults::NONE });
+    cycle(&world);
+    world.mail.set_faults(Faults::NONE);
+    assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[OWN]]), "{:#?}", world.log());
+    world.policy.first_sync.lost_and_found = LostAndFound::Hold;
+    world.pass(120);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[OWN]]), "{:#?}", world.log());
+    let held: Vec<HoldKind> = open_holds(&world).into_iter().map(|hold| hold.kind).collect();
+    assert_eq!(held, [HoldKind::LostAndFound; 2]);
+}
+
 /// Before it was approved: an edit is not lost by what somebody else decides without knowing of it.
 #[test]
 fn what_is_edited_since_its_deletion_was_held_stays() {
@@ -229,9 +264,8 @@ fn what_is_edited_since_its_deletion_was_held_stays() {
     assert_eq!(all(&world), named([&[CARD, OWN], &[], &[OWN]]), "{:#?}", world.log());
 }
 
-/// The version that was read is the one that is moved.
 #[test]
-fn what_is_edited_just_before_it_is_moved_is_read_once_more() {
+fn what_its_user_claims_before_it_is_moved_is_his() {
     let world = with_leftovers(LostAndFound::Move);
     let (mail, card) = (Arc::clone(&world.mail), world.mail.live()[0].0.clone());
     world.mail.set_faults(Faults { not_now: 100, ..Faults::NONE });
@@ -303,8 +337,11 @@ fn a_move_whose_answer_is_lost_is_found_made() {
 fn a_preview_lists_what_is_moved_and_what_would_wait() {
     let kinds = |choice| {
         let world = with_leftovers(choice);
+        let deeds = world.preview().deeds;
+        let left = deeds.iter().filter(|deed| deed.title != OWN);
+        assert!(left.into_iter().all(|deed| deed.rule == "Lost & Found"), "{deeds:#?}");
         let mut kinds: Vec<(String, DeedKind)> =
-            world.preview().deeds.into_iter().map(|deed| (deed.title, deed.kind)).collect();
+            deeds.into_iter().map(|deed| (deed.title, deed.kind)).collect();
         kinds.sort();
         assert_eq!(all(&world)[1..], named([&[], &[], &[]])[1..], "a preview writes nothing");
         kinds

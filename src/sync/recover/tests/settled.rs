@@ -2,12 +2,12 @@
 
 use crate::arrived::note_tried;
 use crate::context::CycleFault;
-use crate::effects::deleted_after;
 use crate::loops;
 use crate::recover::{Lost, Recovered};
 use crate::scripted::Bench;
 use crate::scripted::visits::{hashes, linked, pair_side, row, to_write, visit};
 use crate::simulator::world::run_until_killed;
+use crate::taken_away::deleted_after;
 use crate::work::{Work, Write};
 use chrono::Duration;
 use riva_core::fault::{CallError, ItemError};

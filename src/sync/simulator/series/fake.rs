@@ -73,6 +73,9 @@ async fn turn() {
 impl FakeCalendar {
     pub fn new(name: &'static str, series: SeriesSupport, seed: u64) -> Self {
         let mut fields: BTreeSet<Field> = EVENT.into();
+        if name == "mail" {
+            fields.insert(Field::Categories);
+        }
         let single = series == SeriesSupport::None;
         if single {
             // Nothing of who organises it, or of privacy.

@@ -9,6 +9,7 @@ mod continued;
 mod copies;
 mod fake;
 mod late;
+mod left_over;
 mod make;
 mod of_the_crm;
 mod reshaped;
