@@ -25,7 +25,8 @@ impl From<PairId> for HoldId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldKind {
-    /// More deletions than allowed in one cycle. Nothing of this module of this user is written until it is decided.
+    /// More deletions than allowed in one cycle, or those of what another sync has left. Nothing of this module of this user is
+    /// written until it is decided.
     DeleteSafety,
     /// Several items may be the same thing.
     PossibleDuplicate,

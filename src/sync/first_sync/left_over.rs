@@ -102,10 +102,10 @@ impl FirstSync<'_, '_, '_> {
     pub(super) fn set_aside(&mut self, candidate: Candidate, works: &mut Vec<Work>, commit: &mut Commit) {
         let whole = candidate.id.as_occurrence().is_none();
         let folder = self.cycle.ctx.mail.lost_and_found(self.cycle.module).is_some();
-        let waits = |pair: &&PairRow| pair.state == PairState::Held && is_left_over(pair);
+        let waits = |pair: &PairRow| pair.state == PairState::Held && is_left_over(pair);
         match self.cycle.ctx.policy.first_sync.lost_and_found {
             // What it showed when its hold was opened is what is decided about.
-            _ if candidate.pair.as_ref().filter(waits).is_some() => {
+            _ if candidate.pair.as_ref().is_some_and(waits) => {
                 let match_keys = Some(matching::keys(&self.cycle.hasher, &candidate.item, None));
                 commit.items.extend(candidate.row.map(|row| ItemRow { dirty: false, match_keys, ..row }));
             }

@@ -202,7 +202,9 @@ fn nothing_is_deleted_before_that_is_approved() {
         let holds = open_holds(&world);
         assert!(holds.iter().all(HoldRow::blocks_module) && holds.len() == 2, "{holds:#?}");
         assert_eq!((holds[0].items[0].title.as_str(), holds[0].items[0].side), (CARD, Some(Side::Mail)));
-        holds.iter().for_each(|hold| world.decide(hold.id, decision.clone()));
+        for hold in &holds {
+            world.decide(hold.id, decision.clone());
+        }
         cycle(&world);
         cycle(&world);
         let stays: &[&str] = if decision == Decision::Approve { &[OWN] } else { &[CARD, OWN, VISIT] };
@@ -216,7 +218,9 @@ fn an_undo_makes_again_what_was_deleted_and_does_not_sync_it() {
     let mut world = with_leftovers(LostAndFound::Delete);
     world.keep_images = true;
     cycle(&world);
-    open_holds(&world).iter().for_each(|hold| world.decide(hold.id, Decision::Approve));
+    for hold in open_holds(&world) {
+        world.decide(hold.id, Decision::Approve);
+    }
     let span = UndoSpan::Cycle(world.next_cycle());
     cycle(&world);
     assert_eq!(all(&world), named([&[OWN], &[], &[OWN]]), "{:#?}", world.log());
@@ -258,7 +262,9 @@ fn what_is_edited_since_its_deletion_was_held_stays() {
         item.set(Field::Phones, Value::set([phone].into()));
     });
     cycle(&world);
-    open_holds(&world).iter().for_each(|hold| world.decide(hold.id, Decision::Approve));
+    for hold in open_holds(&world) {
+        world.decide(hold.id, Decision::Approve);
+    }
     cycle(&world);
     cycle(&world);
     assert_eq!(all(&world), named([&[CARD, OWN], &[], &[OWN]]), "{:#?}", world.log());

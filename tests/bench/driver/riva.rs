@@ -180,6 +180,7 @@ impl Duelist {
             schedule: riva_core::documents::Schedule::default(),
             modules: PolicyModules { calendar: Some(calendar), ..PolicyModules::default() },
             safety: riva_core::documents::Safety::default(),
+            first_sync: riva_core::documents::FirstSync::default(),
             no_permission: riva_core::documents::NoPermission::default(),
             created: None,
             modified: None,
