@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, dead_code)] // A test that panics is a failed test; the tenant is shared.
 
+mod assign;
 mod attachments;
 #[path = "../servers/desk/desk.rs"]
 mod desk;

@@ -4,6 +4,7 @@ use super::client::{Ews, item_of, messages};
 use super::event::EventStyle;
 use super::kind::Kind;
 use super::message_folders::DefaultFolders;
+use super::record_folders::{Other, Seen};
 use super::request::{self, Folder, ItemChange, LIST_PAGE, PROBE_BATCH, PROBE_FOLDERS};
 use super::series::{self, Occurrence, Overrides};
 use super::shape::{Change, Path, cannot_hold, child_text, extended_value, read_id, read_marker};
@@ -32,6 +33,8 @@ pub(super) struct Mailbox {
     pub(super) deleted: OnceCell<Option<String>>,
     /// The ids of Inbox and Sent Items, once they were asked for.
     pub(super) message_folders: OnceCell<DefaultFolders>,
+    /// Of which records other folders are.
+    pub(super) seen: Seen,
 }
 
 impl Mailbox {
@@ -43,6 +46,7 @@ impl Mailbox {
             capabilities: capabilities::all(),
             deleted: OnceCell::new(),
             message_folders: OnceCell::new(),
+            seen: Seen::default(),
         }
     }
 
@@ -117,15 +121,25 @@ impl Mailbox {
         Ok(found)
     }
 
-    /// Says in which folder a message lies. What lies in Sent Items was written by this user, by whatever name the directory
-    /// calls them.
-    fn place(&self, item: &mut Item, folders: &DefaultFolders) {
+    /// Says in which folder a message lies, and of which record that is. What lies in Sent Items was written by this user, by
+    /// whatever name the directory calls them. Answers false if nothing is known of the folder.
+    fn place(&self, item: &mut Item, folders: &DefaultFolders) -> bool {
         let parent = item.text(Field::MailFolder).unwrap_or_default();
-        let folder = folders.of(parent);
+        let folder = match (folders.of(parent), self.seen.of(parent)) {
+            (Some(folder), _) => folder,
+            (None, Some(Other::Of(to))) => {
+                item.set_assigned(&to);
+                MailFolder::Assigned
+            }
+            // Nothing but the drop folder is looked at besides.
+            (None, Some(Other::Plain)) => MailFolder::Drop,
+            (None, None) => return false,
+        };
         item.set_text(Field::MailFolder, folder.as_str());
         if folder == MailFolder::Sent && item.addresses(Role::From).next().is_none() {
             item.set_addresses(Role::From, [(self.user.as_str(), "")]);
         }
+        true
     }
 
     /// Reads occurrences by their own ids. One that is gone again is left out.
@@ -313,13 +327,23 @@ impl Reader for Mailbox {
     async fn fetch(&self, module: Module, ids: &[RemoteId]) -> Result<Vec<Fetched>, CallError> {
         let kind = Kind::of(module);
         let mut all = Vec::with_capacity(ids.len());
+        let found = self.read(kind, ids).await?;
         let folders = if kind == Kind::Message { Some(self.default_folders().await?) } else { None };
-        for (id, found) in ids.iter().zip(self.read(kind, ids).await?) {
+        if let Some(folders) = folders {
+            let parents = found.iter().filter_map(|found| match &found.fetched {
+                Fetched::Present { item, .. } => item.text(Field::MailFolder),
+                _ => None,
+            });
+            self.learn_folders(&parents.filter(|parent| folders.of(parent).is_none()).collect()).await?;
+        }
+        for (id, found) in ids.iter().zip(found) {
             all.push(match (found.unfinished, found.fetched) {
                 (Some(_), fetched @ Fetched::Present { .. }) => self.finished(id, fetched).await?,
                 (_, Fetched::Present { version, marker, modified, mut item }) => {
-                    if let Some(folders) = folders {
-                        self.place(&mut item, folders);
+                    if folders.is_some_and(|folders| !self.place(&mut item, folders)) {
+                        let reason = "its folder cannot be read".to_owned();
+                        all.push(Fetched::Unreadable { reason });
+                        continue;
                     }
                     Fetched::Present { version, marker, modified, item }
                 }

@@ -5,8 +5,8 @@ use super::xml::{Node, Read};
 use chrono::{DateTime, Utc};
 use riva_core::item::{Field, Item, Module, Role, Value};
 
-/// Fields that are read; the folder is told by the mailbox.
-pub(super) const FIELDS: [Field; 9] = [
+/// Fields that are read; the folder and its record are told by the mailbox.
+pub(super) const FIELDS: [Field; 10] = [
     Field::Summary,
     Field::Body,
     Field::MailFolder,
@@ -16,6 +16,7 @@ pub(super) const FIELDS: [Field; 9] = [
     Field::Bcc,
     Field::SentAt,
     Field::Sensitivity,
+    Field::Record,
 ];
 
 /// The headers with people.

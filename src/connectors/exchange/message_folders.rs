@@ -1,8 +1,10 @@
-//! The folders of a mailbox whose messages are logged: Inbox, Sent Items, and the drop folder in the master folder.
+//! The folders of a mailbox whose messages are logged: Inbox, Sent Items, and in the master folder the drop folder and the
+//! [sub-folders](super::record_folders) of `Assign To`.
 
 use super::client::messages;
 use super::kind::Kind;
 use super::mailbox::Mailbox;
+use super::record_folders::{Listed, text_of};
 use super::request::{self, Folder};
 use super::xml::Read;
 use async_trait::async_trait;
@@ -10,8 +12,11 @@ use chrono::{DateTime, Utc};
 use riva_core::fault::CallError;
 use riva_core::ids::{Cursor, RemoteId, Version};
 use riva_core::item::MailFolder;
-use riva_core::ports::{CREATE_NEW_EMAIL, Change, ChangePage, MessageFolders, MessageSource};
+use riva_core::ports::{
+    ASSIGN_TO, AssignTo, CREATE_NEW_EMAIL, Change, ChangePage, FolderTag, MessageFolders, MessageSource,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The ids of the default folders with messages.
 #[derive(Debug, Clone, Default)]
@@ -21,14 +26,14 @@ pub(super) struct DefaultFolders {
 }
 
 impl DefaultFolders {
-    /// Which folder a parent is. Nothing but these two and the drop folder is ever looked at.
-    pub(super) fn of(&self, parent: &str) -> MailFolder {
+    /// Which of the two a parent is, if it is one of them.
+    pub(super) fn of(&self, parent: &str) -> Option<MailFolder> {
         if self.inbox.as_deref() == Some(parent) {
-            MailFolder::Inbox
+            Some(MailFolder::Inbox)
         } else if self.sent.as_deref() == Some(parent) {
-            MailFolder::Sent
+            Some(MailFolder::Sent)
         } else {
-            MailFolder::Drop
+            None
         }
     }
 }
@@ -42,6 +47,9 @@ struct Places {
     sent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drop: Option<DropPlace>,
+    /// Of `Assign To` the sub-folders in which there is, or was, something.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    assigned: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -174,13 +182,34 @@ impl Mailbox {
 #[async_trait]
 impl MessageSource for Mailbox {
     async fn make_folders(&self, folders: &MessageFolders) -> Result<Vec<String>, CallError> {
-        let Some(master) = &folders.master else { return Ok(Vec::new()) };
         let top = self.folder("msgfolderroot");
-        let (id, made) = self.folder_made(&top, master).await?;
-        let (_, made_inside) = self.folder_made(&Folder::Of(id), CREATE_NEW_EMAIL).await?;
-        let outer = made.then(|| master.clone());
-        let inner = made_inside.then(|| format!("{master}/{CREATE_NEW_EMAIL}"));
-        Ok(outer.into_iter().chain(inner).collect())
+        let mut all = Vec::new();
+        for (master, name) in [(&folders.master, CREATE_NEW_EMAIL), (&folders.assign, ASSIGN_TO)] {
+            let Some(master) = master else { continue };
+            let (id, made) = self.folder_made(&top, master).await?;
+            all.extend(made.then(|| master.clone()));
+            let (_, made) = self.folder_made(&Folder::Of(id), name).await?;
+            all.extend(made.then(|| format!("{master}/{name}")));
+        }
+        Ok(all)
+    }
+
+    async fn assign_to(&self, master: &str) -> Result<Option<AssignTo>, CallError> {
+        let found = self.assign_folders(master).await?;
+        Ok(found.map(|(id, all)| {
+            let folders = all.into_iter().map(|listed| listed.folder).collect();
+            AssignTo { id: RemoteId::new(id), folders }
+        }))
+    }
+
+    async fn make_record_folder(&self, assign_to: &RemoteId, tag: &FolderTag) -> Result<bool, CallError> {
+        let below = Folder::Of(assign_to.to_string());
+        self.folder_written(request::create_record_folder(&below, &tag.given, &text_of(tag))).await
+    }
+
+    async fn rename_record_folder(&self, folder: &RemoteId, tag: &FolderTag) -> Result<bool, CallError> {
+        let operation = request::rename_record_folder(folder.as_str(), &tag.given, &text_of(tag));
+        self.folder_written(operation).await
     }
 
     async fn messages(
@@ -222,6 +251,25 @@ impl MessageSource for Mailbox {
             }
             None => None,
         };
+        let listed = match &folders.assign {
+            Some(master) => self.assign_folders(master).await?.map(|(_, all)| all).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let mut known = std::mem::take(&mut places.assigned);
+        for Listed { folder, items } in listed.into_iter().filter(|listed| listed.folder.tag.is_some()) {
+            let id = folder.id.to_string();
+            let state = known.remove(&id);
+            if items == 0 && state.is_none() {
+                // Most of them are empty: they are not asked one by one.
+                continue;
+            }
+            let told = self.told(&Folder::Of(id.clone()), state.as_deref(), None).await?;
+            changes.extend(told.changes);
+            more |= !told.last;
+            if items > 0 || !told.last {
+                places.assigned.insert(id, told.state);
+            }
+        }
         let cursor = serde_json::to_string(&places).map_err(|_| Self::silent_answer())?;
         Ok(ChangePage { changes, cursor: Cursor::new(cursor), more })
     }

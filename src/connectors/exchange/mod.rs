@@ -20,6 +20,7 @@ mod mailbox;
 mod message;
 mod message_folders;
 mod pattern;
+mod record_folders;
 mod request;
 mod series;
 mod series_calls;

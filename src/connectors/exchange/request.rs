@@ -2,12 +2,14 @@
 //!
 //! There is no way here to build a write without `SendToNone`, or a deletion that is not to Deleted Items.
 
-use super::shape::{MARKER_NAME, MARKER_SET};
+use super::shape::{MARKER_NAME, MARKER_SET, Path, extended};
 use super::xml::Node;
 use chrono::{DateTime, SecondsFormat, Utc};
 use riva_core::ids::{EmailAddress, Marker, RemoteId, Version};
 use riva_core::ports::Window;
 
+/// Folders in one page of a listing.
+const FOLDER_PAGE: usize = 200;
 /// Changes in one page of `SyncFolderItems`: the most that the schema allows.
 pub(super) const SYNC_PAGE: usize = 512;
 /// Ids in one page of a listing.
@@ -133,6 +135,56 @@ pub(super) fn create_folder(below: &Folder, name: &str, class: &str) -> Node {
     Node::new("m:CreateFolder")
         .child(Node::new("m:ParentFolderId").child(below.node()))
         .child(Node::new("m:Folders").child(folder))
+}
+
+/// What is asked of folders that may be of a record.
+fn record_folder_shape() -> Node {
+    let wanted = ["folder:DisplayName", "folder:TotalCount"].map(field_uri);
+    Node::new("m:FolderShape")
+        .child(Node::text("t:BaseShape", "IdOnly"))
+        .child(Node::new("t:AdditionalProperties").children(wanted).child(Path::Record.node()))
+}
+
+/// One page of the folders directly below another one, with the records that they are of.
+pub(super) fn list_folders(below: &Folder, offset: usize) -> Node {
+    let view = Node::new("m:IndexedPageFolderView")
+        .with("MaxEntriesReturned", FOLDER_PAGE.to_string())
+        .with("Offset", offset.to_string())
+        .with("BasePoint", "Beginning");
+    Node::new("m:FindFolder")
+        .with("Traversal", "Shallow")
+        .child(record_folder_shape())
+        .child(view)
+        .child(Node::new("m:ParentFolderIds").child(below.node()))
+}
+
+/// Folders with the records that they are of.
+pub(super) fn get_record_folders(ids: &[&str]) -> Node {
+    let ids = ids.iter().map(|id| Folder::Of((*id).to_owned()).node());
+    Node::new("m:GetFolder").child(record_folder_shape()).child(Node::new("m:FolderIds").children(ids))
+}
+
+/// Makes a folder for messages about a record.
+pub(super) fn create_record_folder(below: &Folder, name: &str, record: &str) -> Node {
+    let folder = Node::new("t:Folder")
+        .child(Node::text("t:FolderClass", "IPF.Note"))
+        .child(Node::text("t:DisplayName", name))
+        .child(extended(&Path::Record, record));
+    Node::new("m:CreateFolder")
+        .child(Node::new("m:ParentFolderId").child(below.node()))
+        .child(Node::new("m:Folders").child(folder))
+}
+
+/// Gives the folder of a record another name.
+pub(super) fn rename_record_folder(id: &str, name: &str, record: &str) -> Node {
+    let set = |path: Node, content: Node| {
+        Node::new("t:SetFolderField").child(path).child(Node::new("t:Folder").child(content))
+    };
+    let updates = Node::new("t:Updates")
+        .child(set(field_uri("folder:DisplayName"), Node::text("t:DisplayName", name)))
+        .child(set(Path::Record.node(), extended(&Path::Record, record)));
+    let change = Node::new("t:FolderChange").child(Folder::Of(id.to_owned()).node()).child(updates);
+    Node::new("m:UpdateFolder").child(Node::new("m:FolderChanges").child(change))
 }
 
 /// One page of the changes of a folder with messages, with the time at which each came in.

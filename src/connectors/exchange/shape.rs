@@ -16,6 +16,8 @@ pub(super) const MARKER_SET: &str = "6f1d2b8e-3c47-4a59-9e0b-52697661a001";
 pub(super) const MARKER_NAME: &str = "RivaSyncMarker";
 /// What the occurrences of a series are still to get: a string, there only while we write them.
 const UNFINISHED_NAME: &str = "RivaUnfinishedOccurrences";
+/// The record that a folder is of, and the name that it was given: a string.
+const RECORD_NAME: &str = "RivaRecord";
 
 /// Where a property lies.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,8 @@ pub(super) enum Path {
     Marker,
     /// What the occurrences of a series are still to get.
     Unfinished,
+    /// The record that a folder is of.
+    Record,
 }
 
 impl Path {
@@ -44,6 +48,7 @@ impl Path {
             }
             Self::Marker => own_uri(MARKER_NAME),
             Self::Unfinished => own_uri(UNFINISHED_NAME),
+            Self::Record => own_uri(RECORD_NAME),
         }
     }
 }
@@ -97,7 +102,7 @@ impl Change {
     }
 }
 
-fn extended(path: &Path, value: &str) -> Node {
+pub(super) fn extended(path: &Path, value: &str) -> Node {
     Node::new("t:ExtendedProperty").child(path.node()).child(Node::text("t:Value", value))
 }
 
@@ -274,6 +279,7 @@ pub(super) fn extended_value(node: roxmltree::Node<'_, '_>, path: &Path) -> Opti
     let fits = |uri: roxmltree::Node<'_, '_>| match path {
         Path::Marker => own(uri, MARKER_NAME),
         Path::Unfinished => own(uri, UNFINISHED_NAME),
+        Path::Record => own(uri, RECORD_NAME),
         // Exchange writes tags with or without leading zeros and in either case.
         Path::Tag(tag) => uri.attribute("PropertyTag").and_then(number) == number(tag),
         Path::Field(_) | Path::Indexed(..) => false,

@@ -51,8 +51,8 @@ pub(super) fn check(request: &[u8]) -> Result<bool, Fault> {
             must("SendMeetingInvitationsOrCancellations", "SendToNone")
                 && must("MessageDisposition", "SaveOnly")
         }
-        // A folder: nobody hears of it.
-        "CreateFolder" => true,
+        // Folders: nobody hears of them.
+        "CreateFolder" | "UpdateFolder" => true,
         // To a folder that we have made or found by its name, never to one that sends.
         "MoveItem" => operation.one("ToFolderId").and_then(|to| to.one("FolderId")).is_some(),
         "DeleteItem" => {
@@ -95,6 +95,8 @@ mod tests {
         assert_eq!(check(&sent(request::create_folder(&calendar(), "CRM", "IPF.Note"))), Ok(false));
         let aside = Folder::Of("f".into());
         assert_eq!(check(&sent(request::move_items(&aside, &[("a".into(), "b".into())]))), Ok(false));
+        assert_eq!(check(&sent(request::create_record_folder(&calendar(), "A", "1 A"))), Ok(false));
+        assert_eq!(check(&sent(request::rename_record_folder("f", "A", "1 A"))), Ok(false));
     }
 
     #[test]

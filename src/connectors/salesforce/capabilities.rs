@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::layouts::Layouts;
 use super::user::BATCH;
-use super::{contact, email, event, task};
+use super::{active, contact, email, event, task};
 use riva_core::item::{Field, Module};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +68,9 @@ pub fn capabilities(layouts: &Layouts) -> Capabilities {
         let mut log = module(BTreeSet::from([Field::Summary, Field::SentAt]), email::WRITES.into(), &[]);
         log.max_len = lengths(layout, &[(Field::Summary, "Subject"), (Field::Body, "TextBody")]);
         // What became of one is asked by its Message-ID.
+        if active::can_assign(layouts) {
+            log.writes.insert(Field::Record);
+        }
         (log.can_tag, log.can_probe, log.create_is_idempotent) = (false, false, false);
         modules.insert(Module::Email, log);
     }

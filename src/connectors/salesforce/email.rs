@@ -8,6 +8,7 @@
 //! | people | an `EmailMessageRelation` for each |
 //! | sentAt | `MessageDate` |
 //! | mailFolder | `Incoming` and `Status` |
+//! | record | `RelatedToId` |
 //!
 //! A message and its relations are made in one transaction, as one that was read or sent: Salesforce then lets nobody change
 //! what it says, and never sends it. It is made as one that its client manages, or no [file](super::files) could be hung on
@@ -106,7 +107,9 @@ fn record(item: &Item, own: &EmailAddress, layout: &Layout) -> Result<Map<String
     let incoming = match item.mail_folder() {
         Some(MailFolder::Sent) => false,
         Some(MailFolder::Inbox) => true,
-        Some(MailFolder::Drop) | None => from.as_ref().is_none_or(|(address, _)| address != own),
+        Some(MailFolder::Drop | MailFolder::Assigned) | None => {
+            from.as_ref().is_none_or(|(address, _)| address != own)
+        }
     };
     let mut record = Map::new();
     record.insert("MessageIdentifier".into(), id.into());
@@ -136,6 +139,9 @@ fn record(item: &Item, own: &EmailAddress, layout: &Layout) -> Result<Map<String
         let others = item.addresses(role).map(|(address, _)| address);
         let others = others.filter(|address| !related.contains(&(role, address.clone())));
         put(column, &list(others, layout.length(column)));
+    }
+    if let Some(to) = item.assigned() {
+        record.insert("RelatedToId".into(), to.record.as_str().into());
     }
     if let Some(Value::Number(seconds)) = item.get(Field::SentAt)
         && let Some(at) = Utc.timestamp_opt(*seconds, 0).single()
@@ -175,8 +181,10 @@ pub fn made(answer: &Json) -> Result<String, ItemError> {
     let cause = refusals.iter().find(|refusal| refusal.code != "PROCESSING_HALTED").or(refusals.first());
     if let Some(cause) = cause {
         return Err(match cause.item() {
-            // Of a message that is new, nothing but one of its people can be gone.
-            ItemError::Gone => ItemError::NotNow("somebody in it was deleted in the CRM meanwhile".into()),
+            // Of a message that is new, nothing but one of its people, or its record, can be gone.
+            ItemError::Gone => ItemError::NotNow(
+                "somebody in it, or the record that it is about, was deleted in the CRM meanwhile".into(),
+            ),
             error => error,
         });
     }

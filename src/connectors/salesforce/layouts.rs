@@ -19,6 +19,10 @@ pub struct Layouts {
     pub lead: Option<Layout>,
     /// `EmailMessage`; `None` where messages cannot be logged.
     pub email: Option<Layout>,
+    /// Opportunity; `None` where e-mail cannot be logged against one.
+    pub opportunity: Option<Layout>,
+    /// Case; `None` where e-mail cannot be logged against one.
+    pub case: Option<Layout>,
     /// `ContentVersion`; `None` where no files can be kept beside messages.
     pub files: Option<Layout>,
     /// The external id field for markers, if the org has one.

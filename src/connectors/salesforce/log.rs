@@ -7,7 +7,7 @@ use http::Method;
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{EmailAddress, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Draft, MessageLog, Person, PersonKind, RemoteRef};
+use riva_core::ports::{ActiveRecords, Draft, MessageLog, Person, PersonKind, RemoteRef};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const QUESTION: usize = 4000;
 
 /// Texts in parts that fit into one question each.
-fn questions<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<Vec<&'t str>> {
+pub(super) fn questions<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<Vec<&'t str>> {
     let (mut all, mut room) = (Vec::<Vec<&str>>::new(), 0);
     for text in texts {
         // Between quotes, with a comma.
@@ -80,6 +80,14 @@ impl MessageLog for User {
             }
         }
         Ok(found)
+    }
+
+    async fn active_records(
+        &self,
+        most: usize,
+        known: &BTreeSet<RemoteId>,
+    ) -> Result<ActiveRecords, CallError> {
+        self.active(most, known).await
     }
 }
 

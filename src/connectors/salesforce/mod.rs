@@ -9,6 +9,7 @@
 //! - Deleting moves to the recycle bin. Invitees are never written, so nobody is mailed.
 //! - `Sforce-Limit-Info` is read from every answer: polls stop at 80 % of the org's daily requests, writes at 95 %.
 
+mod active;
 mod api;
 mod capabilities;
 mod contact;
@@ -160,6 +161,8 @@ impl Salesforce {
         let message = self.layout_if_seen("EmailMessage").await?;
         let relation = self.layout_if_seen("EmailMessageRelation").await?;
         let email = message.filter(|message| relation.is_some_and(|r| email::can_log(message, &r)));
+        let opportunity = self.layout_if_seen("Opportunity").await?.filter(active::can_offer);
+        let case = self.layout_if_seen("Case").await?.filter(active::can_offer);
         let files = self.files().await?;
         if let Some(key) = &self.sync_key {
             let tasks = task.as_ref().map(|task| ("Task", task));
@@ -182,6 +185,8 @@ impl Salesforce {
             task,
             lead,
             email,
+            opportunity,
+            case,
             files,
             sync_key: self.sync_key.clone(),
             words: self.words.clone(),

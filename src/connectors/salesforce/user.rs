@@ -28,7 +28,7 @@ const PAGE: usize = 2000;
 /// One user's records.
 pub struct User {
     pub(super) api: Arc<Api>,
-    owner: String,
+    pub(super) owner: String,
     pub(super) address: EmailAddress,
     pub(super) layouts: Arc<Layouts>,
     capabilities: Capabilities,

@@ -226,7 +226,7 @@ fn email_is_refused_where_it_cannot_be_logged() {
     let said = findings(admin.save_policy(&policy, &entry("")));
     for words in [
         "e-mail cannot be logged with CalDAV and CardDAV: there is no e-mail in CalDAV and CardDAV.",
-        "neither inbox nor sent nor drop_folders is on",
+        "neither inbox nor sent nor drop_folders nor assign_to is on",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

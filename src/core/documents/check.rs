@@ -330,15 +330,17 @@ fn email_policy(email: &EmailPolicy, notes: &mut Notes<'_>) {
     use Step::{At, Key};
     let at = |key| [Key("modules"), Key("email"), Key(key)];
     notes.range(&at("days_back"), email.days_back, 0, 3650);
-    if !(email.inbox || email.sent || email.drop_folders) {
+    notes.range(&at("assign_to_limit"), email.assign_to_limit, 1, 500);
+    if !(email.inbox || email.sent || email.drop_folders || email.assign_to) {
         notes.add(
             &[Key("modules"), Key("email")],
-            "neither inbox nor sent nor drop_folders is on: no message would be logged.",
+            "neither inbox nor sent nor drop_folders nor assign_to is on: no message would be logged.",
             "Set one of them to true, or take [modules.email] out.",
         );
     }
     let name = email.master_folder.trim();
-    if email.drop_folders && (name.is_empty() || name.chars().count() > 64 || name.contains(['/', '\\'])) {
+    let used = email.drop_folders || email.assign_to;
+    if used && (name.is_empty() || name.chars().count() > 64 || name.contains(['/', '\\'])) {
         notes.add(
             &at("master_folder"),
             format!("{:?} is no name for a folder.", email.master_folder),

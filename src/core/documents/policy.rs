@@ -337,8 +337,13 @@ pub struct EmailPolicy {
     pub sent: bool,
     /// Whether each mailbox gets drop folders: what a user drops there is logged, however old it is.
     pub drop_folders: bool,
-    /// The name of the folder that holds the drop folders, made beside the Inbox.
+    /// The name of the folder that holds the drop folders and `Assign To`, made beside the Inbox.
     pub master_folder: String,
+    /// Whether there is a folder `Assign To` beside the drop folder, with a sub-folder for each of the user's active records
+    /// in the CRM (opportunities, cases): what a user drops there is logged against that record.
+    pub assign_to: bool,
+    /// How many such sub-folders are made: of the records that were changed most recently.
+    pub assign_to_limit: u32,
     /// If no contact is matched, match against leads.
     pub leads: bool,
     /// Addresses (`boss@example.com`) and domains (`example.com`) that are never matched: one's own company.
@@ -359,6 +364,8 @@ impl Default for EmailPolicy {
             sent: true,
             drop_folders: true,
             master_folder: "CRM".to_owned(),
+            assign_to: false,
+            assign_to_limit: 100,
             leads: true,
             ignore: Vec::new(),
             days_back: 0,

@@ -127,6 +127,8 @@ fields! {
     SentAt "sentAt" Scalar,
     /// The people of a CRM whom a message is from and to ([`Related`](super::Related)). A CRM's alone.
     People "people" Set,
+    /// The record of a CRM against which a user has assigned a message to be logged ([`Assigned`](super::Assigned)).
+    Record "record" Set,
 }
 
 impl Field {

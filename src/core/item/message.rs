@@ -13,11 +13,13 @@ pub enum MailFolder {
     Sent,
     /// The drop folder: a user wants it logged.
     Drop,
+    /// A sub-folder of `Assign To`: a user wants it logged against the [record](Item::assigned) that the folder is of.
+    Assigned,
 }
 
 impl MailFolder {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Inbox, Self::Sent, Self::Drop];
+    pub const ALL: [Self; 4] = [Self::Inbox, Self::Sent, Self::Drop, Self::Assigned];
 
     /// As a word in an item's field.
     pub fn as_str(self) -> &'static str {
@@ -25,6 +27,7 @@ impl MailFolder {
             Self::Inbox => "inbox",
             Self::Sent => "sent",
             Self::Drop => "drop",
+            Self::Assigned => "assigned",
         }
     }
 }
@@ -68,6 +71,15 @@ pub struct Related {
     pub address: EmailAddress,
 }
 
+/// The record against which a message is to be logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The record in the CRM.
+    pub record: RemoteId,
+    /// The name of its folder, for people.
+    pub name: String,
+}
+
 impl Item {
     /// The folder in which a message lies; `None` if its side does not tell.
     pub fn mail_folder(&self) -> Option<MailFolder> {
@@ -108,6 +120,18 @@ impl Item {
         elements.filter_map(of).collect()
     }
 
+    /// The record of the CRM against which a user has assigned a message to be logged.
+    pub fn assigned(&self) -> Option<Assigned> {
+        let (id, element) = self.set_elements(Field::Record)?.iter().next()?;
+        Some(Assigned { record: RemoteId::new(id.as_str()), name: element.value.clone() })
+    }
+
+    /// Sets the record against which a message is to be logged.
+    pub fn set_assigned(&mut self, to: &Assigned) {
+        let element = (to.record.to_string(), Element::plain(to.name.as_str()));
+        self.set(Field::Record, Value::set(BTreeMap::from([element])));
+    }
+
     /// Sets the people of the CRM whom a message is from and to. Somebody with several addresses in one header stands there
     /// once.
     pub fn set_related(&mut self, people: impl IntoIterator<Item = Related>) {
@@ -137,5 +161,9 @@ mod tests {
         let mut back = item.related();
         back.sort();
         assert_eq!(back, people);
+        assert_eq!(item.assigned(), None);
+        let to = Assigned { record: "006a".into(), name: "500 seats".into() };
+        item.set_assigned(&to);
+        assert_eq!(item.assigned(), Some(to));
     }
 }

@@ -11,7 +11,7 @@ mod value;
 
 pub use field::{Field, FieldClass};
 pub use files::FileListed;
-pub use message::{MailFolder, Related, Role};
+pub use message::{Assigned, MailFolder, Related, Role};
 pub use recurrence::{Ends, Frequency, NthWeekday, Override, Recurrence, RecurrenceId, Rule};
 pub use value::{
     Address, Attendee, Body, Completion, Element, Importance, Name, Organization, Participation, Sensitivity,

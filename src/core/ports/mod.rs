@@ -13,7 +13,10 @@ mod systems;
 pub use clock::{Clock, SystemClock};
 pub use files::{FileKept, FileOwner, FileSource, ItemFile, ItemFiles};
 pub use lost_and_found::{LOST_AND_FOUND, LostAndFound};
-pub use messages::{CREATE_NEW_EMAIL, MessageFolders, MessageLog, MessageSource, Person, PersonKind};
+pub use messages::{
+    ASSIGN_TO, ActiveRecord, ActiveRecords, AssignTo, CREATE_NEW_EMAIL, FolderTag, MessageFolders,
+    MessageLog, MessageSource, Person, PersonKind, RecordFolder,
+};
 pub use secret_store::{SecretError, SecretKey, SecretKind, SecretStore};
 pub use side::{
     Capabilities, Change, ChangePage, Draft, FeedChange, FeedPage, Fetched, ListPage, Listed,

@@ -45,6 +45,7 @@ pub fn field_title(field: Field) -> &'static str {
         Field::Bcc => "Bcc",
         Field::SentAt => "Sent",
         Field::People => "Related to",
+        Field::Record => "Assigned to",
     }
 }
 

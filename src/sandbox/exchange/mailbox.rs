@@ -20,6 +20,7 @@ pub(super) struct Folder {
     pub(super) name: String,
     /// PR_CONTAINER_CLASS; empty for the roots.
     pub(super) class: String,
+    pub(super) extended: Vec<Extended>,
     pub(super) entered: u64,
     pub(super) changed: u64,
 }
@@ -164,11 +165,18 @@ impl Mailbox {
             distinguished: None,
             name: name.to_owned(),
             class: class.to_owned(),
+            extended: Vec::new(),
             entered: change,
             changed: change,
         };
         self.folders.insert(number, folder);
         number
+    }
+
+    /// Replaces a folder by a changed one: its change key is new.
+    pub(super) fn write_folder(&mut self, mut folder: Folder) {
+        folder.changed = self.tick();
+        self.folders.insert(folder.number, folder);
     }
 
     /// A default folder's number.

@@ -191,7 +191,8 @@ impl Salesforce {
         let org = self.org();
         let mut out: BTreeMap<String, BTreeMap<String, Vec<Value>>> = BTreeMap::new();
         let Some(users) = org.schema.object("User") else { return out };
-        for object in ["Contact", "Event", "Task"].iter().filter_map(|n| org.schema.object(n)) {
+        let objects = ["Contact", "Event", "Task", "Opportunity", "Case"];
+        for object in objects.iter().filter_map(|n| org.schema.object(n)) {
             for (_, record) in org.rows(&object).filter(|(_, r)| r.deleted_at.is_none()) {
                 let owner = record.text("OwnerId").and_then(|id| org.any(&users, id));
                 let address = owner.and_then(|o| o.text("Email")).unwrap_or("(nobody)").to_lowercase();

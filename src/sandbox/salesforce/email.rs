@@ -40,6 +40,9 @@ impl Org {
             ("OwnerId", by.into()),
             ("Description", cut(text("TextBody"), 32_000).into()),
         ]);
+        if let Some(about) = values.get("RelatedToId").filter(|about| !about.is_null()) {
+            task.insert("WhatId", about.clone());
+        }
         if let Some(day) = text("MessageDate").get(..10) {
             task.insert("ActivityDate", day.into());
         }

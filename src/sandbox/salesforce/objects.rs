@@ -10,7 +10,7 @@ const MASTER_CONTACT: Relation = Relation { name: "MasterRecord", to: &["Contact
 const MASTER_LEAD: Relation = Relation { name: "MasterRecord", to: &["Lead"] };
 const REPORTS_TO: Relation = Relation { name: "ReportsTo", to: &["Contact"] };
 const WHO: Relation = Relation { name: "Who", to: &["Contact", "Lead"] };
-const WHAT: Relation = Relation { name: "What", to: &["Account"] };
+const WHAT: Relation = Relation { name: "What", to: &["Account", "Case", "Opportunity"] };
 const MANAGER: Relation = Relation { name: "Manager", to: &["User"] };
 const PROFILE: Relation = Relation { name: "Profile", to: &["Profile"] };
 const PARENT: Relation = Relation { name: "Parent", to: &["Account"] };
@@ -18,7 +18,8 @@ const EVENT_OF: Relation = Relation { name: "Event", to: &["Event"] };
 const INVITED: Relation = Relation { name: "Relation", to: &["Contact", "Lead", "User"] };
 const TASK_OF: Relation = Relation { name: "RecurrenceActivity", to: &["Task"] };
 const ACTIVITY: Relation = Relation { name: "Activity", to: &["Task"] };
-const ABOUT: Relation = Relation { name: "RelatedTo", to: &["Account"] };
+const ABOUT: Relation = Relation { name: "RelatedTo", to: &["Account", "Case", "Opportunity"] };
+const CONTACT_OF: Relation = Relation { name: "Contact", to: &["Contact"] };
 const MESSAGE_OF: Relation = Relation { name: "EmailMessage", to: &["EmailMessage"] };
 const REPLIED_TO: Relation = Relation { name: "ReplyToEmailMessage", to: &["EmailMessage"] };
 const DOCUMENT_OF: Relation = Relation { name: "ContentDocument", to: &["ContentDocument"] };
@@ -290,6 +291,36 @@ const EMAIL_MESSAGE_RELATION: &[Field] = &[
     strict("RelationObjectType", &["Contact", "Lead", "User"]).read_only(),
 ];
 
+/// The stage of an opportunity that was won.
+pub const WON: &str = "Closed Won";
+/// The stage of an opportunity that was lost.
+pub const LOST: &str = "Closed Lost";
+const STAGES: &[&str] = &["Prospecting", "Proposal/Price Quote", WON, LOST];
+
+const OPPORTUNITY: &[Field] = &[
+    to("AccountId", &ACCOUNT_OF),
+    text("Name", 120).required(),
+    area("Description", 32_000),
+    pick("StageName", STAGES).required(),
+    date("CloseDate").required(),
+    pick("LeadSource", SOURCES),
+    yes_no("IsClosed").read_only(),
+    yes_no("IsWon").read_only(),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
+const CASE: &[Field] = &[
+    text("CaseNumber", 30).read_only().defaulted(),
+    to("ContactId", &CONTACT_OF),
+    to("AccountId", &ACCOUNT_OF),
+    pick("Status", &["New", "Working", "Escalated", "Closed"]).defaulted(),
+    pick("Origin", &["Phone", "Email", "Web"]),
+    text("Subject", 255),
+    area("Description", 32_000),
+    yes_no("IsClosed").read_only(),
+    to("OwnerId", &OWNER).defaulted(),
+];
+
 /// What there is with Enhanced Email alone.
 pub const OF_ENHANCED_EMAIL: [&str; 2] = ["EmailMessage", "EmailMessageRelation"];
 
@@ -359,9 +390,11 @@ pub const ALL: &[Object] = &[
     rows("Account", "Accounts", "001", ACCOUNT),
     rows("Contact", "Contacts", "003", CONTACT),
     fixed("User", "Users", "005", USER),
+    rows("Opportunity", "Opportunities", "006", OPPORTUNITY),
     rows("Lead", "Leads", "00Q", LEAD),
     rows("Task", "Tasks", "00T", TASK),
     rows("Event", "Events", "00U", EVENT),
+    rows("Case", "Cases", "500", CASE),
     rows("EventRelation", "Event Relations", "0RE", EVENT_RELATION),
     rows("EmailMessage", "Email Messages", "02s", EMAIL_MESSAGE),
     rows("EmailMessageRelation", "Email Message Relations", "0CC", EMAIL_MESSAGE_RELATION),

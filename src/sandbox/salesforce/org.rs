@@ -4,7 +4,7 @@ use super::api::ApiError;
 use super::email;
 use super::event_time::{self, Values};
 use super::ids;
-use super::objects::CLOSED_BY_ITS_OWN_WORD;
+use super::objects::{CLOSED_BY_ITS_OWN_WORD, LOST, WON};
 use super::schema::{Field, Kind, Object, Schema};
 use super::values::{accept, stamp};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -195,6 +195,8 @@ impl Org {
                 ("EventSubtype", _) => "Event".into(),
                 ("Status", _) if object.name == "Lead" => "Open - Not Contacted".into(),
                 ("Status", _) if object.name == "Task" => "Not Started".into(),
+                ("Status", _) if object.name == "Case" => "New".into(),
+                ("CaseNumber", _) => format!("{:08}", self.serial).into(),
                 ("Priority", _) => "Normal".into(),
                 ("TaskSubtype", _) => "Task".into(),
                 ("ShareType", _) => "V".into(),
@@ -507,6 +509,16 @@ fn derive(object: &Object, values: &mut Values) {
             ["Completed", CLOSED_BY_ITS_OWN_WORD].iter().any(|word| is("Status", word)),
         );
         values.insert("IsHighPriority", high.into());
+        values.insert("IsClosed", closed.into());
+    }
+    if object.name == "Opportunity" {
+        let stage = values.get("StageName").and_then(Value::as_str).unwrap_or_default();
+        let (won, lost) = (stage == WON, stage == LOST);
+        values.insert("IsWon", won.into());
+        values.insert("IsClosed", (won || lost).into());
+    }
+    if object.name == "Case" {
+        let closed = values.get("Status").and_then(Value::as_str) == Some("Closed");
         values.insert("IsClosed", closed.into());
     }
 }

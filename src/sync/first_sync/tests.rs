@@ -57,8 +57,13 @@ fn within<T>(
     let rules = ModuleRules::of(&bench.policy, as_contacts).expect("the policy has it");
     let mut cycle = ModuleCycle::new(&ctx, module, Bench::hasher(), caps, rules);
     let from = bench.now() - Duration::days(7);
-    cycle.messages =
-        module.is_log().then_some(MessageFolders { inbox: true, sent: true, master: None, from });
+    cycle.messages = module.is_log().then_some(MessageFolders {
+        inbox: true,
+        sent: true,
+        master: None,
+        assign: None,
+        from,
+    });
     run_until_killed(work(&mut FirstSync::new(&mut cycle))).expect("nothing waits")
 }
 

@@ -72,7 +72,7 @@ impl FirstSync<'_, '_, '_> {
         commit: &mut Commit,
     ) -> Result<Vec<Wanted>, CycleFault> {
         let (hasher, member) = (self.cycle.hasher, self.cycle.ctx.member.id);
-        let named: Vec<(Candidate, String, PairId)> = candidates
+        let mut named: Vec<(Candidate, String, PairId)> = candidates
             .into_iter()
             .filter_map(|candidate| {
                 let message_id = candidate.item.uid.clone()?;
@@ -80,6 +80,8 @@ impl FirstSync<'_, '_, '_> {
                 Some((candidate, message_id, id))
             })
             .collect();
+        // Of several copies the one counts by which most is known.
+        named.sort_by_key(|(candidate, ..)| candidate.item.assigned().is_none());
         let ids: BTreeSet<PairId> = named.iter().map(|(.., id)| *id).collect();
         let ids: Vec<PairId> = ids.into_iter().collect();
         let pairs = self.cycle.ctx.store.pairs(member, &ids).await?;
@@ -96,6 +98,7 @@ impl FirstSync<'_, '_, '_> {
                 (None, Some(mut pair)) => match (pair.state, pair.crm.is_some()) {
                     (_, true) => {
                         pairs.insert(id, pair);
+                        self.assigned_late(&candidate.item);
                         left_alone(candidate.row, commit);
                         continue;
                     }
@@ -104,6 +107,8 @@ impl FirstSync<'_, '_, '_> {
                         pair.set_free();
                         pair
                     }
+                    // What waits, or is in doubt, is looked up before it is made: the copy that says more takes its place.
+                    (_, false) if candidate.item.assigned().is_some() => pair,
                     // The other copy is to be logged, and may go before it is: the next cycle looks again.
                     (_, false) => {
                         pairs.insert(id, pair);
@@ -116,7 +121,7 @@ impl FirstSync<'_, '_, '_> {
         Ok(wanted.into_values().collect())
     }
 
-    /// Those that concern somebody whom the CRM knows. What a user has dropped to be logged waits until it does.
+    /// Those that concern somebody whom the CRM knows, or a record to which a user has assigned them. What a user has dropped to be logged waits until it does.
     fn concerned(
         &mut self,
         wanted: Vec<Wanted>,
@@ -127,7 +132,7 @@ impl FirstSync<'_, '_, '_> {
         let mut concerned = Vec::new();
         for mut one in wanted {
             one.related = known.related(&one.candidate.item, policy);
-            if !one.related.is_empty() {
+            if !one.related.is_empty() || one.candidate.item.assigned().is_some() {
                 concerned.push(one);
             } else if one.candidate.item.mail_folder() == Some(MailFolder::Drop) {
                 self.waits_for_a_person(one, commit);
@@ -180,6 +185,7 @@ impl FirstSync<'_, '_, '_> {
         for one in wanted {
             let Some((kind, key)) = matching::claim_key(&hasher, &one.candidate.item) else { continue };
             if one.pair.mail.is_none() && self.logged_by_another(kind, key).await? {
+                self.assigned_late(&one.candidate.item);
                 left_alone(one.candidate.row, commit);
                 continue;
             }
@@ -197,6 +203,7 @@ impl FirstSync<'_, '_, '_> {
             match claim {
                 Claim::Ours => ours.push(one),
                 Claim::Theirs { made: Some(_), .. } => {
+                    self.assigned_late(&one.candidate.item);
                     let reason = Some("Logged already, from another syncing user's mailbox.".to_owned());
                     let state = PairState::Detached;
                     commit.pairs.push(PairRow { state, reason, next_try: None, ..one.pair });
@@ -210,6 +217,19 @@ impl FirstSync<'_, '_, '_> {
             }
         }
         Ok(ours)
+    }
+
+    /// A message was assigned to a record when it was in the log already, which is never changed.
+    fn assigned_late(&self, item: &Item) {
+        if let Some(to) = item.assigned() {
+            let text = format!(
+                "{}: it was logged before it was assigned to \"{}\". What is in the log is not changed: relate it to that \
+                 record in the CRM.",
+                item.title(),
+                to.name
+            );
+            self.cycle.line(Level::Warning, text);
+        }
     }
 
     /// Whether a message that has no pair here is in the log already, from another member's mailbox.
@@ -286,7 +306,7 @@ impl FirstSync<'_, '_, '_> {
             writes: vec![Write::Create { side: Side::Crm, item }],
             mail: Some(read),
             crm: None,
-            rule: rule(&candidate.item).to_owned(),
+            rule: rule(&candidate.item),
             title: candidate.item.title(),
             seen,
             image: None,
@@ -298,12 +318,16 @@ impl FirstSync<'_, '_, '_> {
 }
 
 /// By which rule a message is logged.
-fn rule(item: &Item) -> &'static str {
-    match item.mail_folder() {
-        Some(MailFolder::Drop) => "dropped by the user, people by matching addresses",
+fn rule(item: &Item) -> String {
+    if let Some(to) = item.assigned() {
+        return format!("assigned by the user to \"{}\", people by matching addresses", to.name);
+    }
+    let rule = match item.mail_folder() {
+        Some(MailFolder::Drop | MailFolder::Assigned) => "dropped by the user, people by matching addresses",
         Some(MailFolder::Sent) => "Sent Items, by matching addresses",
         Some(MailFolder::Inbox) | None => "Inbox, by matching addresses",
-    }
+    };
+    rule.to_owned()
 }
 
 /// A message that is nobody's business.

@@ -5,6 +5,7 @@
 //! message, and a process that was killed goes on with the pair that it had begun. Among members the claim on the
 //! Message-ID decides who logs it; nothing is claimed before the claiming pair is stored, so that no claim outlives its message.
 
+mod assign;
 mod log;
 mod people;
 
@@ -13,7 +14,7 @@ use crate::plan::{Deed, Now, PairPlan};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::Level;
 use riva_core::item::{Field, Item, MailFolder, Module, Value};
-use riva_core::ports::MessageFolders;
+use riva_core::ports::{ASSIGN_TO, MessageFolders, MessageSource};
 use riva_core::rows::{PairRow, PairState, Side};
 
 /// Which folders of the member's mailbox are looked at; `None` if the policy does not sync e-mail.
@@ -30,16 +31,42 @@ pub(crate) async fn folders(ctx: &CycleContext<'_>) -> Result<Option<MessageFold
         ctx.store.set_fact(&fact, &from.to_rfc3339()).await?;
         from
     };
-    let master = policy.drop_folders.then(|| policy.master_folder.trim().to_owned());
-    Ok(Some(MessageFolders { inbox: policy.inbox, sent: policy.sent, master, from }))
+    let master = |on: bool| on.then(|| policy.master_folder.trim().to_owned());
+    let (drop, assign) = (master(policy.drop_folders), master(policy.assign_to && can_assign(ctx)));
+    Ok(Some(MessageFolders { inbox: policy.inbox, sent: policy.sent, master: drop, assign, from }))
 }
 
-/// Makes the drop folders where they are missing. A user who deletes them is given them back a day later.
+/// Whether messages can be logged against records: the mailbox keeps a folder for each, and the CRM's log relates them.
+fn can_assign(ctx: &CycleContext<'_>) -> bool {
+    let caps = |side| ctx.side(side).capabilities().module(Module::Email);
+    caps(Side::Mail).is_some_and(|mail| mail.reads.contains(&Field::Record))
+        && caps(Side::Crm).is_some_and(|crm| crm.writes.contains(&Field::Record))
+}
+
+/// Makes the folders into which a user drops messages, as far as they are wanted and missing. A user who deletes the drop
+/// folder is given it back a day later.
 pub(crate) async fn make_folders(ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
     let (Some(source), Some(folders)) = (ctx.mail.message_source(), folders(ctx).await?) else {
         return Ok(());
     };
-    let Some(master) = &folders.master else { return Ok(()) };
+    make_drop_folders(ctx, source, &folders).await?;
+    match &ctx.policy.modules.email {
+        Some(policy) => assign::offer(ctx, policy, source).await,
+        None => Ok(()),
+    }
+}
+
+async fn make_drop_folders(
+    ctx: &CycleContext<'_>,
+    source: &dyn MessageSource,
+    folders: &MessageFolders,
+) -> Result<(), CycleFault> {
+    let wanted = [&folders.master, &folders.assign].map(|folder| folder.as_deref().unwrap_or_default());
+    let master = match wanted {
+        ["", ""] => return Ok(()),
+        [drop, ""] => drop.to_owned(),
+        [drop, assign] => format!("{drop}/{assign}/{ASSIGN_TO}"),
+    };
     // Since when they are known to be there, and in which master folder.
     let (fact, now) = (format!("message-folders/{}", ctx.member.id.0), ctx.clock.now());
     let known = ctx.store.fact(&fact).await?;
@@ -50,7 +77,7 @@ pub(crate) async fn make_folders(ctx: &CycleContext<'_>) -> Result<(), CycleFaul
     if there {
         return Ok(());
     }
-    let made = source.make_folders(&folders).await.map_err(|e| CycleFault::of(Side::Mail, e))?;
+    let made = source.make_folders(folders).await.map_err(|e| CycleFault::of(Side::Mail, e))?;
     for name in made {
         ctx.line(Level::Info, Some(Module::Email), format!("Made the folder \"{name}\" in the mailbox"));
     }
@@ -69,6 +96,7 @@ pub(crate) fn may_be_logged(folders: &MessageFolders, item: &Item) -> bool {
         Some(MailFolder::Sent) => folders.sent && sent_at >= folders.from.timestamp(),
         // Dropped there by hand, however old it is.
         Some(MailFolder::Drop) => folders.master.is_some(),
+        Some(MailFolder::Assigned) => folders.assign.is_some() && item.assigned().is_some(),
         None => false,
     };
     // A draft has no Message-ID.
@@ -115,35 +143,46 @@ pub(crate) fn plan(pair: &PairRow, mail: &Now, crm: &Now) -> PairPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use riva_core::item::Assigned;
 
     fn message(folder: MailFolder, sent_at: i64) -> Item {
         let mut item = Item::new(Module::Email);
         item.uid = Some("<1@example.com>".into());
         item.set_text(Field::MailFolder, folder.as_str());
         item.set(Field::SentAt, Value::Number(sent_at));
+        if folder == MailFolder::Assigned {
+            item.set_assigned(&Assigned { record: "006a".into(), name: "500 seats".into() });
+        }
         item
     }
 
-    fn wanted(inbox: bool, sent: bool, drop: bool) -> MessageFolders {
+    /// All folders but one.
+    fn wanted(but: Option<MailFolder>) -> MessageFolders {
         let from = DateTime::from_timestamp(1000, 0).expect("a time");
-        MessageFolders { inbox, sent, master: drop.then(|| "CRM".into()), from }
+        let on = |folder| but != Some(folder);
+        let master = |folder| on(folder).then(|| "CRM".to_owned());
+        MessageFolders {
+            inbox: on(MailFolder::Inbox),
+            sent: on(MailFolder::Sent),
+            master: master(MailFolder::Drop),
+            assign: master(MailFolder::Assigned),
+            from,
+        }
     }
 
     #[test]
-    fn old_messages_count_in_the_drop_folder_alone() {
-        for (folder, old) in [(MailFolder::Inbox, false), (MailFolder::Sent, false), (MailFolder::Drop, true)]
-        {
-            assert!(may_be_logged(&wanted(true, true, true), &message(folder, 1000)));
-            assert_eq!(may_be_logged(&wanted(true, true, true), &message(folder, 999)), old);
+    fn old_messages_count_where_a_user_drops_them_alone() {
+        for folder in MailFolder::ALL {
+            let dropped = matches!(folder, MailFolder::Drop | MailFolder::Assigned);
+            assert!(may_be_logged(&wanted(None), &message(folder, 1000)));
+            assert_eq!(may_be_logged(&wanted(None), &message(folder, 999)), dropped);
         }
     }
 
     #[test]
     fn each_folder_has_its_switch() {
         for folder in MailFolder::ALL {
-            let but =
-                wanted(folder != MailFolder::Inbox, folder != MailFolder::Sent, folder != MailFolder::Drop);
-            assert!(!may_be_logged(&but, &message(folder, 1000)), "{folder:?}");
+            assert!(!may_be_logged(&wanted(Some(folder)), &message(folder, 1000)), "{folder:?}");
         }
     }
 
@@ -151,9 +190,9 @@ mod tests {
     fn drafts_and_private_messages_are_left_alone() {
         let mut draft = message(MailFolder::Inbox, 1000);
         draft.uid = None;
-        assert!(!may_be_logged(&wanted(true, true, true), &draft));
+        assert!(!may_be_logged(&wanted(None), &draft));
         let mut private = message(MailFolder::Drop, 1000);
         private.set(Field::Sensitivity, Value::Sensitivity(riva_core::item::Sensitivity::Private));
-        assert!(!may_be_logged(&wanted(true, true, true), &private));
+        assert!(!may_be_logged(&wanted(None), &private));
     }
 }

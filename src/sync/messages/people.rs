@@ -24,8 +24,8 @@ impl Known {
         Self(known)
     }
 
-    /// Whom a message is from and to. Empty, unless a contact or a lead is among them: users of the CRM writing to one
-    /// another are not logged.
+    /// Whom a message is from and to. Empty, unless a contact or a lead is among them, or it was assigned to a record: users
+    /// of the CRM writing to one another are not logged.
     ///
     /// Where several contacts have one address, the message concerns them all. Leads count where no contact has it.
     pub fn related(&self, item: &Item, policy: &EmailPolicy) -> Vec<Related> {
@@ -48,14 +48,14 @@ impl Known {
                 }));
             }
         }
-        if matched { related } else { Vec::new() }
+        if matched || item.assigned().is_some() { related } else { Vec::new() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use riva_core::item::Module;
+    use riva_core::item::{Assigned, Module};
 
     fn known(people: &[(&str, PersonKind, &str)]) -> Known {
         let person = |(address, kind, id): &(&str, PersonKind, &str)| Person {
@@ -92,6 +92,15 @@ mod tests {
         assert_eq!(ids(&known, &item, &policy), ["from u1", "to c1", "to c2", "to l2"]);
         let policy = EmailPolicy { leads: false, ..policy };
         assert_eq!(ids(&known, &message("b@x.example", &["me@own.example"]), &policy), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_assigned_to_a_record_concerns_colleagues_too() {
+        let known = known(&[("me@own.example", PersonKind::User, "u1")]);
+        let mut item = message("me@own.example", &["nobody@x.example"]);
+        assert_eq!(ids(&known, &item, &EmailPolicy::default()), [""; 0]);
+        item.set_assigned(&Assigned { record: "006a".into(), name: "500 seats".into() });
+        assert_eq!(ids(&known, &item, &EmailPolicy::default()), ["from u1"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! GetFolder, FindFolder, CreateFolder, DeleteFolder.
+//! GetFolder, FindFolder, CreateFolder, UpdateFolder, DeleteFolder.
 
+use super::super::extended::Extended;
 use super::super::fault::{Fault, Refusal};
-use super::super::mailbox::Folder;
+use super::super::mailbox::{Folder, Mailbox};
 use super::super::organisation::{Caller, Organisation};
 use super::super::shape::Path;
 use super::super::show;
@@ -68,6 +69,11 @@ pub(super) fn show(
     text("folder:TotalCount", "TotalCount", 1, mailbox.items_in(folder.number).count().to_string());
     let children = mailbox.folders.values().filter(|f| f.parent == Some(folder.number)).count();
     text("folder:ChildFolderCount", "ChildFolderCount", 1, children.to_string());
+    let named = shape.additional.iter().filter_map(|path| match path {
+        Path::Extended(key) => folder.extended.iter().find(|property| property.key == *key),
+        _ => None,
+    });
+    element.children.extend(named.map(Extended::element));
     if shape.wants("folder:EffectiveRights", 2) {
         element.children.push(show::rights());
     }
@@ -163,20 +169,78 @@ pub(super) fn create_folder(
         if name.is_empty() {
             return Err(Refusal::new("ErrorFolderSavePropertyError", "The folder name is missing.").into());
         }
+        let extended = wanted.children.iter().filter(|c| c.name == "ExtendedProperty");
+        let extended = extended.map(Extended::from_element).collect::<Result<Vec<_>, _>>()?;
         let mailbox_ref = &mut organisation.mailboxes[mailbox];
-        if mailbox_ref.folders.values().any(|f| f.parent == Some(parent) && f.name.eq_ignore_ascii_case(name))
-        {
-            return Err(Refusal::new(
-                "ErrorFolderExists",
-                "A folder with the specified name already exists.",
-            )
-            .into());
-        }
+        name_is_free(mailbox_ref, parent, name, None)?;
         let number = mailbox_ref.add_folder(Some(parent), name, class);
+        if let Some(folder) = mailbox_ref.folders.get_mut(&number) {
+            folder.extended = extended;
+        }
         let folder = organisation.folder((mailbox, number)).ok_or_else(Refusal::folder_not_found)?;
         let shape = FolderShape { base: 0, additional: Vec::new() };
         Ok(vec![Element::m("Folders").with(show(organisation, mailbox, folder, &shape))])
     })
+}
+
+/// Whether no other folder beside it has this name.
+fn name_is_free(mailbox: &Mailbox, parent: u32, name: &str, own: Option<u32>) -> Result<(), Refusal> {
+    let lower = name.to_lowercase();
+    let same = |f: &Folder| f.parent == Some(parent) && f.name.to_lowercase() == lower;
+    if mailbox.folders.values().any(|f| same(f) && Some(f.number) != own) {
+        let text = "A folder with the specified name already exists.";
+        return Err(Refusal::new("ErrorFolderExists", text));
+    }
+    Ok(())
+}
+
+pub(super) fn update_folder(
+    organisation: &mut Organisation,
+    caller: &Caller,
+    operation: &Element,
+) -> Result<Element, Fault> {
+    each(&required(operation, "FolderChanges")?.children, "UpdateFolder", &["Folders"], |change| {
+        let id = ["FolderId", "DistinguishedFolderId"].iter().find_map(|name| change.child(name));
+        let id = id.ok_or_else(|| Fault::schema("The element 'FolderChange' has no id."))?;
+        let at = organisation.find_folder(caller, id)?;
+        let mut folder = organisation.folder(at).ok_or_else(Refusal::folder_not_found)?.clone();
+        for update in &required(change, "Updates")?.children {
+            set(&mut folder, update)?;
+        }
+        let mailbox = &mut organisation.mailboxes[at.0];
+        if let Some(parent) = folder.parent {
+            name_is_free(mailbox, parent, &folder.name, Some(folder.number))?;
+        }
+        mailbox.write_folder(folder.clone());
+        let shape = FolderShape { base: 0, additional: Vec::new() };
+        Ok(vec![Element::m("Folders").with(show(organisation, at.0, &folder, &shape))])
+    })
+}
+
+/// Sets one property of a folder: its name, or an extended one.
+fn set(folder: &mut Folder, update: &Element) -> Result<(), Fault> {
+    if update.name != "SetFolderField" {
+        return Err(Fault::schema(format!("The sandbox has no folder update '{}'.", update.name)));
+    }
+    let path = update.children.iter().find(|c| Path::is_path(c));
+    let path = path.ok_or_else(|| Fault::schema("'SetFolderField' has no path."))?;
+    let content = update.children.iter().find(|c| !Path::is_path(c)).and_then(|of| of.children.first());
+    let content = content.ok_or_else(|| Fault::schema("'SetFolderField' has no value."))?;
+    match Path::parse(path)? {
+        Path::Field(uri) if uri == "folder:DisplayName" && folder.distinguished.is_none() => {
+            folder.name.clone_from(&content.text);
+        }
+        Path::Extended(key) => {
+            let property = Extended::from_element(content)?;
+            folder.extended.retain(|other| other.key != key);
+            folder.extended.push(property);
+        }
+        _ => {
+            let text = "Update operation is invalid for property of this folder.";
+            return Err(Refusal::new("ErrorInvalidPropertySet", text).at(path.clone()).into());
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn delete_folder(

@@ -38,6 +38,7 @@ pub(super) fn run(
         "GetFolder" => folders::get_folder(organisation, caller, operation),
         "FindFolder" => folders::find_folder(organisation, caller, operation),
         "CreateFolder" => folders::create_folder(organisation, caller, operation),
+        "UpdateFolder" => folders::update_folder(organisation, caller, operation),
         "DeleteFolder" => folders::delete_folder(organisation, caller, operation),
         "ResolveNames" => names::resolve_names(organisation, caller, operation),
         "ConvertId" => convert::convert_id(organisation, operation),

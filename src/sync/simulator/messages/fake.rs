@@ -13,9 +13,9 @@ use riva_core::fault::{CallError, Fault, FaultKind, ItemError};
 use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId, Version};
 use riva_core::item::{Field, Item, MailFolder, Module, Value};
 use riva_core::ports::{
-    Capabilities, ChangePage, Draft, Fetched, FileKept, FileOwner, ItemFile, ItemFiles, ListPage, MessageLog,
-    ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef, Removal, SeriesSupport, Silence,
-    SilentWriter, Window, Written,
+    ActiveRecord, ActiveRecords, Capabilities, ChangePage, Draft, Fetched, FileKept, FileOwner, ItemFile,
+    ItemFiles, ListPage, MessageLog, ModuleCapabilities, Patch, Person, Precision, Reader, RemoteRef,
+    Removal, SeriesSupport, Silence, SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -97,6 +97,7 @@ struct Files {
 pub struct FakeLog {
     caps: Capabilities,
     people: Mutex<Vec<Person>>,
+    active: Mutex<Vec<ActiveRecord>>,
     records: Mutex<Vec<Logged>>,
     files: Mutex<Files>,
     chance: Mutex<(Random, Faults)>,
@@ -114,10 +115,12 @@ impl FakeLog {
             Field::SentAt,
             Field::Summary,
             Field::People,
+            Field::Record,
         ];
         Self {
             caps: capabilities(&fields),
             people: Mutex::default(),
+            active: Mutex::default(),
             records: Mutex::default(),
             files: Mutex::default(),
             chance: Mutex::new((Random::new(seed), Faults::default())),
@@ -137,6 +140,11 @@ impl FakeLog {
     /// The CRM gets to know somebody.
     pub fn knows(&self, person: Person) {
         self.people.lock().unwrap_or_else(PoisonError::into_inner).push(person);
+    }
+
+    /// These are all records that are worked at from now on, for every user, the most recently changed first.
+    pub fn works_at(&self, records: Vec<ActiveRecord>) {
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = records;
     }
 
     /// Somebody is deleted in the CRM.
@@ -224,6 +232,19 @@ impl MessageLog for FakeLog {
         self.enter().await?;
         let known = self.records().into_iter().filter(|r| message_ids.contains(&r.message_id));
         Ok(known.map(|r| (r.message_id.clone(), Self::at(&r.id))).collect())
+    }
+
+    async fn active_records(
+        &self,
+        most: usize,
+        known: &BTreeSet<RemoteId>,
+    ) -> Result<ActiveRecords, CallError> {
+        self.enter().await?;
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let more = active.len() > most;
+        let offered = active.into_iter().enumerate();
+        let offered = offered.filter(|(n, record)| *n < most || known.contains(&record.id));
+        Ok(ActiveRecords { records: offered.map(|(_, record)| record).collect(), more })
     }
 }
 

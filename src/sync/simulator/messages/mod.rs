@@ -1,5 +1,6 @@
 //! E-mail: two members whose mailboxes hold the same messages, on one CRM, under faults, with a process that is killed.
 
+mod assigned;
 mod copies;
 mod fake;
 mod files;

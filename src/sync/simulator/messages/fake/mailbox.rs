@@ -8,8 +8,9 @@ use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Field, FileListed, Item, MailFolder, Module};
 use riva_core::ports::{
-    Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFile, ListPage, MessageFolders,
-    MessageSource, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    ASSIGN_TO, AssignTo, Capabilities, Change, ChangePage, Draft, Fetched, FileSource, FolderTag, ItemFile,
+    ListPage, MessageFolders, MessageSource, Patch, Reader, RecordFolder, RemoteRef, Removal, Silence,
+    SilentWriter, Window, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ struct Box_ {
     log: Vec<RemoteId>,
     next: u64,
     folders: BTreeSet<String>,
+    records: Vec<RecordFolder>,
     writes: u64,
     /// Messages that cannot be understood.
     unreadable: BTreeSet<RemoteId>,
@@ -54,6 +56,7 @@ impl FakeMailbox {
             Field::Summary,
             Field::Body,
             Field::Sensitivity,
+            Field::Record,
         ];
         let state = Mutex::new((Box_::default(), Random::new(seed), Faults::default()));
         Self { name, caps: capabilities(&fields), state, killer }
@@ -75,6 +78,23 @@ impl FakeMailbox {
     /// The folders that were made.
     pub fn folders(&self) -> BTreeSet<String> {
         self.state().0.folders.clone()
+    }
+
+    /// The sub-folders of `Assign To`.
+    pub fn record_folders(&self) -> Vec<RecordFolder> {
+        self.state().0.records.clone()
+    }
+
+    /// A folder's user deletes it.
+    pub fn delete_record_folder(&self, id: &RemoteId) {
+        self.state().0.records.retain(|folder| folder.id != *id);
+    }
+
+    /// Does without folders for records from now on.
+    pub fn keeps_no_record_folders(&mut self) {
+        for module in self.caps.modules.values_mut() {
+            module.reads.remove(&Field::Record);
+        }
     }
 
     /// Its user deletes the drop folders, and others with them.
@@ -159,6 +179,13 @@ impl FakeMailbox {
         if state.1.percent(state.2.unavailable) { Err(down()) } else { Ok(()) }
     }
 
+    /// The answer to a write, if it is not lost.
+    fn answers(&self) -> Result<bool, CallError> {
+        let state = &mut *self.state();
+        let lost = state.1.percent(state.2.lost_answer);
+        if lost { Err(CallError::InDoubt("the connection was reset".into())) } else { Ok(true) }
+    }
+
     fn written<T>(&self) -> Vec<Result<T, ItemError>> {
         self.state().0.writes += 1;
         Vec::new()
@@ -169,8 +196,46 @@ impl FakeMailbox {
 impl MessageSource for FakeMailbox {
     async fn make_folders(&self, folders: &MessageFolders) -> Result<Vec<String>, CallError> {
         self.enter().await?;
-        let made = folders.master.iter().filter(|name| self.state().0.folders.insert((*name).clone()));
-        Ok(made.cloned().collect())
+        let assign = folders.assign.iter().map(|master| format!("{master}/{ASSIGN_TO}"));
+        let wanted = folders.master.iter().cloned().chain(assign);
+        Ok(wanted.filter(|name| self.state().0.folders.insert(name.clone())).collect())
+    }
+
+    async fn assign_to(&self, master: &str) -> Result<Option<AssignTo>, CallError> {
+        self.enter().await?;
+        let state = &self.state().0;
+        let id = format!("{master}/{ASSIGN_TO}");
+        let there = state.folders.contains(&id);
+        Ok(there.then(|| AssignTo { id: RemoteId::new(id), folders: state.records.clone() }))
+    }
+
+    async fn make_record_folder(&self, _assign_to: &RemoteId, tag: &FolderTag) -> Result<bool, CallError> {
+        self.enter().await?;
+        {
+            let state = &mut self.state().0;
+            if state.records.iter().any(|folder| folder.name.eq_ignore_ascii_case(&tag.given)) {
+                return Ok(false);
+            }
+            state.next += 1;
+            let id = RemoteId::new(format!("{}-folder-{:05}", self.name, state.next));
+            state.records.push(RecordFolder { id, name: tag.given.clone(), tag: Some(tag.clone()) });
+        }
+        self.killer.step().await;
+        self.answers()
+    }
+
+    async fn rename_record_folder(&self, folder: &RemoteId, tag: &FolderTag) -> Result<bool, CallError> {
+        self.enter().await?;
+        {
+            let records = &mut self.state().0.records;
+            if records.iter().any(|f| f.id != *folder && f.name.eq_ignore_ascii_case(&tag.given)) {
+                return Ok(false);
+            }
+            let Some(found) = records.iter_mut().find(|f| f.id == *folder) else { return Ok(false) };
+            (found.name, found.tag) = (tag.given.clone(), Some(tag.clone()));
+        }
+        self.killer.step().await;
+        self.answers()
     }
 
     async fn messages(
