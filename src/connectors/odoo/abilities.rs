@@ -78,6 +78,9 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
     }
     if known.messages.is_some() {
         let mut log = module([Field::Summary, Field::SentAt].into(), message::WRITES.into(), &[]);
+        if known.opportunities.is_some() {
+            log.writes.insert(Field::Record);
+        }
         // What became of one is asked by its Message-ID.
         (log.can_tag, log.can_probe, log.create_is_idempotent) = (false, false, false);
         modules.insert(Module::Email, log);

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::places::{Country, Places, State};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::xmlrpc::Value as Rpc;
-use super::{contact, files, lead, message, task};
+use super::{active, contact, files, lead, message, task};
 
 impl Session {
     /// Finds out what the server's models look like.
@@ -14,6 +14,8 @@ impl Session {
         let columns = self.as_user(known, "res.partner", Method::FieldsGet, vec![wanted], &[]).await?;
         known.contacts = Layout::read(&columns);
         known.leads = self.layout_if_seen(known, "crm.lead", &lead::WANTED).await?;
+        let opportunities = self.layout_if_seen(known, "crm.lead", &active::WANTED).await?;
+        known.opportunities = opportunities.filter(active::can_offer);
         let model = if known.seven { "crm.meeting" } else { "calendar.event" };
         let wanted = ["class", "privacy", "description"];
         // Without the calendar application, only contacts are synced.

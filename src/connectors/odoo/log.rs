@@ -11,13 +11,13 @@ use super::{lead, rows};
 use crate::one_second;
 use async_trait::async_trait;
 use riva_core::fault::{CallError, ItemError};
-use riva_core::ids::EmailAddress;
+use riva_core::ids::{EmailAddress, RemoteId};
 use riva_core::item::Module;
-use riva_core::ports::{Draft, MessageLog, Person, PersonKind, RemoteRef, Removal};
+use riva_core::ports::{ActiveRecords, Draft, MessageLog, Person, PersonKind, RemoteRef, Removal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Addresses, or Message-IDs, in one question.
-const QUESTION: usize = 50;
+pub(super) const QUESTION: usize = 50;
 
 impl User {
     /// Logs messages, each with all of its rows in one transaction.
@@ -44,10 +44,11 @@ impl User {
                         .ok_or_else(|| ItemError::InDoubt("the answer lacks the message's id".into())),
                 ),
                 Err(Failed::Refused(refusal)) => done.push(Err(match refusal.item() {
-                    // Of a message that is new, nothing but one of its people can be gone.
-                    ItemError::Gone => {
-                        ItemError::NotNow("somebody in it was deleted in the CRM meanwhile".into())
-                    }
+                    // Of a message that is new, nothing but one of its people, or its record, can be gone.
+                    ItemError::Gone => ItemError::NotNow(
+                        "somebody in it, or the record that it is about, was deleted in the CRM meanwhile"
+                            .into(),
+                    ),
                     error => error,
                 })),
                 // What was made before is told.
@@ -230,5 +231,13 @@ impl MessageLog for User {
     /// The server keeps no trace of messages that were deleted.
     async fn logged(&self, message_ids: &[String]) -> Result<BTreeMap<String, RemoteRef>, CallError> {
         self.found(message_ids).await.map_err(|failed| self.call(failed))
+    }
+
+    async fn active_records(
+        &self,
+        most: usize,
+        known: &BTreeSet<RemoteId>,
+    ) -> Result<ActiveRecords, CallError> {
+        self.active(most, known).await.map_err(|failed| self.call(failed))
     }
 }

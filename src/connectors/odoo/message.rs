@@ -8,7 +8,7 @@
 //! | to, cc, bcc | the first lines of `body`: there are no columns that would not mail them |
 //! | body | `body` |
 //! | sentAt | `date` |
-//! | people | a row for each contact and lead: `model`, `res_id` |
+//! | people, record | a row for each contact and lead, and for the opportunity: `model`, `res_id` |
 //!
 //! **Nobody is told.** The server notifies the followers of the record by the message's subtype, and its recipients
 //! (`partner_ids`): neither is ever written, so that it is a note to it. The rows of one message are made in one
@@ -107,6 +107,10 @@ pub fn rows(
     let people = item.related();
     let mut records: Vec<(Table, i64)> =
         people.iter().filter_map(|person| Table::row(Module::Contacts, &person.id)).collect();
+    if let Some(to) = item.assigned() {
+        let row = Table::row(Module::Contacts, &to.record).filter(|(table, _)| *table == Table::Leads);
+        records.push(row.ok_or_else(|| invalid("the record that it is about is none of Odoo's"))?);
+    }
     records.sort_unstable();
     records.dedup();
     if records.is_empty() {
@@ -228,6 +232,25 @@ mod tests {
         // With and without brackets it is the same message.
         assert_eq!(name("<1@far.example>", &"7".into()), name("1@far.example", &"7".into()));
         assert!(of(&[(Role::To, "user-3")]).is_err());
+    }
+
+    #[test]
+    fn what_is_assigned_to_an_opportunity_needs_nobody() {
+        use riva_core::item::Assigned;
+        let made = |record: &str, people: &[(Role, &str)]| {
+            let mut item = message(people);
+            item.set_assigned(&Assigned { record: record.into(), name: "500 seats".into() });
+            let model = |table| if table == Table::Leads { "crm.lead" } else { "res.partner" };
+            let rows = rows(&item, &Layout::for_tests(&WANTED, &["body"]), model)?;
+            Ok::<_, ItemError>(
+                rows.iter().map(|row| row["model"].clone() + &row["res_id"]).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(made("lead-9", &[(Role::To, "user-3")]).expect("rows"), ["crm.lead9"]);
+        assert_eq!(made("lead-9", &[(Role::From, "7")]).expect("rows"), ["res.partner7", "crm.lead9"]);
+        assert_eq!(made("lead-9", &[(Role::From, "lead-9")]).expect("rows"), ["crm.lead9"], "once");
+        // Another system's.
+        assert!(made("006000000000001AAA", &[(Role::From, "7")]).is_err());
     }
 
     #[test]

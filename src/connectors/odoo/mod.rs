@@ -10,6 +10,7 @@
 //! - Messages are logged as notes, which nobody is told of ([`message`]); their files hang beside them ([`files`]).
 
 mod abilities;
+mod active;
 mod contact;
 mod event;
 mod external_id;

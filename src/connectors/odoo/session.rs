@@ -137,6 +137,8 @@ pub struct SignedIn {
     pub contacts: Layout,
     /// The columns of leads; `None` where there are none, or the account may not see them.
     pub leads: Option<Layout>,
+    /// The columns of opportunities; `None` where e-mail cannot be logged against any.
+    pub opportunities: Option<Layout>,
     /// The event model; `None` where the calendar is not installed.
     pub events: Option<Shape>,
     /// How tasks are built; `None` where they are not installed, or the account may not see them.
@@ -266,6 +268,7 @@ impl Session {
             seven,
             contacts: Layout::default(),
             leads: None,
+            opportunities: None,
             events: None,
             tasks: None,
             messages: None,

@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub struct User {
     pub(super) session: Arc<Session>,
     pub(super) known: Arc<SignedIn>,
-    owner: i64,
+    pub(super) owner: i64,
     /// The user's own contact, which Odoo 8 and later show the user's events by.
     partner: Option<i64>,
     zone: Tz,

@@ -1,8 +1,9 @@
 //! The log of e-mail on a real OpenERP.
 
 use super::*;
-use riva_core::item::{Body, Field, Item, MailFolder, Related, Role, Value};
-use riva_core::ports::{Person, PersonKind, Removal, SilentWriter, StepOutcome};
+use riva_core::item::{Assigned, Body, Field, Item, MailFolder, Related, Role, Value};
+use riva_core::ports::{CrmUser, Person, PersonKind, Removal, SilentWriter, StepOutcome};
+use std::collections::BTreeSet;
 
 pub(super) fn message(id: &str, people: &[(Role, &RemoteId)]) -> Draft {
     let mut item = Item::new(Module::Email);
@@ -104,6 +105,60 @@ async fn openerp_logs_a_message_once_on_all_whom_it_concerns_and_tells_nobody() 
             (Some(&Rpc::Bool(false)), Some(&Rpc::List(vec![])))
         );
     }
+    assert_eq!(sent(&admin).await, before, "somebody was told");
+}
+
+#[tokio::test]
+async fn openerp_logs_a_message_against_an_open_opportunity_and_tells_nobody() {
+    let Some(server) = OpenErp::running() else { return };
+    let (admin, crm) = (server.admin(), server.odoo());
+    let (alice, bob) = (crm.user(ALICE).await.expect("alice"), crm.user(BOB).await.expect("bob"));
+    let side = crm.open(&alice).await.expect("alice's records");
+    assert!(side.capabilities().modules[&Module::Email].writes.contains(&Field::Record));
+    let make = async |name: &str, kind: &str, owner: &CrmUser| {
+        let owner: i64 = owner.id.as_str().parse().expect("a number");
+        let columns = [("name", name.into()), ("type", kind.into()), ("user_id", Rpc::Int(owner))];
+        made(&admin, "crm.lead", columns).await
+    };
+    let first = make("500 seats", "opportunity", &alice).await;
+    let (won, lost) = (make("Won", "opportunity", &alice).await, make("Lost", "opportunity", &alice).await);
+    let (theirs, lead) = (make("Theirs", "opportunity", &bob).await, make("Wants", "lead", &alice).await);
+    let last = make("600 seats", "opportunity", &alice).await;
+    for (state, row) in [("done", won), ("cancel", lost)] {
+        let stages = vec![condition("state", "=", state)];
+        let stage = search(&admin, "crm.case.stage", stages, None).await.expect("found")[0];
+        let closed = vec![Rpc::list([row]), Rpc::map([("stage_id", Rpc::Int(stage))])];
+        admin.call("crm.lead", Method::Write, closed).await.expect("closed");
+    }
+    let log = side.message_log().expect("a log");
+    let id = |row: i64| RemoteId::new(format!("lead-{row}"));
+    let all = log.active_records(1000, &BTreeSet::new()).await.expect("records");
+    let of = |row: i64| all.records.iter().position(|record| record.id == id(row));
+    assert!(of(last) < of(first) && of(last).is_some(), "the most recently changed first: {all:?}");
+    assert!([won, lost, theirs, lead].into_iter().all(|row| of(row).is_none()) && !all.more, "{all:?}");
+    assert_eq!(all.records[of(first).expect("there")].name, "500 seats");
+    // What has its folder already is told of for as long as it is open.
+    let known = BTreeSet::from([id(first), id(won)]);
+    let some = log.active_records(1, &known).await.expect("records");
+    let ids: Vec<&RemoteId> = some.records.iter().map(|record| &record.id).collect();
+    assert_eq!((ids, some.more), (vec![&id(last), &id(first)], true));
+
+    let fan =
+        made(&admin, "res.partner", [("name", Rpc::from("Fan")), ("email", Rpc::from("fan@far.test"))]).await;
+    follow(&admin, "crm.lead", first, fan).await;
+    let _quiet = QUIET.read().await;
+    let before = sent(&admin).await;
+    let message_id = message_id();
+    let mut draft = message(&message_id, &[]);
+    draft.item.set_assigned(&Assigned { record: id(first), name: "500 seats".into() });
+    let writer: Arc<dyn SilentWriter> = side;
+    writer.create(Module::Email, &[draft]).await.expect("answered").remove(0).expect("logged");
+    let rows = rows_of(&admin, &message_id).await;
+    let on: Vec<_> = rows
+        .iter()
+        .map(|row| (row.get("model").map(Rpc::str), row.get("res_id").and_then(Rpc::int)))
+        .collect();
+    assert_eq!(on, [(Some("crm.lead"), Some(first))]);
     assert_eq!(sent(&admin).await, before, "somebody was told");
 }
 
