@@ -1,5 +1,6 @@
 //! Messages of the sandbox's Exchange: what a mailbox tells of them, and the folders that it gets.
 
+mod assigned;
 mod files;
 
 use super::House;
@@ -20,7 +21,7 @@ const DROP: &str = "CRM/- Create New Email";
 
 fn folders() -> MessageFolders {
     let from = "2026-11-23T08:15:00.75Z".parse().unwrap();
-    MessageFolders { inbox: true, sent: true, master: Some("CRM".into()), from }
+    MessageFolders { inbox: true, sent: true, master: Some("CRM".into()), assign: None, from }
 }
 
 impl House {
