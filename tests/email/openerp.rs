@@ -213,6 +213,38 @@ async fn openerp_logs_each_mail_with_somebody_whom_it_knows_once_and_tells_nobod
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn openerp_logs_what_is_dropped_at_an_opportunity_on_it_and_on_whom_it_concerns() {
+    let policy = EmailPolicy { assign_to: true, inbox: false, sent: false, ..EmailPolicy::default() };
+    let Some(mut firm) = Firm::new("assign", policy).await else { return };
+    make(&mut firm.desk, "opportunity", "Olga", &address("assign", "olga")).await;
+    firm.cycles(1).await;
+    let told = firm.told().await;
+    let folder = "CRM/Assign To/Olga asks";
+    firm.mail(AMELIE, folder, "stranger", "stranger", json!({}));
+    firm.mail(AMELIE, folder, "known", "ann", json!({}));
+    let preview = firm.house.tenant.agent.preview(firm.house.member(AMELIE).await).await.unwrap();
+    let rule = "assigned by the user to \"Olga asks\", people by matching addresses";
+    assert_eq!(preview.deeds.iter().filter(|deed| deed.rule == rule).count(), 2, "{preview:?}");
+    firm.cycles(2).await;
+    let mut log = firm.log().await;
+    for on in log.values_mut() {
+        on.sort();
+    }
+    let wanted = Log::from([
+        ("stranger".to_owned(), vec!["Olga asks".to_owned()]),
+        ("known".to_owned(), vec!["Ann Vale".to_owned(), "Olga asks".to_owned()]),
+    ]);
+    assert_eq!(log, wanted);
+    // The state is lost: nothing is logged again.
+    firm.house.lose_state().await;
+    firm.cycles(2).await;
+    assert_eq!(firm.log().await.values().map(Vec::len).sum::<usize>(), 3);
+    assert_eq!(firm.told().await, told, "nobody is told");
+    firm.house.nobody_was_mailed_and_nothing_written();
+    firm.house.tenant.stop_agent().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn openerp_has_each_mail_once_however_often_the_agent_is_killed() {
     let policy = EmailPolicy { drop_folders: false, ..EmailPolicy::default() };
     let Some(mut firm) = Firm::new("kill", policy).await else { return };

@@ -11,7 +11,7 @@ class OpenErp:
     """The database as its administrator sees it, on behalf of a user."""
 
     MODELS = {"contact": "res.partner", "event": "crm.meeting", "task": "project.task", "lead": "crm.lead",
-              "message": "mail.message"}
+              "opportunity": "crm.lead", "message": "mail.message"}
 
     def __init__(self, server):
         self.database = server["database"]
@@ -42,8 +42,8 @@ class OpenErp:
         if kind == "contact":
             return {"name": f"{thing['name']} Vale", "email": thing["address"], "function": thing["extra"] or False,
                     "comment": thing["note"] or False}
-        if kind == "lead":
-            return {"name": f"{thing['name']} asks", "email_from": thing["address"], "type": "lead"}
+        if kind in ("lead", "opportunity"):
+            return {"name": f"{thing['name']} asks", "email_from": thing["address"], "type": kind}
         if kind == "task":
             return {"name": f"Call {thing['name']}", "date_deadline": thing["day"], "description": thing["note"] or False}
         start = dt.datetime.combine(dt.date.fromisoformat(thing["day"]), dt.time(9))
