@@ -46,6 +46,9 @@ pub enum PolicyVerb {
         /// keys of [modules.email] in the policy's file.
         #[arg(long)]
         email: bool,
+        /// With --email: a folder for each of a user's open opportunities and cases; what is dropped there is logged against it.
+        #[arg(long, requires = "email")]
+        assign_to: bool,
         /// Bring the files that hang on items in the mailbox to the CRM, up to 10 MiB each. For one module alone:
         /// `attachments = true` under [modules.calendar] and so on in the policy's file.
         #[arg(long)]
@@ -146,6 +149,7 @@ impl PolicyVerb {
                 no_calendar,
                 no_tasks,
                 email,
+                assign_to,
                 attachments,
                 interval,
                 why,
@@ -162,7 +166,7 @@ impl PolicyVerb {
                     contacts: (!no_contacts).then(ContactsPolicy::default),
                     calendar: (!no_calendar).then(CalendarPolicy::default),
                     tasks: (!no_tasks).then(TasksPolicy::default),
-                    email: email.then(EmailPolicy::default),
+                    email: email.then(|| EmailPolicy { assign_to, ..EmailPolicy::default() }),
                 };
                 if attachments {
                     modules.bring_files();

@@ -35,9 +35,20 @@ pub fn page_ui(ui: &mut Ui, editor: &mut PolicyEditor, offers: &Offers) {
     ui.add_space(6.0);
     form::tick(ui, "Drop folder", &mut email.drop_folders);
     if email.drop_folders {
-        form::text(ui, "Master folder", &mut email.master_folder, "CRM", None);
-        let hint = "With \"- Create New Email\" in it: what is dropped there is logged, however old.";
+        let hint =
+            "\"- Create New Email\" in the master folder: what is dropped there is logged, however old.";
         form::below(ui, hint, false);
+    }
+    form::tick(ui, "Assign To", &mut email.assign_to);
+    if email.assign_to {
+        let hint = "A folder for each of the user's open opportunities and cases: what is dropped there is logged against \
+                    that record.";
+        form::below(ui, hint, false);
+        let unit = "folders, for the records changed last";
+        form::number(ui, "At most", &mut email.assign_to_limit, 1..=500, unit, None);
+    }
+    if email.drop_folders || email.assign_to {
+        form::text(ui, "Master folder", &mut email.master_folder, "CRM", None);
     }
     ui.add_space(6.0);
     let hint = "Each comes after its message. Pictures inside a text and attached messages are left out.";

@@ -194,12 +194,20 @@ fn email_is_switched_on_in_the_policy_editor() {
     click(&mut h, Role::Button, "Save");
     wait(&mut h, "\"Sales/force\" is no name for a folder");
     type_into(&mut h, "Master folder", "Salesforce");
+    click(&mut h, Role::CheckBox, "Assign To");
+    wait(&mut h, "folders, for the records changed last");
     click(&mut h, Role::Button, "Save");
     wait(&mut h, "Restart the Riva CRM Agent service?");
     let ignore = ["northwind.example", "boss@elsewhere.example"].map(str::to_owned).to_vec();
     let master_folder = "Salesforce".to_owned();
-    let wanted =
-        EmailPolicy { sent: false, ignore, master_folder, attachments: true, ..EmailPolicy::default() };
+    let wanted = EmailPolicy {
+        sent: false,
+        ignore,
+        master_folder,
+        attachments: true,
+        assign_to: true,
+        ..EmailPolicy::default()
+    };
     assert_eq!(company.admin.policy(&"Sales".into()).unwrap().modules.email, Some(wanted));
 }
 

@@ -92,6 +92,25 @@ async fn a_folder_is_made_once_and_what_is_moved_there_is_new_there() {
         "not directly below"
     );
 
+    // It is renamed, and keeps what a client notes in it.
+    let uri = r#"<t:ExtendedFieldURI PropertySetId="6f1d2b8e-3c47-4a59-9e0b-52697661a001" PropertyName="Note" PropertyType="String"/>"#;
+    let renamed = async |id: &str, name: &str| {
+        ann.ask(&format!(r#"<m:UpdateFolder><m:FolderChanges><t:FolderChange>{id}<t:Updates><t:SetFolderField><t:FieldURI FieldURI="folder:DisplayName"/><t:Folder><t:DisplayName>{name}</t:DisplayName></t:Folder></t:SetFolderField><t:SetFolderField>{uri}<t:Folder><t:ExtendedProperty>{uri}<t:Value>of {name}</t:Value></t:ExtendedProperty></t:Folder></t:SetFolderField></t:Updates></t:FolderChange></m:FolderChanges></m:UpdateFolder>"#)).await
+    };
+    create_folder(&ann, &crm, "Other").await;
+    assert_eq!(code(&renamed(&drop, "OTHER").await), "ErrorFolderExists");
+    assert_eq!(
+        code(&renamed(r#"<t:DistinguishedFolderId Id="inbox"/>"#, "Mine").await),
+        "ErrorInvalidPropertySet"
+    );
+    assert_eq!(folder_id(&renamed(&drop, "Drop").await), drop);
+    let shown = ann.ask(&format!(r#"<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties>{uri}</t:AdditionalProperties></m:FolderShape><m:FolderIds>{drop}</m:FolderIds></m:GetFolder>"#)).await;
+    assert_eq!(
+        (text(&shown, "DisplayName"), text(&shown, "Value")),
+        ("Drop".to_owned(), "of Drop".to_owned())
+    );
+    renamed(&drop, "- Create New Email").await;
+
     let id = delivered(
         &ann,
         "inbox",
