@@ -123,7 +123,7 @@ async fn openerp_logs_a_message_against_an_open_opportunity_and_tells_nobody() {
     let first = make("500 seats", "opportunity", &alice).await;
     let (won, lost) = (make("Won", "opportunity", &alice).await, make("Lost", "opportunity", &alice).await);
     let (theirs, lead) = (make("Theirs", "opportunity", &bob).await, make("Wants", "lead", &alice).await);
-    let last = make("600 seats", "opportunity", &alice).await;
+    let newest = make("600 seats", "opportunity", &alice).await;
     for (state, row) in [("done", won), ("cancel", lost)] {
         let stages = vec![condition("state", "=", state)];
         let stage = search(&admin, "crm.case.stage", stages, None).await.expect("found")[0];
@@ -134,14 +134,14 @@ async fn openerp_logs_a_message_against_an_open_opportunity_and_tells_nobody() {
     let id = |row: i64| RemoteId::new(format!("lead-{row}"));
     let all = log.active_records(1000, &BTreeSet::new()).await.expect("records");
     let of = |row: i64| all.records.iter().position(|record| record.id == id(row));
-    assert!(of(last) < of(first) && of(last).is_some(), "the most recently changed first: {all:?}");
+    assert!(of(newest) < of(first) && of(newest).is_some(), "the most recently changed first: {all:?}");
     assert!([won, lost, theirs, lead].into_iter().all(|row| of(row).is_none()) && !all.more, "{all:?}");
     assert_eq!(all.records[of(first).expect("there")].name, "500 seats");
     // What has its folder already is told of for as long as it is open.
     let known = BTreeSet::from([id(first), id(won)]);
     let some = log.active_records(1, &known).await.expect("records");
     let ids: Vec<&RemoteId> = some.records.iter().map(|record| &record.id).collect();
-    assert_eq!((ids, some.more), (vec![&id(last), &id(first)], true));
+    assert_eq!((ids, some.more), (vec![&id(newest), &id(first)], true));
 
     let fan =
         made(&admin, "res.partner", [("name", Rpc::from("Fan")), ("email", Rpc::from("fan@far.test"))]).await;

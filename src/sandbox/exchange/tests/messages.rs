@@ -104,7 +104,7 @@ async fn a_folder_is_made_once_and_what_is_moved_there_is_new_there() {
         "ErrorInvalidPropertySet"
     );
     assert_eq!(folder_id(&renamed(&drop, "Drop").await), drop);
-    let shown = ann.ask(&format!(r#"<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties>{uri}</t:AdditionalProperties></m:FolderShape><m:FolderIds>{drop}</m:FolderIds></m:GetFolder>"#)).await;
+    let shown = ann.ask(&format!(r"<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties>{uri}</t:AdditionalProperties></m:FolderShape><m:FolderIds>{drop}</m:FolderIds></m:GetFolder>")).await;
     assert_eq!(
         (text(&shown, "DisplayName"), text(&shown, "Value")),
         ("Drop".to_owned(), "of Drop".to_owned())
