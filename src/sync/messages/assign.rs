@@ -220,13 +220,15 @@ mod tests {
             folder("Closed", Some(tag("2", "Closed"))),
             folder("Open again (inactive)", Some(tag("3", "Open again (inactive)"))),
             folder("Long closed (inactive)", Some(tag("4", "Long closed (inactive)"))),
+            folder("acme", Some(tag("5", "acme"))),
         ];
-        let now = settled(there, &[record("1", "New name"), record("3", "Open again")]);
+        let now = settled(there, &[record("1", "New name"), record("3", "Open again"), record("5", "Acme")]);
         let wanted = [
             ("1", "New name"),
             ("2", "Closed (inactive)"),
             ("3", "Open again"),
             ("4", "Long closed (inactive)"),
+            ("5", "Acme"),
         ];
         assert_eq!(now, said(&wanted));
     }
