@@ -189,13 +189,13 @@ fn email_is_switched_on_in_the_policy_editor() {
     click(&mut h, Role::CheckBox, "Sent Items");
     click(&mut h, Role::CheckBox, "Attachments");
     wait(&mut h, "MiB; larger files are left out");
+    click(&mut h, Role::CheckBox, "Assign To");
+    wait(&mut h, "folders, for the records changed last");
     type_into(&mut h, "Master folder", "Sales/force");
     type_into(&mut h, "Never match", "northwind.example, boss@elsewhere.example,");
     click(&mut h, Role::Button, "Save");
     wait(&mut h, "\"Sales/force\" is no name for a folder");
     type_into(&mut h, "Master folder", "Salesforce");
-    click(&mut h, Role::CheckBox, "Assign To");
-    wait(&mut h, "folders, for the records changed last");
     click(&mut h, Role::Button, "Save");
     wait(&mut h, "Restart the Riva CRM Agent service?");
     let ignore = ["northwind.example", "boss@elsewhere.example"].map(str::to_owned).to_vec();
