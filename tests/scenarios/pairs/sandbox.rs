@@ -71,11 +71,6 @@ impl Northwind {
         all
     }
 
-    /// What is in somebody's mailbox.
-    pub fn items(&self, who: &Person) -> Vec<Value> {
-        self.sandbox.control().items(&who.address).unwrap()
-    }
-
     /// Somebody's records of a kind.
     pub fn records(&self, who: &Person, kind: Kind) -> Vec<Value> {
         let mut dump = self.sandbox.salesforce().dump();
