@@ -77,6 +77,7 @@ const WORDS: &[&str] = &[
     "people",
     "bcc",
     "attachments",
+    "record",
 ];
 
 /// Four maps as one block.

@@ -103,8 +103,10 @@ const KINDS: [Kind; 3] = [Kind::Contact, Kind::Event, Kind::Task];
 async fn what_another_sync_has_left_lies_in_lost_and_found() {
     for kind in KINDS {
         let mut stage = Stage::set(kind, LostAndFound::Move).await;
-        // The first move is carried out, and its answer is lost.
-        stage.pair.loses_replies(1, "MoveItem");
+        if kind == Kind::Contact {
+            // The first move is carried out, and its answer is lost: it is believed half a minute later.
+            stage.pair.loses_replies(1, "MoveItem");
+        }
         stage.office.sync().await;
         let home = stage.default_folder();
         assert_eq!(stage.names_in("Lost & Found"), ["Ann"], "{:#?}", stage.office.activity().await);

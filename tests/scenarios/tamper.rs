@@ -7,8 +7,8 @@ use riva_core::ids::{Cursor, EmailAddress, Marker, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{
     Capabilities, ChangePage, CrmSystem, CrmUser, Directory, Draft, Endpoint, FeedPage, Fetched, FileSource,
-    ItemFiles, ListPage, MailSystem, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, StepSink,
-    Systems, Window, Written,
+    ItemFiles, ListPage, LostAndFound, MailSystem, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter,
+    StepSink, Systems, Window, Written,
 };
 use riva_core::rows::Side;
 use std::sync::Arc;
@@ -218,5 +218,9 @@ impl SilentWriter for Writer {
 
     fn item_files(&self, module: Module) -> Option<&dyn ItemFiles> {
         self.inner.item_files(module)
+    }
+
+    fn lost_and_found(&self, module: Module) -> Option<&dyn LostAndFound> {
+        self.inner.lost_and_found(module)
     }
 }
