@@ -19,7 +19,9 @@ pub fn start_logging(workspace: &Path) -> Result<LogGuard, AgentFault> {
     let settings = Workspace::new(workspace).load()?.settings.unwrap_or_default().log;
     let folder = workspace.join("state/logs");
     let doing = format!("write logs to {}", folder.display());
-    std::fs::create_dir_all(&folder).map_err(AgentFault::io(doing.clone()))?;
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| keep_private(&folder))
+        .map_err(AgentFault::io(doing.clone()))?;
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("agent")
@@ -56,4 +58,30 @@ fn filter(settings: &LogSettings) -> EnvFilter {
         ours.iter().fold("warn".to_owned(), |all, name| format!("{all},{name}={level}"))
     };
     EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// Addresses of users and titles of items are in the logs: their owner alone reads them.
+#[cfg(unix)]
+fn keep_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+/// On other systems the folder's access list decides.
+#[cfg(not(unix))]
+fn keep_private(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #[test]
+    fn nobody_else_reads_the_logs() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        riva_core::documents::Workspace::new(folder.path().join("w")).create().unwrap();
+        let _log = super::start_logging(&folder.path().join("w")).unwrap();
+        let mode = std::fs::metadata(folder.path().join("w/state/logs")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 }

@@ -210,8 +210,9 @@ async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, AgentEr
         return answer.json().await.map_err(unreachable);
     }
     if status == StatusCode::UNAUTHORIZED {
+        // One that is just starting has not written its token down yet: what is read is that of the one before.
         let why = "it does not know this workspace's token; restart it".to_owned();
-        return Err(AgentError::Refused(why));
+        return Err(AgentError::Unreachable(why));
     }
     match answer.json::<Refusal>().await {
         Ok(refusal) => Err(AgentError::Refused(refusal.error)),

@@ -6,10 +6,33 @@ use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-/// Prints a line. A reader that has gone away (`riva queue | head`) is no failure.
+/// Prints a line, or several. A reader that has gone away (`riva queue | head`) is no failure.
 pub fn line(text: impl AsRef<str>) {
+    put(&readable(text.as_ref(), Some('\n')));
+}
+
+/// Clears the screen, cursor to the top left (ECMA-48).
+pub fn clear() {
+    put("\u{1b}[2J\u{1b}[H");
+}
+
+fn put(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Text that commands nothing: titles are written by whoever sends an invitation, and a terminal obeys control characters
+/// (ECMA-48) and marks that turn the direction of writing (Unicode UAX 9). They are shown as U+FFFD, line ends but for `kept`
+/// and tabs as spaces.
+fn readable(text: &str, kept: Option<char>) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| match c {
+        _ if Some(c) == kept => c,
+        '\n' | '\r' | '\t' => ' ',
+        _ if c.is_control() || turns(c) => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Prints a value as JSON.
@@ -36,7 +59,7 @@ pub fn table(heading: &[&str], rows: Vec<Vec<String>>, nothing: &str) {
     }
     let mut table = Table::new();
     table.load_style(STYLE).set_header(heading.iter().map(|h| h.to_uppercase()).collect::<Vec<_>>());
-    table.add_rows(rows);
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| readable(cell, None)).collect::<Vec<_>>()));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -67,4 +90,16 @@ pub fn tell_errors() {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where there is a subscriber already.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn a_title_commands_no_terminal() {
+        let title = "Visit\u{1b}[31m\u{202e}evil\r\nof \u{9b}2J Jürgen\t東京";
+        assert_eq!(readable(title, None), "Visit\u{fffd}[31m\u{fffd}evil  of \u{fffd}2J Jürgen 東京");
+        assert_eq!(readable("one\ntwo", Some('\n')), "one\ntwo");
+    }
 }

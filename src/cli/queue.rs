@@ -32,8 +32,7 @@ impl Queue {
                 let states: Vec<_> = rows.iter().map(|row| (row.member.id, row.shown.clone())).collect();
                 if shown.as_ref() != Some(&states) {
                     if output::on_a_terminal() && !desk.json {
-                        // Clear the screen, cursor to the top left (ECMA-48).
-                        line("\u{1b}[2J\u{1b}[H");
+                        output::clear();
                     }
                     show(desk, &rows);
                     shown = Some(states);

@@ -96,11 +96,20 @@ fn tell(lines: &[UndoLine], writes: usize) {
         details.retain(|d| !d.is_empty());
         vec![l.module.to_string(), l.title.clone(), l.side.title().to_owned(), what, details.join("; ")]
     });
-    let nothing = "Nothing was written then, or what stood there before is not kept any more.";
+    let nothing = "Nothing to take back: nothing was written then, all of it is as it was before, or what stood there is not \
+                   kept any more.";
     output::table(&["module", "item", "side", "what", "details"], rows.collect(), nothing);
     let cannot = lines.iter().filter(|l| !l.cannot.is_empty()).count();
-    if !lines.is_empty() {
-        line(format!("{writes} writes are taken back; {cannot} items cannot be restored, or not whole."));
+    if lines.is_empty() {
+        return;
+    }
+    let taken = if writes == 1 { "1 write is".to_owned() } else { format!("{writes} writes are") };
+    let left = if cannot == 1 { "1 item".to_owned() } else { format!("{cannot} items") };
+    line(format!("{taken} taken back; {left} cannot be restored, or not whole."));
+    let comes_or_goes =
+        |l: &UndoLine| matches!(l.deed, Some(DeedKind::Create { .. } | DeedKind::Delete { .. }));
+    if lines.iter().any(comes_or_goes) {
+        line("What is made again or taken away is not kept in step any more: each side keeps what it has.");
     }
 }
 
@@ -109,7 +118,7 @@ fn confirmed(writes: usize) -> Result<bool, Failure> {
         line("Nothing was done; `--yes` does it.");
         return Ok(false);
     }
-    print!("Take back {writes} writes? [y/N] ");
+    print!("Take back {writes} {}? [y/N] ", if writes == 1 { "write" } else { "writes" });
     let read = |e: std::io::Error| Failure::Other(format!("no answer can be read: {e}"));
     std::io::stdout().flush().map_err(read)?;
     let mut answer = String::new();

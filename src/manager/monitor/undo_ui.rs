@@ -162,8 +162,8 @@ fn listed_ui(ui: &mut Ui, undo: &Undo, act: &mut impl FnMut(UndoAction)) {
         ui.set_min_height(room);
         let Some(lines) = undo.lines.value() else { return };
         if lines.is_empty() {
-            let advice = "Or what stood there before is not kept any more.";
-            trouble::empty_ui(ui, Icon::Undo2, "Nothing was written then", advice);
+            let advice = "Nothing was written then, all of it is as it was before, or what stood there is not kept any more.";
+            trouble::empty_ui(ui, Icon::Undo2, "Nothing to take back", advice);
             return;
         }
         let tone = if undo.totals().1 == 0 { Tone::Good } else { Tone::Warn };
