@@ -59,7 +59,9 @@ pub fn table(heading: &[&str], rows: Vec<Vec<String>>, nothing: &str) {
     }
     let mut table = Table::new();
     table.load_style(STYLE).set_header(heading.iter().map(|h| h.to_uppercase()).collect::<Vec<_>>());
-    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| readable(cell, None)).collect::<Vec<_>>()));
+    table.add_rows(
+        rows.into_iter().map(|row| row.iter().map(|cell| readable(cell, None)).collect::<Vec<_>>()),
+    );
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }

@@ -2,7 +2,7 @@
 
 use super::agent::asked_to_stop;
 use super::desk::Desk;
-use super::output::{self, line};
+use super::output;
 use super::verdict::{Failure, Verdict};
 use chrono::Utc;
 use clap::Args;
