@@ -7,9 +7,8 @@ use crate::pairs::{Connected, Person};
 use crate::things::Kind;
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use riva_core::ports::{SecretKey, SecretKind, SecretStore};
+use riva_core::ports::SecretStore;
 use riva_core::rows::Side;
-use riva_core::secrets::MemorySecrets;
 use riva_sandbox::exchange::Edit as MailEdit;
 use riva_sandbox::salesforce::control::Edit as CrmEdit;
 use serde_json::{Map, Value, json};
@@ -154,15 +153,7 @@ impl Connected for Sandbox {
     }
 
     fn secrets(&self) -> Arc<dyn SecretStore> {
-        let secrets = MemorySecrets::default();
-        for (connection, kind, secret) in [
-            ("mail", SecretKind::Password, "mail"),
-            ("crm", SecretKind::Password, "crm"),
-            ("crm", SecretKind::ClientSecret, "secret"),
-        ] {
-            secrets.set(&SecretKey { connection: connection.into(), kind }, &secret.into()).unwrap();
-        }
-        Arc::new(secrets)
+        self.northwind.secrets()
     }
 }
 
