@@ -35,10 +35,10 @@ fn readable(text: &str, kept: Option<char>) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Prints a value as JSON.
+/// Prints a value as JSON, as it is: programs read it.
 pub fn json<T: Serialize + ?Sized>(value: &T) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => line(text),
+        Ok(text) => put(&text),
         Err(error) => eprintln!("riva: the answer cannot be written as JSON: {error}"),
     }
 }
@@ -46,7 +46,7 @@ pub fn json<T: Serialize + ?Sized>(value: &T) {
 /// Prints a value as JSON on one line: one of many that follow.
 pub fn json_line<T: Serialize + ?Sized>(value: &T) {
     match serde_json::to_string(value) {
-        Ok(text) => line(text),
+        Ok(text) => put(&text),
         Err(error) => eprintln!("riva: the answer cannot be written as JSON: {error}"),
     }
 }
