@@ -117,7 +117,8 @@ pub struct ItemRow {
     /// Observed, but not yet taken into account.
     pub dirty: bool,
     /// Counts the observations that made the row dirty. A commit that was planned on an older count (a feed has seen
-    /// the item again in the meantime) must not wipe out the newer one. 0: we made it, and no feed has told of it yet.
+    /// the item again in the meantime) must not wipe out the newer one. 0: the mailbox's feed has not told of it yet (we
+    /// made it, or a listing that came after the feed shows it).
     pub seen: i64,
     /// The pair that it is part of.
     pub pair: Option<PairId>,
@@ -367,6 +368,15 @@ pub struct Ingest {
     pub after: Option<Cursor>,
     /// Where to go on; `None` leaves the stored one (a listing).
     pub cursor: Option<Cursor>,
+}
+
+impl Ingest {
+    /// Whether the mailbox's feed knows of what this page shows: it will tell when that goes. Of what a listing shows, and what
+    /// may have come after the feed was read, it need not tell. (A CRM tells of whatever goes.)
+    #[must_use]
+    pub fn is_known_to_the_feed(&self) -> bool {
+        self.side == Side::Crm || self.cursor.is_some()
+    }
 }
 
 /// One line of the journal of what was done to a pair: what `explain` and `undo` read.

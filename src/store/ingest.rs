@@ -30,7 +30,7 @@ pub(crate) async fn ingest(connection: &mut Connection, fence: i64, page: &Inges
     let mut rest = page.observations.as_slice();
     while !rest.is_empty() {
         let (now, later) = rest.split_at(alike(rest));
-        observe(connection, page.module, page.side, now).await?;
+        observe(connection, page, now).await?;
         rest = later;
     }
     if let Some(cursor) = &page.cursor {
@@ -77,10 +77,10 @@ fn alike(observations: &[Observation]) -> usize {
 /// Different items, all with a version or all without.
 async fn observe(
     connection: &mut Connection,
-    module: Module,
-    side: Side,
+    page: &Ingest,
     observations: &[Observation],
 ) -> Result<(), StoreError> {
+    let (module, side, known) = (page.module, page.side, page.is_known_to_the_feed());
     let with_version = observations.first().is_some_and(|o| o.version.is_some());
     let mut upsert =
         Builder::new("INSERT INTO item (member, module, side, id, version, presence, dirty, seen) ");
@@ -92,7 +92,7 @@ async fn observe(
             .push_bind(pack(o.version.as_ref().map_or("", Version::as_str)))
             .push_bind(o.presence.code())
             .push("1")
-            .push("1");
+            .push_bind(i64::from(known));
     });
     // A listing that misses an item is weaker evidence than the word of the system that it was deleted.
     let (deleted, missing) = (Presence::Deleted.code(), Presence::Missing.code());
@@ -109,8 +109,8 @@ async fn observe(
         upsert.push(", version = excluded.version");
     }
     upsert.push(format!(" WHERE {news}"));
-    if side == Side::Mail {
-        // What we made is told of.
+    if known && side == Side::Mail {
+        // What we made, or had only listed, is told of.
         upsert.push(" OR item.seen = 0");
     }
     upsert.build().execute(connection).await.map(drop).map_err(broken)

@@ -34,7 +34,7 @@ impl Model {
                     version,
                     presence: o.presence,
                     dirty: true,
-                    seen: 1,
+                    seen: i64::from(page.is_known_to_the_feed()),
                     pair: None,
                     match_keys: None,
                 };
@@ -48,7 +48,7 @@ impl Model {
                 (row.presence, row.version, row.dirty) = (presence, version, true);
                 row.seen += 1;
                 row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
-            } else if page.side == Side::Mail {
+            } else if page.is_known_to_the_feed() {
                 row.seen = row.seen.max(1);
             }
         }

@@ -2,7 +2,7 @@
 //! administrator has accepted that.
 
 use crate::context::{CycleContext, CycleFault};
-use crate::observe::{DUE, delete_poll_fact};
+use crate::observe::comparison;
 use crate::restored::restored_fact;
 use chrono::{DateTime, Utc};
 use riva_core::ids::{ConnectionName, Version};
@@ -82,7 +82,7 @@ impl Accepted {
 pub(crate) async fn begin_anew(ctx: &CycleContext<'_>) -> Result<(), CycleFault> {
     for module in ctx.policy.modules.enabled() {
         for (side, ..) in Accepted::of(ctx, module).await?.0 {
-            ctx.store.set_fact(&delete_poll_fact(ctx, module, side), DUE).await?;
+            comparison(ctx, module, side).ask(ctx).await?;
             let caps = ctx.side(side).capabilities().module(module);
             if caps.is_some_and(|caps| caps.versions_in_order) {
                 forget_versions(ctx, module, side).await?;

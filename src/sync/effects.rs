@@ -106,7 +106,7 @@ impl Effects<'_, '_> {
         chunk: &mut [&mut Work],
     ) -> Result<(), CycleFault> {
         if (side, kind) == (Side::Mail, IntentKind::Create) {
-            untold::are_made(self.ctx, self.module).await?;
+            untold::may_come(self.ctx, self.module).await?;
         }
         let now = self.ctx.clock.now();
         let mut commit = Commit::default();

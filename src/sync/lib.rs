@@ -11,6 +11,7 @@
 
 mod accepted;
 mod arrived;
+mod asked;
 #[cfg(test)]
 mod capable;
 mod context;

@@ -269,7 +269,7 @@ impl<G: Gate> SyncStore for Memory<G> {
                         version: seen.version.clone().unwrap_or_default(),
                         presence: seen.presence,
                         dirty: true,
-                        seen: 1,
+                        seen: i64::from(page.is_known_to_the_feed()),
                         pair: None,
                         match_keys: None,
                     };
@@ -284,8 +284,8 @@ impl<G: Gate> SyncStore for Memory<G> {
                     (row.presence, row.version, row.dirty) = (presence, version, true);
                     row.seen += 1;
                     row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
-                } else if page.side == Side::Mail {
-                    // What we made is told of.
+                } else if page.is_known_to_the_feed() {
+                    // What we made, or had only listed, is told of.
                     row.seen = row.seen.max(1);
                 }
             }

@@ -1,6 +1,7 @@
 //! Observation of one member: changes of the mailbox, listings of both sides. Pages become rows, each page in one
 //! transaction with the cursor after it.
 
+use crate::asked::Asked;
 use crate::context::{CycleContext, CycleFault};
 use crate::feed::epoch_fact;
 use crate::messages;
@@ -85,13 +86,16 @@ async fn mail_changes(
                     format!("The mailbox no longer knows where the last poll ended ({why}); listing everything again. Nothing is deleted in this cycle."),
                 );
                 observed.cursor_lost = true;
-                // What was deleted since is told by no change any more: the listings are compared.
-                ctx.store.set_fact(&delete_poll_fact(ctx, module, Side::Mail), DUE).await?;
                 ctx.store.forget_cursor(&scope(ctx), module, Side::Mail).await?;
                 continue;
             }
             Err(error) => return Err(CycleFault::of(Side::Mail, error)),
         };
+        if cursor.is_none() && !module.is_log() && is_known(ctx, module).await? {
+            // What was deleted since it was known is told by no change any more: the listings are compared. That is asked for
+            // before the cursor is stored, whoever has forgotten the last one.
+            comparison(ctx, module, Side::Mail).ask(ctx).await?;
+        }
         let observations: Vec<Observation> = page
             .changes
             .into_iter()
@@ -202,10 +206,18 @@ async fn list(
     }
 }
 
-/// The time of a delete poll that is due at once.
-pub(crate) const DUE: &str = "due";
+/// Whether anything is known of what the mailbox holds.
+async fn is_known(ctx: &CycleContext<'_>, module: Module) -> Result<bool, CycleFault> {
+    Ok(!ctx.store.items(ctx.member.id, module, Side::Mail, None, 1).await?.is_empty())
+}
 
-pub(crate) fn delete_poll_fact(ctx: &CycleContext<'_>, module: Module, side: Side) -> String {
+/// A delete poll that is due at once.
+pub(crate) fn comparison(ctx: &CycleContext<'_>, module: Module, side: Side) -> Asked {
+    Asked::of(ctx, "compare", &format!("{}/{}", module.as_str(), side.as_str()))
+}
+
+/// When a delete poll was made last.
+fn delete_poll_fact(ctx: &CycleContext<'_>, module: Module, side: Side) -> String {
     format!("delete-poll/{}/{}/{}", ctx.member.id.0, module.as_str(), side.as_str())
 }
 
@@ -226,12 +238,16 @@ async fn delete_poll(
         chrono::Duration::days(1)
     };
     let asked_for = caps.deletions_by_listing && ctx.member.urgent;
-    let due = asked_for || known.as_deref() == Some(DUE) || last.is_some_and(|at| now - at >= interval);
+    let to_do = comparison(ctx, module, side).to_do(ctx).await?;
+    let due = asked_for || to_do.is_some() || last.is_some_and(|at| now - at >= interval);
     if due {
         compare(ctx, module, side, caps).await?;
     }
     if due || last.is_none() {
         ctx.store.set_fact(&fact, &now.to_rfc3339()).await?;
+    }
+    if let Some(to_do) = to_do {
+        to_do.done(ctx).await?;
     }
     Ok(())
 }
@@ -243,6 +259,10 @@ async fn compare(
     side: Side,
     caps: &ModuleCapabilities,
 ) -> Result<(), CycleFault> {
+    if side == Side::Mail {
+        // What its listing shows may have come after its feed was read.
+        untold::may_come(ctx, module).await?;
+    }
     let mut listed = BTreeSet::new();
     list(ctx, module, side, caps, ctx.window(module), |id| {
         listed.insert(id.clone());

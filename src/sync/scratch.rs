@@ -108,9 +108,9 @@ impl SyncStore for Scratch<'_> {
             let key = (scope_key(&page.scope), page.module, page.side);
             self.shared().cursors.insert(key, page.cursor.clone());
         }
-        // Cursors are kept here: there are rows alone.
+        // Cursors are kept here: those of the rows are not read.
         let rows = FeedScope::Member(self.member);
-        self.rows.ingest(fence, &Ingest { scope: rows, cursor: None, ..page.clone() }).await
+        self.rows.ingest(fence, &Ingest { scope: rows, ..page.clone() }).await
     }
 
     async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError> {

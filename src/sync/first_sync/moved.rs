@@ -212,7 +212,7 @@ impl FirstSync<'_, '_, '_> {
 
     /// The candidate takes the place of the item that is gone.
     pub(super) async fn moved(
-        &self,
+        &mut self,
         candidate: Candidate,
         mut pair: PairRow,
         commit: &mut Commit,
@@ -232,8 +232,9 @@ impl FirstSync<'_, '_, '_> {
             self.cycle.line(Level::Info, followed(item));
         }
         if let Some(own) = candidate.pair.filter(|own| own.id != pair.id) {
-            // It was alone in a pair until now.
+            // It was alone in a pair until now. The other one is planned at once, also if its turn has passed in this cycle.
             commit.pairs.push(joined(&own, pair.id));
+            self.cycle.more = true;
         }
         commit.items.extend(candidate.row.map(|row| ItemRow {
             pair: Some(pair.id),

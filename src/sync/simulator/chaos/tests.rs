@@ -240,6 +240,12 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (137_326, "an appointment of ours gives way, though another record of its meeting was deleted"),
     (647_747, "one that its user has made private stays"),
     (508_876, "what is edited once more while it waits to be put back is its user's edit"),
+    (142_899, "what is made while an agent that has lost its lease looks for it is looked for again"),
+    (206_185, "the same, by another way"),
+    (54645, "an item in the place of one that is gone is planned at once"),
+    (90401, "who reads a feed from its beginning compares, whoever has forgotten where it stood"),
+    (137_293, "what only a listing shows, and came after the feed was read, is looked for"),
+    (181_001, "the same, by another way"),
 ];
 
 /// What once failed without any fault.
