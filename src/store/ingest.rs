@@ -5,7 +5,6 @@ use crate::codes::{Code as _, scope};
 use crate::packed::pack;
 use crate::queue::still_held;
 use riva_core::ids::{Cursor, MemberId, Version};
-use riva_core::item::Module;
 use riva_core::ports::StoreError;
 use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
 use std::collections::BTreeSet;

@@ -1,18 +1,16 @@
 //! Holds, quarantine, preview and undo, on many seeds and as stories.
 
-use super::check::by_serial;
 use super::seeds::seeds;
-use super::world::serial_of;
 use super::{Knobs, World, check};
 use riva_core::documents::{ConflictWinner, DeletePolicy, Refused, SafetyLimit};
-use riva_core::history::{Deed, DeedKind, Order, UndoSpan};
+use riva_core::history::{Deed, DeedKind, Order};
 use riva_core::holds::{Choice, Decision, HoldKind, HoldRow};
 use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Field, Item, Value};
 use riva_core::rows::{PairState, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn knobs(seed: u64) -> Knobs {
+pub(super) fn knobs(seed: u64) -> Knobs {
     Knobs {
         crm_without_tombstones: seed.is_multiple_of(3),
         mail_can_tag: !seed.is_multiple_of(2),
@@ -20,7 +18,7 @@ fn knobs(seed: u64) -> Knobs {
     }
 }
 
-fn calm() -> World {
+pub(super) fn calm() -> World {
     let mut world = World::new(7, knobs(1));
     world.approves = false;
     world
@@ -31,7 +29,7 @@ fn open_holds(world: &World) -> Vec<HoldRow> {
 }
 
 /// So many contacts on both sides, in step.
-fn in_step(world: &mut World, n: usize) {
+pub(super) fn in_step(world: &mut World, n: usize) {
     for _ in 0..n {
         let item = world.new_contact();
         world.mail.user_create(item);
@@ -330,7 +328,7 @@ fn words(deed: &Deed) -> String {
 }
 
 /// What stands on a side.
-fn standing(world: &World, side: Side) -> BTreeMap<RemoteId, Item> {
+pub(super) fn standing(world: &World, side: Side) -> BTreeMap<RemoteId, Item> {
     let side = if side == Side::Mail { &world.mail } else { &world.crm };
     side.live().into_iter().collect()
 }
@@ -416,143 +414,5 @@ fn the_preview_lists_exactly_what_the_next_cycle_does() {
     let hold = DeedKind::Hold { hold: HoldKind::DeleteSafety };
     for kind in [DeedKind::Delete { side: Side::Mail }, DeedKind::Link, DeedKind::Detach, hold] {
         assert!(kinds.contains(&kind), "{kind:?} was never among the deeds: {kinds:?}");
-    }
-}
-
-// --- undo
-
-/// What a user reads of every item, by side and serial number.
-fn contents(world: &World) -> BTreeMap<(Side, u64), Vec<(Field, Value)>> {
-    let mut all = BTreeMap::new();
-    for side in [Side::Mail, Side::Crm] {
-        for item in standing(world, side).into_values() {
-            let fields = item.fields.iter().filter(|(_, v)| **v != Value::Blank);
-            let fields = fields.map(|(f, v)| (*f, v.clone())).collect();
-            if let Some(serial) = serial_of(&item) {
-                all.insert((side, serial), fields);
-            }
-        }
-    }
-    all
-}
-
-#[test]
-fn an_undo_brings_both_sides_back() {
-    let (mut writes, mut said) = (0, 0);
-    for seed in seeds(1_000) {
-        let mut world = World::new(seed, knobs(seed));
-        world.keep_images = true;
-        for _ in 0..3 {
-            world.user_has_on_both_sides();
-        }
-        for _ in 0..6 {
-            world.user_creates();
-        }
-        for _ in 0..(seed % 3) {
-            world.pass(61);
-            world.cycle();
-            for _ in 0..4 {
-                world.user_works();
-            }
-        }
-        world.pass(15);
-        let (before, since) = (contents(&world), world.now());
-        world.pass(1);
-        let cycle = world.next_cycle();
-        let outcome = world.cycle().expect("nobody kills it");
-        writes += outcome.writes;
-        if seed.is_multiple_of(5) {
-            // A user edits some of what was written: that is not to be lost.
-            for _ in 0..6 {
-                world.user_works();
-            }
-        }
-        let meddled = contents(&world);
-        let span = if seed.is_multiple_of(2) { UndoSpan::Since(since) } else { UndoSpan::Cycle(cycle) };
-        world.pass(1);
-        let lines = world.preview_undo(span);
-        assert_eq!(contents(&world), meddled, "seed {seed}: the preview wrote something");
-        let order = world.store.order(MemberId(1), Order::Undo { span }, world.now());
-        world.cycle();
-        let told = world.store.outcome(order).unwrap_or_else(|| panic!("seed {seed}: not carried out"));
-        let cannot: BTreeSet<&str> =
-            lines.iter().filter(|line| !line.cannot.is_empty()).map(|line| line.title.as_str()).collect();
-        for title in &cannot {
-            assert!(
-                told.iter().any(|line| line.starts_with(title)),
-                "seed {seed}: {title} is not named: {told:?}"
-            );
-        }
-        said += cannot.len();
-        let after = contents(&world);
-        for key in before.keys().chain(after.keys()) {
-            let (then, now) = (before.get(key), after.get(key));
-            let serial = format!("#{}", key.1);
-            let excused = cannot.iter().any(|title| title.ends_with(&serial))
-                || (seed.is_multiple_of(5) && edited(&world, key.1));
-            assert!(
-                then == now || excused,
-                "seed {seed}: {key:?} was {then:?}, is {now:?}; {told:?}\n{lines:?}"
-            );
-        }
-        if !seed.is_multiple_of(5) {
-            assert!(cannot.is_empty(), "seed {seed}: nobody touched anything: {lines:?}");
-        }
-        // What was undone stays undone: nothing is made, written or deleted again.
-        let mail = by_serial(&world.mail);
-        assert!(mail.values().all(|copies| copies.len() == 1), "seed {seed}: doubled in the mailbox");
-        assert!(
-            by_serial(&world.crm).values().all(|copies| copies.len() == 1),
-            "seed {seed}: doubled in the CRM"
-        );
-        if !seed.is_multiple_of(5) {
-            world.settle(4);
-            assert_eq!(contents(&world), before, "seed {seed}: the next cycles did it again");
-        }
-    }
-    assert!(writes > 0 && said > 0, "{writes} writes, {said} that could not be restored");
-}
-
-/// Whether a user has edited it.
-fn edited(world: &World, serial: u64) -> bool {
-    world.known.get(&serial).is_some_and(|known| known.edited_late || known.deleted)
-}
-
-#[test]
-fn an_undo_survives_kills() {
-    for kill in 0..80 {
-        let mut world = calm();
-        world.keep_images = true;
-        in_step(&mut world, 6);
-        world.policy.safety.contacts = SafetyLimit { items: 100, percent: 100 };
-        let before_edits = contents(&world);
-        assert_eq!(before_edits.len(), 12);
-        let crm = world.crm.live();
-        world.crm.user_delete(&crm[0].0);
-        world.crm.user_delete(&crm[1].0);
-        world.crm.user_edit(&crm[2].0, |item| item.set_text(Field::DisplayName, "X"));
-        let (id, _) = world.mail.live().remove(4);
-        let note = Value::body(riva_core::item::Body::plain("noted"));
-        world.mail.user_edit(&id, |item| item.set(Field::Notes, note));
-        let new = world.new_contact();
-        world.mail.user_create(new);
-        let before = contents(&world);
-        world.pass(1);
-        let since = world.now();
-        world.settle(3);
-        assert_ne!(contents(&world), before);
-        let order = Order::Undo { span: UndoSpan::Since(since) };
-        let order = world.store.order(MemberId(1), order, world.now());
-        world.kill_after(Some(kill));
-        world.cycle();
-        world.kill_after(None);
-        for _ in 0..3 {
-            world.pass(1);
-            world.cycle();
-        }
-        assert!(world.store.outcome(order).is_some(), "killed after {kill} steps");
-        assert_eq!(contents(&world), before, "killed after {kill} steps: {:?}", world.log());
-        assert_eq!(world.settle(4), Some(0));
-        assert_eq!(contents(&world), before, "killed after {kill} steps");
     }
 }

@@ -74,6 +74,7 @@ mod tests;
 mod told;
 mod tombstones;
 #[cfg(test)]
+mod undo;
 mod undone;
 #[cfg(test)]
 mod window;
