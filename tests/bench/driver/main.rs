@@ -4,7 +4,7 @@
 //! ```text
 //! duel serve MILLISECONDS                    the server; prints its port
 //! duel events FOLDER N [series]              the events as files
-//! duel put URL N [series]                    a bare loop of PUTs: one JSON line
+//! duel put URL N [series|reread]…            a bare loop of PUTs, each batch of them read back or not: one JSON line
 //! duel riva URL CALENDAR STATE N WRITERS [series|empty]…   our side: commands on stdin, one JSON line for each
 //! ```
 
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
             number(n).and_then(|n| write_events(Path::new(folder), n, how.contains(&"series")))
         }
         ["put", url, n, how @ ..] => match number(n) {
-            Ok(n) => bare_loop(url, n, how.contains(&"series")).await,
+            Ok(n) => bare_loop(url, n, how).await,
             Err(e) => Err(e),
         },
         ["riva", url, calendar, state, n, writers, how @ ..] => match number(n) {
@@ -60,27 +60,55 @@ fn write_events(folder: &Path, n: usize, series: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// What any client can do at best with one request at a time.
-async fn bare_loop(url: &str, n: usize, series: bool) -> Result<(), String> {
-    let events = events::events(n, series);
+/// As many as our side writes before it reads them back.
+const BATCH: usize = 50;
+
+/// What any client can do at best with one request at a time; `reread`: and that must know what a server has made of what it
+/// was sent.
+async fn bare_loop(url: &str, n: usize, how: &[&str]) -> Result<(), String> {
+    let events = events::events(n, how.contains(&"series"));
     let client = reqwest::Client::builder().no_proxy().build().map_err(|e| e.to_string())?;
     let (begun, cpu) = (Instant::now(), riva::cpu());
-    for event in events {
-        let put = client
-            .put(format!("{url}{}.ics", event.uid))
-            .basic_auth("u", Some("p"))
-            .header("content-type", "text/calendar; charset=utf-8")
-            .header("if-none-match", "*")
-            .body(event.ics);
-        let answer = put.send().await.map_err(|e| e.to_string())?;
-        if !answer.status().is_success() {
-            return Err(format!("{} for {}", answer.status(), event.uid));
+    let calendar = reqwest::Url::parse(url).map_err(|e| e.to_string())?;
+    for batch in events.chunks(BATCH) {
+        let mut hrefs = String::new();
+        for event in batch {
+            let place = calendar.join(&format!("{}.ics", event.uid)).map_err(|e| e.to_string())?;
+            hrefs += &format!("<href>{}</href>", place.path());
+            let put = client
+                .put(place)
+                .header("content-type", "text/calendar; charset=utf-8")
+                .header("if-none-match", "*")
+                .body(event.ics.clone());
+            answered(put).await.map_err(|why| format!("{why} for {}", event.uid))?;
         }
-        answer.bytes().await.map_err(|e| e.to_string())?;
+        if how.contains(&"reread") {
+            let report = reqwest::Method::from_bytes(b"REPORT").map_err(|e| e.to_string())?;
+            let body = format!(
+                r#"<c:calendar-multiget xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><prop><getetag/><c:calendar-data/></prop>{hrefs}</c:calendar-multiget>"#
+            );
+            let read = client
+                .request(report, calendar.clone())
+                .header("content-type", "application/xml; charset=utf-8")
+                .header("depth", "1")
+                .body(body);
+            let shown = answered(read).await?.matches("BEGIN:VEVENT").count();
+            if shown < batch.len() {
+                return Err(format!("{shown} of {} are shown", batch.len()));
+            }
+        }
     }
     println!(
         "{}",
         serde_json::json!({ "wall": begun.elapsed().as_secs_f64(), "cpu": riva::cpu().saturating_sub(cpu).as_secs_f64() })
     );
     Ok(())
+}
+
+/// The text of a successful answer.
+async fn answered(request: reqwest::RequestBuilder) -> Result<String, String> {
+    let answer = request.basic_auth("u", Some("p")).send().await.map_err(|e| e.to_string())?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(|e| e.to_string())?;
+    if status.is_success() { Ok(text) } else { Err(format!("{status}: {text}")) }
 }
