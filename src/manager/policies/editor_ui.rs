@@ -276,7 +276,8 @@ fn tasks_ui(ui: &mut Ui, policy: &mut Policy) {
 fn safety_ui(ui: &mut Ui, policy: &mut Policy) {
     let weak = tokens(ui).weak;
     let text = "Delete Safety: more deletions of a user in one sync cycle than this are held until an administrator \
-                has approved them. Whichever limit is reached first counts.";
+                has approved them. Whichever limit is reached first counts, the percentage from eleven deletions on. What \
+                would leave nothing of three items or more is always held.";
     ui.add(egui::Label::new(RichText::new(text).color(weak)).wrap());
     ui.add_space(8.0);
     let s = &mut policy.safety;
