@@ -4,6 +4,8 @@ use super::attachments;
 use super::client::messages;
 use super::event::EventStyle;
 use super::kind::Kind;
+use super::record_folders;
+use super::series;
 use super::series::Occurrence;
 use super::shape::read_marker;
 use super::soap::ServerVersion;
@@ -41,6 +43,20 @@ pub fn reply(body: &[u8]) {
                 });
             }
         }
+    }
+}
+
+/// Reads what we keep in items and folders, and somebody may have changed: the tag of a record's folder, and the days of a series
+/// that are still to be written.
+///
+/// # Panics
+/// If what is written of it does not mean the same.
+pub fn kept(text: &str) {
+    if let Some(tag) = record_folders::read_tag(text) {
+        assert_eq!(record_folders::read_tag(&record_folders::text_of(&tag)), Some(tag));
+    }
+    if let Some(overrides) = series::from_text(text) {
+        assert_eq!(series::from_text(&series::to_text(&overrides)), Some(overrides));
     }
 }
 

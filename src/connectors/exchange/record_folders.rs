@@ -58,7 +58,8 @@ pub(super) fn text_of(tag: &FolderTag) -> String {
     format!("{} {}", tag.record, tag.given)
 }
 
-fn read_tag(text: &str) -> Option<FolderTag> {
+/// The reverse of [`text_of`]; `None` for what is none of ours.
+pub(super) fn read_tag(text: &str) -> Option<FolderTag> {
     let (record, given) = text.split_once(' ')?;
     Some(FolderTag { record: RemoteId::new(record), given: given.to_owned() })
 }

@@ -3,9 +3,10 @@
 use super::api::Refusal;
 use super::layout::Layout;
 use super::words::Words;
-use super::{contact, email, event, files, soql, task};
+use super::{contact, email, event, files, soql, task, token};
 use riva_core::item::Item;
 use serde_json::{Map, Value as Json};
+use url::Url;
 
 /// Reads an answer as description, refusal, and records of each kind.
 ///
@@ -42,6 +43,24 @@ pub fn answer(body: &[u8]) {
     }
     if let Some(text) = json.as_str() {
         let _ = soql::read_instant(text);
+    }
+}
+
+/// Reads an answer to a sign-in.
+///
+/// # Panics
+/// If the token would go where nobody can be asked, or unencrypted.
+pub fn sign_in(body: &[u8]) {
+    let _ = token::read_refusal(body);
+    for login in ["https://login.example/services/oauth2/token", "http://127.0.0.1:1/services/oauth2/token"] {
+        let Ok(login) = Url::parse(login) else { return };
+        let Some(signed_in) = token::read_reply(body, &login) else { continue };
+        assert!(signed_in.instance.has_host(), "{}", signed_in.instance);
+        assert!(login.scheme() == "http" || signed_in.instance.scheme() == "https", "{}", signed_in.instance);
+        // As each request does.
+        let there = signed_in.instance.join("/services/data");
+        let there = there.map(|there| there.origin());
+        assert!(signed_in.instance.scheme() != "https" || there == Ok(signed_in.instance.origin()));
     }
 }
 

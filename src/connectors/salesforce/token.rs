@@ -69,11 +69,26 @@ struct Reply {
     instance_url: Url,
 }
 
+/// A refused sign-in.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Refused {
+pub(super) struct Refused {
     error: String,
     error_description: String,
+}
+
+/// What a token reply gives, if it is one. A sign-in over TLS leads to no instance without it: the token would go there in the
+/// open.
+pub(super) fn read_reply(body: &[u8], login: &Url) -> Option<SignedIn> {
+    let reply: Reply = serde_json::from_slice(body).ok()?;
+    let in_the_open = login.scheme() == "https" && reply.instance_url.scheme() != "https";
+    (reply.instance_url.has_host() && !in_the_open)
+        .then_some(SignedIn { token: reply.access_token, instance: reply.instance_url })
+}
+
+/// Why a sign-in was refused, if the reply says so.
+pub(super) fn read_refusal(body: &[u8]) -> Option<Refused> {
+    serde_json::from_slice(body).ok().filter(|refused: &Refused| !refused.error.is_empty())
 }
 
 impl Tokens {
@@ -140,18 +155,15 @@ impl Tokens {
         })?;
         let status = response.status.as_u16();
         if response.status.is_success() {
-            return match serde_json::from_slice::<Reply>(&response.body) {
-                Ok(reply) => Ok(SignedIn { token: reply.access_token, instance: reply.instance_url }),
-                Err(_) => Err(not_salesforce(&url, status)),
-            };
+            return read_reply(&response.body, &url).ok_or_else(|| not_salesforce(&url, status));
         }
         if status >= 500 {
             let detail = format!("Salesforce failed (status {status}), at {}", shown_url(&url));
             return Err(Fault::new(FaultKind::SystemNotAvailable, detail));
         }
-        match serde_json::from_slice::<Refused>(&response.body) {
-            Ok(refused) if !refused.error.is_empty() => Err(self.refusal(&refused)),
-            _ => Err(not_salesforce(&url, status)),
+        match read_refusal(&response.body) {
+            Some(refused) => Err(self.refusal(&refused)),
+            None => Err(not_salesforce(&url, status)),
         }
     }
 
@@ -255,5 +267,35 @@ fn not_salesforce(url: &Url, status: u16) -> Fault {
 impl TokenSource for Tokens {
     async fn token(&self, force_refresh: bool) -> Result<SecretString, Fault> {
         Ok(self.get(force_refresh).await?.token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_nowhere_in_the_open() {
+        let login = |text: &str| Url::parse(text).expect("an address");
+        let reply = |instance: &str| {
+            format!(r#"{{"access_token": "t", "instance_url": "{instance}", "scope": "api"}}"#)
+        };
+        let leads = |from: &str, to: &str| read_reply(reply(to).as_bytes(), &login(from)).is_some();
+        assert!(leads("https://login.example/token", "https://acme.example"));
+        assert!(!leads("https://login.example/token", "http://acme.example"));
+        assert!(!leads("https://login.example/token", "data:text/plain,acme"));
+        assert!(!leads("http://127.0.0.1:1/token", "data:text/plain,acme"));
+        assert!(leads("http://127.0.0.1:1/token", "http://127.0.0.1:1"), "a server for trying out");
+    }
+
+    #[test]
+    fn what_is_no_reply_is_none() {
+        assert!(
+            read_refusal(b"[]").is_none()
+                && read_refusal(b"{}").is_none()
+                && read_refusal(b"<html>").is_none()
+        );
+        let refused = read_refusal(br#"{"error": "invalid_grant"}"#);
+        assert!(refused.is_some_and(|why| why.error == "invalid_grant"));
     }
 }

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 type Target = fn(&[u8]);
 
 /// All targets. Their names are the folders of their seeds.
-const TARGETS: [(&str, Target); 12] = [
+const TARGETS: [(&str, Target); 14] = [
     ("icalendar", |data| text(data, events::event)),
     ("tasks", |data| text(data, events::task)),
     ("vcard", |data| text(data, cards::card)),
@@ -24,6 +24,8 @@ const TARGETS: [(&str, Target); 12] = [
     ("exchange", riva_connectors::exchange::fuzzing::reply),
     ("odoo", |data| text(data, riva_connectors::odoo::fuzzing::answer)),
     ("salesforce", riva_connectors::salesforce::fuzzing::answer),
+    ("signin", riva_connectors::salesforce::fuzzing::sign_in),
+    ("kept", |data| text(data, riva_connectors::exchange::fuzzing::kept)),
     ("multistatus", |data| text(data, riva_connectors::caldav::fuzzing::answer)),
     ("license", |data| text(data, riva_core::fuzzing::license)),
     ("documents", |data| text(data, riva_core::fuzzing::document)),
