@@ -10,7 +10,7 @@ use clap::Args;
 use riva_api::{Agent as _, AgentClient, GiveOrder};
 use riva_core::admin::who;
 use riva_core::history::{DeedKind, Order, OrderRow, UndoLine, UndoSpan};
-use riva_core::since::since;
+use riva_core::since::{FORMS, since};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct Undo {
     /// The policy, for a user who is in several.
     #[arg(long)]
     policy: Option<String>,
-    /// Everything written since then: `2026-11-24 15:00` in this computer's zone, an RFC 3339 time, or an age such as
-    /// `90m`, `2h`, `1d`.
+    /// Everything written since then: `2026-11-24 15:00`, `2026-11-24`, `15:00` (today), `yesterday` in this computer's zone,
+    /// an RFC 3339 time, or an age such as `90m`, `2h`, `1d`.
     #[arg(long, value_name = "TIME", required_unless_present = "cycle", conflicts_with = "cycle")]
     since: Option<String>,
     /// What one cycle wrote, by its number in Monitor Activity (`riva activity`).
@@ -128,9 +128,28 @@ fn confirmed(writes: usize) -> Result<bool, Failure> {
 
 /// A time as a person gives it.
 fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
-    since(text, now).ok_or_else(|| {
-        Failure::Usage(format!(
-            "{text:?} is no time; expected 2026-11-24 15:00, an RFC 3339 time, or an age such as 2h"
-        ))
-    })
+    let at =
+        since(text, now).ok_or_else(|| Failure::Usage(format!("{text:?} is no time; expected {FORMS}")))?;
+    if at > now {
+        return Err(Failure::Usage(format!(
+            "{} is still to come: nothing was written since then",
+            output::time(at)
+        )));
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_time_names_the_forms() {
+        let now = Utc::now();
+        let refused = time("next week", now).unwrap_err().to_string();
+        assert!(refused.contains("yesterday") && refused.contains("RFC 3339"), "{refused}");
+        let later = time("2999-01-01", now).unwrap_err().to_string();
+        assert!(later.contains("still to come"), "{later}");
+        assert_eq!(time("90m ago", now).unwrap(), now - chrono::TimeDelta::minutes(90));
+    }
 }
