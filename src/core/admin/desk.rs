@@ -133,7 +133,9 @@ impl Admin {
 pub fn who() -> String {
     let variable =
         |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    let user = variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".into());
+    // A service or a job of cron may have no such variable: then the system knows who runs it.
+    let user = variable(&["USER", "LOGNAME", "USERNAME"]).or_else(account);
+    let user = user.unwrap_or_else(|| "somebody".into());
     let computer = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"))
         .ok()
@@ -142,4 +144,20 @@ pub fn who() -> String {
         .or_else(|| variable(&["HOSTNAME", "COMPUTERNAME"]))
         .unwrap_or_else(|| "this-computer".into());
     format!("{user}@{computer}")
+}
+
+/// The name of the account that this program runs as; its number, where the system has no name for it (as in containers).
+fn account() -> Option<String> {
+    whoami::username().ok().filter(|name| !name.is_empty()).or_else(account_number)
+}
+
+#[cfg(unix)]
+fn account_number() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").ok().map(|own| own.uid().to_string())
+}
+
+#[cfg(not(unix))]
+fn account_number() -> Option<String> {
+    None
 }
