@@ -61,6 +61,7 @@ impl Documents {
             documents.policies.extend(good.map(|p| (name.clone(), Arc::new(Policy { name, ..p }))));
         }
         documents.complain(&loaded);
+        documents.miss(&workspace, &last)?;
         documents.deal(folder, now)?;
         LastGood::keep(folder, &documents);
         Ok(documents)
@@ -88,6 +89,30 @@ impl Documents {
                 ));
             }
         }
+    }
+
+    /// Says which files are gone that nobody has removed with Riva: nobody may have meant that.
+    fn miss(&mut self, workspace: &Workspace, last: &LastGood) -> Result<(), AdminError> {
+        let vanished = workspace.vanished()?;
+        let connections = last.connections.keys().map(|name| (DocumentKind::Connection, name.as_str()));
+        let policies = last.policies.keys().map(|name| (DocumentKind::Policy, name.as_str()));
+        // One that Riva has never saved has no history: it is known by what was in force before.
+        for (kind, name) in connections.chain(policies) {
+            let (there, folder) = match kind {
+                DocumentKind::Policy => (self.policies.contains_key(&PolicyName::from(name)), "policies"),
+                _ => (self.connections.contains_key(&ConnectionName::from(name)), "connections"),
+            };
+            if !there && workspace.has_no_history(kind, name)? {
+                self.complaints.push(format!(
+                    "{folder}/{name}.toml: the file is gone since the agent was last started, and it was not removed with Riva. \
+                     What it asked for is not done any more."
+                ));
+            }
+        }
+        let gone =
+            vanished.iter().map(|finding| format!("{finding} What it asked for is not done any more."));
+        self.complaints.extend(gone);
+        Ok(())
     }
 
     /// Deals the licence counts anew.

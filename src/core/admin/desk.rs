@@ -50,6 +50,7 @@ impl Admin {
     pub fn check(&self) -> Result<Vec<Finding>, AdminError> {
         let loaded = self.load()?;
         let mut findings = loaded.findings.clone();
+        findings.extend(self.open().vanished()?);
         findings.extend(self.check_licenses(&loaded)?);
         Ok(findings)
     }

@@ -18,6 +18,9 @@ struct Heading {
 
 const MARK: &str = "#: ";
 
+/// So begins the Change Entry of a revision with which a document was taken away: a policy is removed, a connection deleted.
+pub(crate) const REMOVED: [&str; 2] = ["removed", "deleted"];
+
 /// The revisions of one document.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
@@ -28,6 +31,22 @@ impl History {
     /// `kind` is the folder's name below `history/`.
     pub(crate) fn new(workspace: &Path, kind: &str, name: &str) -> Self {
         Self { folder: workspace.join("history").join(kind).join(name) }
+    }
+
+    /// The documents of a kind that have revisions, sorted.
+    pub(crate) fn names(workspace: &Path, kind: &str) -> Result<Vec<String>, AdminError> {
+        let folder = workspace.join("history").join(kind);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &folder)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(failed("read", &folder))?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
     }
 
     fn file(&self, number: u32) -> PathBuf {
@@ -73,12 +92,25 @@ impl History {
         Ok((Revision { number, at, by, why }, text))
     }
 
+    /// The newest revision, and the document's text as of it.
+    pub(crate) fn last(&self) -> Result<Option<(Revision, String)>, AdminError> {
+        self.numbers()?.last().map(|number| self.read(*number)).transpose()
+    }
+
+    /// The file of the newest revision; the folder, if there is none.
+    pub(crate) fn last_file(&self) -> Result<PathBuf, AdminError> {
+        Ok(self.numbers()?.last().map_or_else(|| self.folder.clone(), |number| self.file(*number)))
+    }
+
+    /// Whether the newest revision says that the document was removed. (There is none: nobody knows of it.)
+    pub(crate) fn ends_with_a_removal(&self) -> Result<bool, AdminError> {
+        let removed = |why: &str| REMOVED.iter().any(|word| why.starts_with(&format!("{word}.")));
+        Ok(self.last()?.is_none_or(|(revision, _)| removed(&revision.why)))
+    }
+
     /// Whether this text is the newest revision.
     pub(crate) fn ends_with(&self, text: &str) -> Result<bool, AdminError> {
-        match self.numbers()?.last() {
-            Some(number) => Ok(self.read(*number)?.1 == text),
-            None => Ok(false),
-        }
+        Ok(self.last()?.is_some_and(|(_, last)| last == text))
     }
 
     /// Keeps a text as the next revision.

@@ -56,6 +56,15 @@ impl Loaded {
     }
 }
 
+/// The folder of a kind's revisions, below `history/`.
+fn kept_in(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Connection => "connections",
+        DocumentKind::Policy => "policies",
+        DocumentKind::Settings => "settings",
+    }
+}
+
 /// A document's path below the workspace.
 pub(crate) fn file_of(kind: DocumentKind, name: &str) -> String {
     match kind {
@@ -156,11 +165,43 @@ impl Workspace {
                         "this is not UTF-8 text.",
                         "Save it as UTF-8.",
                     )),
-                    Err(e) => return Err(failed("read", &path)(e)),
+                    // Taken away between the listing and now.
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {}
+                    Err(e) => texts.broken.push(in_file(
+                        &file_of(kind, &name),
+                        format!("this cannot be read: {e}."),
+                        "Give whoever runs Riva the right to read it, or put a readable file in its place.",
+                    )),
                 }
             }
         }
         Ok(texts)
+    }
+
+    /// Connections and policies that Riva has saved and whose file is gone, although nobody has removed them with Riva.
+    pub fn vanished(&self) -> Result<Vec<Finding>, AdminError> {
+        let mut found = Vec::new();
+        for kind in [DocumentKind::Connection, DocumentKind::Policy] {
+            let there = self.names(kind)?;
+            for name in History::names(&self.folder, kept_in(kind))? {
+                let history = self.history(kind, &name);
+                if there.contains(&name) || history.ends_with_a_removal()? {
+                    continue;
+                }
+                let last = history.last_file()?;
+                let last = last.strip_prefix(&self.folder).unwrap_or(&last).display().to_string();
+                found.push(in_file(
+                    &file_of(kind, &name),
+                    "the file is gone, and it was not removed with Riva.",
+                    format!(
+                        "Put it back (its last text is in {last}), or say that it is to be gone: `riva {} {} {name}`.",
+                        kind.word(),
+                        if kind == DocumentKind::Policy { "remove" } else { "delete" },
+                    ),
+                ));
+            }
+        }
+        Ok(found)
     }
 
     /// The names of the documents of a kind, sorted.
@@ -219,14 +260,14 @@ impl Workspace {
         }
     }
 
+    /// Whether Riva has never saved this document.
+    pub fn has_no_history(&self, kind: DocumentKind, name: &str) -> Result<bool, AdminError> {
+        Ok(self.history(kind, name).last()?.is_none())
+    }
+
     /// The history of a document.
     pub(crate) fn history(&self, kind: DocumentKind, name: &str) -> History {
-        let folder = match kind {
-            DocumentKind::Connection => "connections",
-            DocumentKind::Policy => "policies",
-            DocumentKind::Settings => "settings",
-        };
-        History::new(&self.folder, folder, name)
+        History::new(&self.folder, kept_in(kind), name)
     }
 
     /// Changes a document under the lock. `change` gets the present text and answers with the new one (`None`: leave
@@ -260,11 +301,18 @@ impl Workspace {
         write_text(&self.folder.join(&file), &new)
     }
 
-    /// Takes a document away under the lock; its last text stays in the history.
+    /// Takes a document away under the lock; its last text stays in the history. Of one whose file is gone already the
+    /// history says from then on that it is to be gone.
     pub(crate) fn remove(&self, kind: DocumentKind, name: &str, who: &Who<'_>) -> Result<(), AdminError> {
         let _lock = lock(&self.folder, "documents.lock")?;
         let Some(present) = self.text(kind, name)? else {
-            return Err(AdminError::NoSuch { kind: kind.word(), name: name.to_owned() });
+            let history = self.history(kind, name);
+            return match history.last()? {
+                Some((_, text)) if !history.ends_with_a_removal()? => {
+                    history.append(who.at, who.by, who.why, &text).map(drop)
+                }
+                _ => Err(AdminError::NoSuch { kind: kind.word(), name: name.to_owned() }),
+            };
         };
         self.keep(kind, name, who, Some(&present), &present)?;
         let path = self.folder.join(file_of(kind, name));
