@@ -148,6 +148,11 @@ pub(crate) fn connection(workspace: &Path, document: &Document<Connection>, foun
             "Add `database = \"…\"` below [options].",
         );
     }
+    let known = c.system.options();
+    for key in c.options.keys().filter(|key| !known.contains(&key.as_str())) {
+        let what = format!("there is no option `{key}` for {}.", c.system);
+        notes.add(&[Key("options"), Key(key)], what, super::read::suggest(key, known));
+    }
     picklists(&mut notes, c);
 }
 

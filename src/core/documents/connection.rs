@@ -50,6 +50,16 @@ impl SystemKind {
         }
     }
 
+    /// The keys below `[options]` that its connector reads.
+    pub fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::ExchangeEws => &["all_day_zone", "ews_version"],
+            Self::Caldav => &["addressbook", "calendar", "domain", "home", "tasks", "writers"],
+            Self::Salesforce => &["api_version", "sync_key_field"],
+            Self::Odoo => &["database"],
+        }
+    }
+
     /// As a person calls it.
     pub fn title(self) -> &'static str {
         match self {
@@ -155,6 +165,7 @@ pub struct Connection {
 impl Connection {
     /// An option's value.
     pub fn option(&self, key: &str) -> Option<&str> {
+        debug_assert!(self.system.options().contains(&key), "{key:?} is no option of {}", self.system);
         self.options.get(key).map(String::as_str)
     }
 

@@ -332,7 +332,7 @@ mod tests {
         form.account = "other".into();
         assert!(form.is_dirty());
         let read = form.read().unwrap().0;
-        assert_eq!((read.option("later"), &read.picklists), (Some("1"), &document.picklists));
+        assert_eq!((read.options["later"].as_str(), &read.picklists), ("1", &document.picklists));
     }
 
     #[test]
