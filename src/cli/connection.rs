@@ -6,7 +6,7 @@ use super::output::{self, line};
 use super::secret_input;
 use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand, ValueEnum};
-use riva_api::{Agent as _, AgentClient};
+use riva_api::{Agent as _, AgentClient, QueueRow};
 use riva_core::admin::{Admin, AdminError, ConnectionSummary, DocumentKind, LastTest, TestReport};
 use riva_core::documents::{AccessMethod, AuthMethod, Connection, SystemKind};
 use riva_core::ids::{ConnectionName, EmailAddress};
@@ -111,7 +111,8 @@ pub struct Fields {
     /// Most requests at once.
     #[arg(long)]
     max_concurrent: Option<u32>,
-    /// Another option, such as database=sales; an empty value takes it away.
+    /// Another option, such as database=sales; an empty value takes it away. Odoo: database; CalDAV: home, calendar, tasks,
+    /// addressbook, domain, writers; Salesforce: sync_key_field, api_version; Exchange: ews_version, all_day_zone.
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = key_value)]
     options: Vec<(String, String)>,
     /// What a word of a list of Salesforce means, such as "task-status/In Prüfung=waiting"; an empty meaning takes it away.
@@ -186,8 +187,16 @@ impl ConnectionVerb {
                 ))
             }
             Self::Edit { name, fields } => {
-                let mut connection = admin.connection(&name.into())?;
+                let before = admin.connection(&name.into())?;
+                if fields.say_nothing() {
+                    let text = "name what is to be changed, such as --account or --address; `riva connection edit --help` lists it";
+                    return Err(Failure::Usage(text.into()));
+                }
+                let mut connection = before.clone();
                 fields.put_into(&mut connection)?;
+                if connection == before {
+                    return Ok(done(desk, &connection.name, "nothing was changed: it says that already"));
+                }
                 admin.save_connection(&connection, &because(fields.why.as_ref()))?;
                 Ok(done(desk, &connection.name, "saved"))
             }
@@ -216,6 +225,11 @@ impl ConnectionVerb {
             Self::Accept { name, catch_up } => {
                 let name = admin.connection(&name.into())?.name;
                 let agent = AgentClient::new(&desk.workspace);
+                let waits = desk.wait(agent.queue())?.iter().any(|row| waits_for(row, &name));
+                if !waits {
+                    done(desk, &name, NOTHING_TO_ACCEPT);
+                    return Ok(Verdict::Failed);
+                }
                 let woken = desk.wait(agent.accept(&name, catch_up))?;
                 let users = if woken == 1 { "user goes" } else { "users go" };
                 Ok(done(
@@ -233,7 +247,41 @@ impl ConnectionVerb {
     }
 }
 
+/// Said of a connection of which no user has found that it leads elsewhere, or shows an older state.
+const NOTHING_TO_ACCEPT: &str = "nothing waits to be accepted: as far as the agent knows, it leads where it led before. If \
+                                 that has just changed, `riva sync` finds it out; accept it then";
+
+/// Whether a user waits until somebody has accepted what this connection leads to. (One that is just tried again, too.)
+fn waits_for(row: &QueueRow, connection: &ConnectionName) -> bool {
+    let state = &row.member.state;
+    let sides = [(&row.member.mail, &state.mail_fault), (&row.member.crm, &state.crm_fault)];
+    let mut faults =
+        sides.into_iter().filter(|(name, _)| *name == connection).filter_map(|(_, fault)| fault.as_ref());
+    row.member.enabled && faults.any(|fault| fault.to_accept.is_some())
+}
+
 impl Fields {
+    /// Whether nothing is to be changed.
+    fn say_nothing(&self) -> bool {
+        let Self {
+            address,
+            account,
+            display_name,
+            auth,
+            client_id,
+            access,
+            ca_file,
+            max_concurrent,
+            options,
+            meanings,
+            why: _,
+        } = self;
+        let texts = [account, display_name, client_id].iter().all(|text| text.is_none());
+        texts
+            && (address.is_none() && auth.is_none() && access.is_none())
+            && (ca_file.is_none() && max_concurrent.is_none() && options.is_empty() && meanings.is_empty())
+    }
+
     fn auth(&self, present: &AuthMethod) -> Result<AuthMethod, Failure> {
         let client_id = || {
             let present = match present {

@@ -17,7 +17,7 @@ pub struct Retry {
     /// The policy, for a user who is in several.
     #[arg(long)]
     policy: Option<String>,
-    /// One item alone, by its pair's id as `riva explain` shows it; else all that failed.
+    /// One item alone, by its pair's id as `riva explain --ids` shows it; else all that failed.
     #[arg(long, value_name = "ID")]
     pair: Option<uuid::Uuid>,
 }
@@ -25,16 +25,37 @@ pub struct Retry {
 impl Retry {
     pub fn run(self, desk: &Desk) -> Result<Verdict, Failure> {
         let agent = AgentClient::new(&desk.workspace);
-        let order = desk.wait(async {
+        let pair = self.pair.map(PairId);
+        let (failed, order) = desk.wait(async {
             let member = member(&agent.queue().await?, &self.user, self.policy.as_deref())?;
-            let order = Order::Retry { pair: self.pair.map(PairId) };
-            Ok::<_, Failure>(agent.order(&GiveOrder { member, order, by: who() }).await?)
+            let mut failed = agent.not_synced(member).await?;
+            failed.retain(|item| item.can_be_retried() && (pair.is_none() || item.pair == pair));
+            if failed.is_empty() {
+                return Ok::<_, Failure>((0, None));
+            }
+            let order = GiveOrder { member, order: Order::Retry { pair }, by: who() };
+            Ok((failed.len(), Some(agent.order(&order).await?)))
         })?;
         if desk.json {
             output::json(&order);
         } else {
-            line("What failed is tried again in this user's next cycle, which is due at once.");
+            line(said(failed, pair.is_some()));
         }
-        Ok(Verdict::Fine)
+        Ok(Verdict::fine_if(failed > 0))
+    }
+}
+
+fn said(failed: usize, one: bool) -> String {
+    match (failed, one) {
+        (0, true) => "That item has not failed: there is nothing to try again.".to_owned(),
+        (0, false) => "Nothing of this user has failed: there is nothing to try again.".to_owned(),
+        (1, _) => {
+            "1 item that failed is tried again in this user's next cycle, which is due at once.".to_owned()
+        }
+        (many, _) => {
+            format!(
+                "{many} items that failed are tried again in this user's next cycle, which is due at once."
+            )
+        }
     }
 }

@@ -32,6 +32,9 @@ impl NotSyncedKind {
     }
 }
 
+/// So begins why an item stays in the mailbox alone that may not be made in the CRM.
+pub const NOT_PERMITTED: &str = "Not made in the CRM, and left alone, as the policy says: ";
+
 /// An item that is not kept in step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotSynced {
@@ -63,6 +66,15 @@ pub struct NotSynced {
 }
 
 impl NotSynced {
+    /// Whether it is tried again when an administrator asks for that.
+    pub fn can_be_retried(&self) -> bool {
+        match self.kind {
+            NotSyncedKind::Failed => true,
+            NotSyncedKind::Detached => self.reason.starts_with(NOT_PERMITTED),
+            NotSyncedKind::Held | NotSyncedKind::LeftAlone => false,
+        }
+    }
+
     /// Its title; where none is known, what kind of thing it is, where it stands, and of when.
     pub fn called(&self) -> String {
         if let Some(title) = &self.title {
@@ -102,10 +114,11 @@ fn of_line<'l>(line: &'l JournalRow, reason: &str) -> Option<&'l str> {
     });
     for prefix in prefixes {
         if let Some(rest) = text.strip_prefix(&prefix) {
+            if line.deed == "failed" {
+                return before_the_error(rest, reason);
+            }
             let rest = without_suffix(rest, reason);
             return match line.deed.as_str() {
-                // An error of which nothing is known here follows the title.
-                "failed" => (rest.len() < text.len() - prefix.len()).then_some(rest),
                 deed if deed.starts_with("update") => Some(rest.rsplit_once(" (").map_or(rest, |(t, _)| t)),
                 _ => Some(rest),
             };
@@ -122,6 +135,13 @@ fn of_line<'l>(line: &'l JournalRow, reason: &str) -> Option<&'l str> {
         "undo" => text.strip_suffix(": undone"),
         _ => None,
     }
+}
+
+/// Of what failed: the title, which an error follows that the reason repeats (between words of its own). Of another error
+/// nothing is known here: where the title ends, cannot be told.
+fn before_the_error<'t>(text: &'t str, reason: &str) -> Option<&'t str> {
+    let ends = text.match_indices(": ").map(|(end, colon)| (&text[..end], &text[end + colon.len()..]));
+    ends.into_iter().find(|(_, error)| !error.is_empty() && reason.contains(error)).map(|(title, _)| title)
 }
 
 fn without_suffix<'t>(text: &'t str, reason: &str) -> &'t str {
@@ -174,6 +194,25 @@ mod tests {
             let title = title_in(&[older.clone(), line(deed, "x", text)], WHY);
             assert_eq!(title.as_deref(), Some("Stand-up: 9"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_failed_is_named_whatever_stands_around_the_error() {
+        let error = "refused: FIELD_INTEGRITY_EXCEPTION: Subject is too long";
+        let failed = line("failed", "table row 15", &format!("create in the CRM: Stand-up: 9: {error}"));
+        for reason in [
+            format!("Could not be created in the CRM: {error}."),
+            format!("Could not be created in the CRM: {error}. It failed 50 times and is not tried again."),
+            format!("Tried again: {error}."),
+        ] {
+            assert_eq!(
+                title_in(std::slice::from_ref(&failed), &reason).as_deref(),
+                Some("Stand-up: 9"),
+                "{reason}"
+            );
+        }
+        let other = title_in(&[failed], "Could not be created in the CRM: no such user.");
+        assert_eq!(other, None, "where the title ends, is not known");
     }
 
     #[test]

@@ -19,11 +19,9 @@ use chrono::{DateTime, Utc};
 use riva_core::activity::Level;
 use riva_core::documents::{Direction, MayNot, MayNotCreate};
 use riva_core::item::{Field, Value};
+use riva_core::not_synced::NOT_PERMITTED as LEFT;
 use riva_core::rows::{Commit, Hashes, IntentKind, PairRow, PairSide, PairState, Side};
 use std::collections::BTreeSet;
-
-/// So begins why an item stays in the mailbox alone.
-const LEFT: &str = "Not made in the CRM, and left alone, as the policy says: ";
 
 /// Whether a pair is alone because its item may not be made in the CRM. Under another policy it is tried again, and what it
 /// claimed is anybody's.
