@@ -11,6 +11,26 @@ pub fn line(text: impl AsRef<str>) {
     put(&readable(text.as_ref(), Some('\n')));
 }
 
+/// So wide are paragraphs.
+const WIDTH: usize = 100;
+
+/// A paragraph as lines of a readable width, each indented; a word that is longer stands alone.
+pub fn wrapped(text: &str, indent: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            // What follows the first line is indented once more: it is seen what belongs together.
+            Some(_) => lines.push(format!("{indent}  {word}")),
+            None => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines
+}
+
 /// Clears the screen, cursor to the top left (ECMA-48).
 pub fn clear() {
     put("\u{1b}[2J\u{1b}[H");
@@ -96,7 +116,18 @@ pub fn tell_errors() {
 
 #[cfg(test)]
 mod tests {
-    use super::readable;
+    use super::{WIDTH, readable, wrapped};
+
+    #[test]
+    fn a_paragraph_is_no_wider_than_it_is_read() {
+        let long = "word ".repeat(60);
+        let lines = wrapped(&long, "  ");
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:?}");
+        assert!(lines[0].starts_with("  word") && lines[1].starts_with("    word"), "{lines:?}");
+        let words = lines.iter().flat_map(|line| line.split_whitespace()).count();
+        assert_eq!(words, 60, "nothing is lost");
+        assert_eq!(wrapped(&"x".repeat(300), "").len(), 1, "an id is not cut");
+    }
 
     #[test]
     fn a_title_commands_no_terminal() {

@@ -19,9 +19,10 @@ mod theme;
 mod trouble;
 mod welcome;
 mod widgets;
-mod words;
+pub mod words;
 
 pub use app::App;
+pub use holds::compare::{Column as ComparedItem, Comparison, Row as ComparedField};
 pub use welcome::model::WorkspaceChoice;
 
 use async_trait::async_trait;

@@ -5,7 +5,7 @@ use riva_core::history::shown;
 use riva_core::hold_details::{HoldDetails, ShownItem, differing};
 use riva_core::holds::{HeldItem, HoldKind, HoldRow};
 use riva_core::ids::RemoteId;
-use riva_core::item::{Field, Item};
+use riva_core::item::{Field, Item, Value, When};
 use riva_core::rows::Side;
 use std::collections::BTreeSet;
 
@@ -58,7 +58,8 @@ impl Comparison {
             return None;
         }
         let columns: Vec<Column> = sights.iter().map(|sight| column(kind, item, sight)).collect();
-        let items: Vec<Option<&Item>> = sights.iter().map(|sight| sight.item.as_ref()).collect();
+        let items = by_one_clock(sights.iter().map(|sight| sight.item.clone()).collect());
+        let items: Vec<Option<&Item>> = items.iter().map(Option::as_ref).collect();
         Some(Self { columns, rows: rows(&items) })
     }
 
@@ -87,6 +88,23 @@ fn column(kind: HoldKind, held: &HeldItem, sight: &ShownItem) -> Column {
         link: twin.map(|twin| twin.id.clone()),
         why_not: sight.why_not.clone(),
     }
+}
+
+/// Shows appointments by one clock, that of the first whose side keeps a zone: two at the same time differ in nothing that
+/// matters here, and a person need not reckon.
+fn by_one_clock(mut items: Vec<Option<Item>>) -> Vec<Option<Item>> {
+    let own_zone = |item: &Item| match item.when() {
+        Some(When::Timed { zone, .. }) if zone.name() != "UTC" => Some(*zone),
+        _ => None,
+    };
+    let Some(zone) = items.iter().flatten().find_map(own_zone) else { return items };
+    for item in items.iter_mut().flatten() {
+        let timed = item.when().filter(|when| !when.is_all_day()).map(When::utc);
+        if let Some((start, end)) = timed {
+            item.set(Field::When, Value::When(When::timed(start, end, zone)));
+        }
+    }
+    items
 }
 
 fn rows(items: &[Option<&Item>]) -> Vec<Row> {
@@ -123,6 +141,27 @@ mod tests {
         assert!(phones.differs && phones.values.len() == 3);
         let name = comparison.rows.iter().find(|row| row.field == "E-mail").unwrap();
         assert!(!name.differs, "{name:?}");
+    }
+
+    #[test]
+    fn appointments_are_compared_by_one_clock() {
+        let at = |zone: &str, hour: i64| {
+            let start = chrono::DateTime::UNIX_EPOCH + chrono::Duration::hours(hour);
+            let when = When::timed(start, start + chrono::Duration::hours(1), zone.parse().unwrap());
+            let mut item = Item::new(riva_core::item::Module::Calendar);
+            item.set(Field::When, Value::When(when));
+            item
+        };
+        let when_of = |items: [Item; 2]| {
+            let items = by_one_clock(items.map(Some).to_vec());
+            rows(&items.iter().map(Option::as_ref).collect::<Vec<_>>()).remove(0)
+        };
+        let same = when_of([at("UTC", 8), at("Asia/Tokyo", 8)]);
+        assert!(
+            !same.differs && same.values[0].contains("17:00") && same.values[0].ends_with("Asia/Tokyo"),
+            "{same:?}"
+        );
+        assert!(when_of([at("UTC", 8), at("Asia/Tokyo", 9)]).differs);
     }
 
     #[test]

@@ -21,7 +21,16 @@ pub fn because(rule: &str) -> String {
     if let Some(by) = rule.strip_prefix("undo by ") {
         return format!("{by} has undone earlier writes");
     }
+    if let Some(by) = rule.strip_prefix("match by ") {
+        return because(by);
+    }
+    if let Some(words) = of_message(rule) {
+        return words;
+    }
     match rule {
+        "attachments" => "files hang on it in the mailbox".to_owned(),
+        "time zone rules" => "the rules of its time zone have changed".to_owned(),
+        "shared record" => "another user has the same record in step".to_owned(),
         "matching" => "several items may be the same thing, or its twin is not known".to_owned(),
         "reading" => "it cannot be kept in step as its side shows it".to_owned(),
         "recovery" => "the answer to an earlier write was lost".to_owned(),
@@ -34,6 +43,17 @@ pub fn because(rule: &str) -> String {
         "" => "no rule was written down".to_owned(),
         by => format!("both have the same {by}"),
     }
+}
+
+/// Of a message: how it came to be logged.
+fn of_message(rule: &str) -> Option<String> {
+    let place = rule.strip_suffix("by matching addresses")?.trim_end();
+    let place = place.strip_suffix("people").unwrap_or(place).trim_end_matches([',', ' ']);
+    Some(match (place.strip_prefix("assigned by the user to "), place) {
+        (Some(record), _) => format!("its user has assigned it to {record}"),
+        (None, "dropped by the user") => "its user has dropped it to be logged".to_owned(),
+        (None, folder) => format!("it lies in {folder}, and the CRM knows an address of it"),
+    })
 }
 
 fn of_row(row: u8) -> Option<&'static str> {
@@ -137,6 +157,18 @@ mod tests {
         }
         assert!(because("table row 8, Delete Safety").ends_with("than Delete Safety allows"));
         assert_eq!(because("UID"), "both have the same UID");
+        assert_eq!(because("match by e-mail address"), "both have the same e-mail address");
+        assert_eq!(because("match by marker"), "it carries Riva's own marker");
+        for (rule, words) in [
+            ("Inbox, by matching addresses", "it lies in Inbox, and the CRM knows an address of it"),
+            ("dropped by the user, people by matching addresses", "its user has dropped it to be logged"),
+            (
+                "assigned by the user to \"a, b\", people by matching addresses",
+                "its user has assigned it to \"a, b\"",
+            ),
+        ] {
+            assert_eq!(because(rule), words);
+        }
         assert_eq!(because("Create, decided by bob@desk"), "bob@desk decided: Create");
     }
 
