@@ -140,6 +140,7 @@ fn router(service: Arc<Service>, token: SecretString) -> Router {
         .route("/v1/order", get(past::order).post(past::give_order))
         .route("/v1/explain", get(past::explain))
         .route("/v1/preview", post(preview::next_cycle))
+        .route("/v1/preview-newcomer", post(preview::newcomer))
         .route("/v1/preview-undo", post(preview::undo))
         .route("/v1/sync", post(sync_now))
         .route("/v1/reload", post(reload))

@@ -8,9 +8,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use riva_api::{Decide, ExplainQuery, GiveOrder, HoldsQuery, OrderQuery, Selection};
 use riva_core::history::Explanation;
-use riva_core::holds::{Decided, HoldRow};
-use riva_core::ports::{DecisionStore as _, SyncStore as _};
-use riva_core::rows::Side;
+use riva_core::holds::{Decided, Decision, HoldRow};
+use riva_core::ids::{MemberId, RemoteId};
+use riva_core::item::Module;
+use riva_core::ports::{DecisionStore as _, StoreError, SyncStore as _};
+use riva_core::rows::{PairState, Side};
+use riva_store::SqlStore;
 use std::sync::Arc;
 
 /// Pairs explained in one answer.
@@ -21,7 +24,55 @@ pub(crate) async fn holds(
     State(service): State<Arc<Service>>,
     Query(query): Query<HoldsQuery>,
 ) -> Result<Json<Vec<HoldRow>>, Failed> {
-    Ok(Json(service.store.holds(query.member, query.closed).await?))
+    let mut holds = service.store.holds(query.member, query.closed).await?;
+    offer_what_is_free(service.store.as_ref(), &mut holds).await?;
+    Ok(Json(holds))
+}
+
+/// Takes out of holds that nobody has decided yet what their items can be linked to no more: what is linked to another item by now.
+pub(crate) async fn offer_what_is_free(store: &SqlStore, holds: &mut [HoldRow]) -> Result<(), StoreError> {
+    let waits = |hold: &&mut HoldRow| hold.closed.is_none() && hold.decided.is_none();
+    for hold in holds.iter_mut().filter(waits) {
+        for item in &mut hold.items {
+            let Some(side) = item.side else { continue };
+            let mut free = Vec::new();
+            for twin in std::mem::take(&mut item.twins) {
+                if !is_taken(store, hold.member, hold.module, side.other(), &twin.id).await? {
+                    free.push(twin);
+                }
+            }
+            item.twins = free;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an item is linked to one of the other side. (The engine asks the same before it carries a decision out.)
+async fn is_taken(
+    store: &SqlStore,
+    member: MemberId,
+    module: Module,
+    side: Side,
+    id: &RemoteId,
+) -> Result<bool, StoreError> {
+    let known = store.pair_of(member, module, side, id).await?;
+    Ok(known.is_some_and(|p| p.mail.is_some() && p.crm.is_some() && p.state != PairState::Tombstoned))
+}
+
+/// Why a hold cannot be decided by a link to this item, if it is linked to another one by now.
+async fn not_free(store: &SqlStore, number: i64, decision: &Decision) -> Result<Option<String>, StoreError> {
+    let Decision::Link { to } = decision else { return Ok(None) };
+    let open = store.holds(None, false).await?;
+    let Some(hold) = open.into_iter().find(|hold| hold.number == number) else { return Ok(None) };
+    let sides: Vec<Side> = hold.items.iter().filter_map(|item| Some(item.side?.other())).collect();
+    for side in sides {
+        if is_taken(store, hold.member, hold.module, side, to).await? {
+            return Ok(Some(format!(
+                "{to} is linked to another item by now; `riva holds show {number}` shows what is left to decide"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Writes a decision down, and makes its member due at once.
@@ -30,6 +81,9 @@ pub(crate) async fn decide(
     Json(what): Json<Decide>,
 ) -> Result<Response, Failed> {
     let Decide { number, decision, by } = what;
+    if let Some(why) = not_free(service.store.as_ref(), number, &decision).await? {
+        return Ok(refuse(StatusCode::CONFLICT, why));
+    }
     let decided = Decided { decision, by, at: service.clock.now() };
     Ok(match service.store.decide(number, &decided).await? {
         Some(Ok(hold)) => {

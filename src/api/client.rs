@@ -3,7 +3,7 @@
 use crate::agent_file::{API_VERSION, Address, AgentFile, AgentLock};
 use crate::{
     Accept, Agent, AgentError, AgentStatus, Decide, ExplainQuery, GiveOrder, HoldQuery, HoldsQuery,
-    OrderQuery, PreviewOf, PreviewUndo, QueueRow, Refusal, Selection, Woken, process,
+    OrderQuery, PreviewNewcomer, PreviewOf, PreviewUndo, QueueRow, Refusal, Selection, Woken, process,
 };
 use async_trait::async_trait;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -117,6 +117,21 @@ impl AgentClient {
         send::<serde_json::Value>(request).await.map(drop)
     }
 
+    /// What a hold is decided by, with what the sides show of deletions, too: for whoever lists their dates.
+    pub async fn hold_details_read(&self, number: i64) -> Result<HoldDetails, AgentError> {
+        self.details_of(HoldQuery { number, read: true }).await
+    }
+
+    async fn details_of(&self, query: HoldQuery) -> Result<HoldDetails, AgentError> {
+        send(self.ask(Method::GET, "/v1/hold-details")?.query(&query).timeout(LONG)).await
+    }
+
+    /// What the first cycle would do of somebody who is in a policy's file, and not known to the agent yet: a preview before
+    /// the restart that begins it.
+    pub async fn preview_newcomer(&self, what: &PreviewNewcomer) -> Result<Preview, AgentError> {
+        send(self.ask(Method::POST, "/v1/preview-newcomer")?.json(what).timeout(LONG)).await
+    }
+
     /// Reads the documents anew without a restart.
     pub async fn reload(&self) -> Result<AgentStatus, AgentError> {
         send(self.ask(Method::POST, "/v1/reload")?).await
@@ -146,8 +161,7 @@ impl Agent for AgentClient {
     }
 
     async fn hold_details(&self, number: i64) -> Result<HoldDetails, AgentError> {
-        let request = self.ask(Method::GET, "/v1/hold-details")?.query(&HoldQuery { number });
-        send(request.timeout(LONG)).await
+        self.details_of(HoldQuery { number, read: false }).await
     }
 
     async fn decide(&self, what: &Decide) -> Result<HoldRow, AgentError> {

@@ -155,6 +155,9 @@ pub struct Decide {
 pub struct HoldQuery {
     /// Its number.
     pub number: i64,
+    /// Of deletions, too, what their sides show of them is read.
+    #[serde(default)]
+    pub read: bool,
 }
 
 /// An order to the engine.
@@ -181,6 +184,15 @@ pub struct OrderQuery {
 pub struct PreviewOf {
     /// The member.
     pub member: MemberId,
+}
+
+/// Whose preview is wanted who is in a policy's file, and not known to the agent yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewNewcomer {
+    /// The policy, as its file is now.
+    pub policy: PolicyName,
+    /// The mailbox.
+    pub address: EmailAddress,
 }
 
 /// Of which writes an undo is previewed.

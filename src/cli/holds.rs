@@ -3,13 +3,18 @@
 use super::activity::member;
 use super::desk::Desk;
 use super::output::{self, line};
+use super::side_by_side::{self, by_name};
 use super::verdict::{Failure, Verdict};
 use clap::{Args, Subcommand};
 use riva_api::{Agent as _, AgentClient, Decide, HoldsQuery, QueueRow};
 use riva_core::admin::who;
-use riva_core::holds::{Decision, HoldRow};
+use riva_core::holds::{Choice, Decision, HoldRow};
 use riva_core::ids::{MemberId, RemoteId};
 use riva_core::not_synced::NotSynced;
+use serde_json::json;
+
+/// Of so many holds of a user both sides are read without being asked for each.
+const READ: usize = 20;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -30,6 +35,8 @@ pub struct Holds {
 /// What is decided about a hold. A decision is carried out in the user's next cycle, which is due at once.
 #[derive(Subcommand)]
 enum HoldVerb {
+    /// One hold with what both sides show now of its items, side by side: everything to decide it by.
+    Show(Which),
     /// Make exactly the deletions that the hold names. An item that was edited since is not deleted.
     Approve(Which),
     /// Do not make them: the items are kept, or made again, as the policy says (`safety.refused`).
@@ -62,18 +69,21 @@ struct Which {
 }
 
 impl HoldVerb {
-    fn decision(self) -> (i64, Decision) {
-        match self {
-            Self::Approve(which) => (which.id, Decision::Approve),
-            Self::Refuse(which) => (which.id, Decision::Refuse),
-            Self::Link { which, to } => (which.id, Decision::Link { to: RemoteId::new(to) }),
-            Self::Create(which) => (which.id, Decision::Create),
-            Self::Ignore(which) => (which.id, Decision::Ignore),
-            Self::TakeMail(which) => (which.id, Decision::TakeMail),
-            Self::TakeCrm(which) => (which.id, Decision::TakeCrm),
-            Self::Keep(which) => (which.id, Decision::Keep),
-            Self::LetGo(which) => (which.id, Decision::LetGo),
-        }
+    /// Of which hold, and what is decided about it, if anything is.
+    fn asked(self) -> (i64, Option<Decision>) {
+        let (which, decision) = match self {
+            Self::Show(which) => return (which.id, None),
+            Self::Approve(which) => (which, Decision::Approve),
+            Self::Refuse(which) => (which, Decision::Refuse),
+            Self::Link { which, to } => (which, Decision::Link { to: RemoteId::new(to) }),
+            Self::Create(which) => (which, Decision::Create),
+            Self::Ignore(which) => (which, Decision::Ignore),
+            Self::TakeMail(which) => (which, Decision::TakeMail),
+            Self::TakeCrm(which) => (which, Decision::TakeCrm),
+            Self::Keep(which) => (which, Decision::Keep),
+            Self::LetGo(which) => (which, Decision::LetGo),
+        };
+        (which.id, Some(decision))
     }
 }
 
@@ -81,7 +91,10 @@ impl Holds {
     pub fn run(self, desk: &Desk) -> Result<Verdict, Failure> {
         let agent = AgentClient::new(&desk.workspace);
         if let Some(verb) = self.verb {
-            let (number, decision) = verb.decision();
+            let (number, decision) = match verb.asked() {
+                (number, Some(decision)) => (number, decision),
+                (number, None) => return show(desk, &agent, number),
+            };
             let hold = desk.wait(agent.decide(&Decide { number, decision, by: who() }))?;
             if desk.json {
                 output::json(&hold);
@@ -100,6 +113,24 @@ impl Holds {
     }
 }
 
+/// One hold, with everything to decide it by.
+fn show(desk: &Desk, agent: &AgentClient, number: i64) -> Result<Verdict, Failure> {
+    let query = HoldsQuery { member: None, closed: true };
+    let (queue, holds) =
+        desk.wait(async { Ok::<_, Failure>((agent.queue().await?, agent.holds(&query).await?)) })?;
+    let Some(hold) = holds.iter().find(|hold| hold.number == number) else {
+        return Err(Failure::Other(format!("there is no hold {number}; `riva holds` lists them")));
+    };
+    let details = desk.wait(agent.hold_details_read(number))?;
+    if desk.json {
+        output::json(&json!({ "hold": hold, "details": details }));
+        return Ok(Verdict::Fine);
+    }
+    heading(hold, &user_of(&queue, hold.member));
+    side_by_side::tell(hold, &details);
+    Ok(Verdict::Fine)
+}
+
 /// Everything of a user that is not in step.
 fn of_user(desk: &Desk, agent: &AgentClient, user: &str, policy: Option<&str>) -> Result<Verdict, Failure> {
     let (items, holds) = desk.wait(async {
@@ -111,8 +142,14 @@ fn of_user(desk: &Desk, agent: &AgentClient, user: &str, policy: Option<&str>) -
         output::json(&items);
         return Ok(Verdict::Fine);
     }
-    for hold in &holds {
-        tell(hold, "");
+    for (place, hold) in holds.iter().enumerate() {
+        heading(hold, "");
+        if hold.decided.is_none() && place < READ {
+            side_by_side::tell(hold, &desk.wait(agent.hold_details_read(hold.number))?);
+        } else {
+            hold.items.iter().flat_map(by_name).for_each(line);
+        }
+        line("");
     }
     let rows = items.iter().map(row).collect();
     output::table(&["module", "state", "item", "reason"], rows, "Every item of this user is in step.");
@@ -132,7 +169,12 @@ fn all(desk: &Desk, agent: &AgentClient, closed: bool) -> Result<Verdict, Failur
         line("Nothing waits for a decision.");
     }
     for hold in &holds {
-        tell(hold, &user_of(&queue, hold.member));
+        heading(hold, &user_of(&queue, hold.member));
+        hold.items.iter().flat_map(by_name).for_each(line);
+        line("");
+    }
+    if holds.iter().any(|hold| hold.closed.is_none()) {
+        line("`riva holds show N` shows of a hold what each side has, side by side.");
     }
     Ok(Verdict::Fine)
 }
@@ -142,8 +184,8 @@ fn user_of(queue: &[QueueRow], member: MemberId) -> String {
     row.map_or_else(|| member.to_string(), |row| format!("{} in {}", row.member.address, row.member.policy))
 }
 
-/// A hold with every item by name.
-fn tell(hold: &HoldRow, user: &str) {
+/// A hold without its items: why it waits, and what can be decided.
+fn heading(hold: &HoldRow, user: &str) {
     let who = if user.is_empty() { String::new() } else { format!("{user}, ") };
     line(format!(
         "Hold {}  {}  ({who}{}, since {})",
@@ -161,22 +203,18 @@ fn tell(hold: &HoldRow, user: &str) {
         );
         line(format!("  {word}, by {} at {}{done}", decided.by, output::time(decided.at)));
     } else if hold.closed.is_none() {
-        let verbs: Vec<String> = hold.kind.choices().iter().map(|c| verb_of(*c, hold.number)).collect();
+        // Where every candidate is linked to another item by now, there is nothing to link to.
+        let linkable = hold.items.iter().any(|item| !item.twins.is_empty());
+        let fits = |choice: &&Choice| **choice != Choice::Link || linkable;
+        let verbs: Vec<String> =
+            hold.kind.choices().iter().filter(fits).map(|c| verb_of(*c, hold.number)).collect();
         let verbs = if verbs.is_empty() { "settles by itself".to_owned() } else { verbs.join(", ") };
         line(format!("  {verbs}"));
     }
-    for item in &hold.items {
-        let side = item.side.map_or(String::new(), |side| format!("  (in the {})", side.title()));
-        line(format!("    {}{side}", item.title));
-        for twin in &item.twins {
-            line(format!("      or is it {}  [{}]", twin.title, twin.id));
-        }
-    }
-    line("");
 }
 
-fn verb_of(choice: riva_core::holds::Choice, number: i64) -> String {
-    use riva_core::holds::Choice as C;
+fn verb_of(choice: Choice, number: i64) -> String {
+    use Choice as C;
     let (verb, more) = match choice {
         C::Approve => ("approve", ""),
         C::Refuse => ("refuse", ""),

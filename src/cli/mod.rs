@@ -22,6 +22,7 @@ mod queue;
 mod retry;
 mod sandbox;
 mod secret_input;
+mod side_by_side;
 mod sync;
 mod tenant;
 mod undo;

@@ -102,7 +102,8 @@ pub enum PolicyVerb {
         restart: bool,
     },
     /// What the next cycle would do: every create, update, delete, link and hold, with the rule that decides and old and
-    /// new values. Nothing is written. The policy may be disabled; the agent must run.
+    /// new values. Nothing is written. The policy may be disabled, and the agent may not have read yet that a user was added;
+    /// but it must run.
     Preview {
         /// The policy's name.
         name: String,
@@ -227,7 +228,7 @@ impl PolicyVerb {
                 done(desk, &policy.name, &format!("{} removed", users.join(", ")));
                 super::agent::after_a_change(desk, restart)
             }
-            Self::Preview { name, user } => super::preview::run(desk, &name.into(), user.as_deref()),
+            Self::Preview { name, user } => super::preview::run(desk, &admin, &name.into(), user.as_deref()),
             Self::License { name } => license(desk, &admin, &name.into()),
         }
     }

@@ -3,37 +3,56 @@
 use super::desk::Desk;
 use super::output::{self, line};
 use super::verdict::{Failure, Verdict};
-use riva_api::{Agent as _, AgentClient};
+use riva_api::{Agent as _, AgentClient, PreviewNewcomer};
+use riva_core::admin::Admin;
 use riva_core::history::{Deed, DeedKind, FieldChange, Preview, shown};
-use riva_core::ids::{EmailAddress, PolicyName};
+use riva_core::ids::{EmailAddress, MemberId, PolicyName};
+use riva_core::item::Field;
+use riva_manager::words::{because, field_title};
 use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Longer values are cut in tables; `--json` has them whole.
 const SHORT: usize = 48;
 
-pub fn run(desk: &Desk, policy: &PolicyName, user: Option<&str>) -> Result<Verdict, Failure> {
+pub fn run(desk: &Desk, admin: &Admin, policy: &PolicyName, user: Option<&str>) -> Result<Verdict, Failure> {
     let agent = AgentClient::new(&desk.workspace);
     let wanted = user.map(EmailAddress::new);
+    let is_wanted = |address: &EmailAddress| wanted.as_ref().is_none_or(|user| address == user);
+    // Where the file is broken, the agent goes on with the last good one, and knows its users.
+    let listed = admin.policy(policy).map(|policy| policy.users).unwrap_or_default();
     let previews = desk.wait(async {
         let queue = agent.queue().await?;
-        let of_policy = queue.iter().map(|row| &row.member).filter(|m| m.policy == *policy);
-        let chosen: Vec<_> = of_policy.filter(|m| wanted.as_ref().is_none_or(|u| m.address == *u)).collect();
+        let mut chosen: Vec<(EmailAddress, Option<MemberId>)> = queue
+            .iter()
+            .filter(|row| row.member.policy == *policy && is_wanted(&row.member.address))
+            .map(|row| (row.member.address.clone(), Some(row.member.id)))
+            .collect();
+        for user in listed.into_iter().filter(|user| is_wanted(&user.address)) {
+            if !chosen.iter().any(|(address, _)| *address == user.address) {
+                chosen.push((user.address, None));
+            }
+        }
         if chosen.is_empty() {
-            let whom = wanted.as_ref().map_or_else(|| "no users".into(), |u| format!("no user {u}"));
+            let whom = wanted.as_ref().map_or_else(|| "no users".into(), |user| format!("no user {user}"));
             return Err(Failure::Other(format!(
-                "the agent knows {whom} in policy {:?}; if they are new, restart it (`riva agent restart`)",
+                "there is {whom} in policy {:?}; `riva policy users {policy}` lists them",
                 policy.as_str()
             )));
         }
         let mut previews = Vec::new();
-        for member in chosen {
-            let seen = agent.preview(member.id).await;
+        for (address, member) in chosen {
+            let seen = if let Some(member) = member {
+                agent.preview(member).await
+            } else {
+                let newcomer = PreviewNewcomer { policy: policy.clone(), address: address.clone() };
+                agent.preview_newcomer(&newcomer).await
+            };
             // Of several users, one that cannot be reached hides nobody else.
             if let (Err(e), Some(_)) = (&seen, &wanted) {
                 return Err(e.clone().into());
             }
-            previews.push((member.address.clone(), seen));
+            previews.push((address, seen));
         }
         Ok(previews)
     })?;
@@ -68,7 +87,7 @@ fn tell(user: &EmailAddress, preview: &Preview) {
     line(format!("{user}: {counts}"));
     let rows: Vec<Vec<String>> = preview.deeds.iter().map(row).collect();
     if !rows.is_empty() {
-        output::table(&["module", "what", "item", "rule", "details"], rows, "");
+        output::table(&["module", "what", "item", "because", "details"], rows, "");
     }
     if let Some(why) = &preview.ended {
         line(format!("The list ends here: {why}"));
@@ -80,7 +99,7 @@ fn row(deed: &Deed) -> Vec<String> {
     let details = match deed.kind {
         DeedKind::Update { .. } => changes(&deed.fields),
         DeedKind::Create { .. } => {
-            let fields: Vec<&str> = deed.fields.iter().map(|change| change.field.as_str()).collect();
+            let fields: Vec<String> = deed.fields.iter().map(|change| name_of(change.field)).collect();
             fields.join(", ")
         }
         DeedKind::Delete { .. }
@@ -90,14 +109,18 @@ fn row(deed: &Deed) -> Vec<String> {
         | DeedKind::Detach
         | DeedKind::Fail => deed.reason.clone(),
     };
-    vec![deed.module.to_string(), deed.kind.title(), deed.title.clone(), deed.rule.clone(), details]
+    vec![deed.module.to_string(), deed.kind.title(), deed.title.clone(), because(&deed.rule), details]
+}
+
+fn name_of(field: Field) -> String {
+    field_title(field).to_lowercase()
 }
 
 /// Old → new, a field each.
 pub fn changes(fields: &[FieldChange]) -> String {
     let old = |change: &FieldChange| change.old.as_ref().map_or_else(|| "(not shown)".into(), shown);
     let one = |change: &FieldChange| {
-        format!("{}: {} → {}", change.field, short(&old(change)), short(&shown(&change.new)))
+        format!("{}: {} → {}", name_of(change.field), short(&old(change)), short(&shown(&change.new)))
     };
     fields.iter().map(one).collect::<Vec<_>>().join("; ")
 }
@@ -107,4 +130,35 @@ fn short(text: &str) -> String {
         return text.to_owned();
     }
     format!("{}…", text.chars().take(SHORT - 1).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use riva_core::ids::PairId;
+    use riva_core::item::{Module, Value};
+    use riva_core::rows::Side;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_rule_is_told_in_words_and_fields_as_people_call_them() {
+        let deed = Deed {
+            module: Module::Contacts,
+            pair: PairId(Uuid::from_u128(7)),
+            kind: DeedKind::Create { side: Side::Crm },
+            title: "Mia".into(),
+            rule: "table row 15".into(),
+            fields: vec![FieldChange {
+                field: Field::DisplayName,
+                old: None,
+                new: Value::Text("Mia".into()),
+            }],
+            reason: String::new(),
+        };
+        let shown = row(&deed);
+        assert_eq!(shown[3], "it is new in the mailbox, and the CRM has no twin of it");
+        assert_eq!(shown[4], "shown as");
+        let update = Deed { kind: DeedKind::Update { side: Side::Crm }, ..deed };
+        assert_eq!(row(&update)[4], "shown as: (not shown) → Mia");
+    }
 }
