@@ -2,9 +2,11 @@
 
 use super::desk::{Desk, ports_of};
 use super::output::{self, line};
+use super::standing::{Standing, documents_since};
 use super::verdict::{Failure, Verdict};
+use chrono::Utc;
 use clap::Subcommand;
-use riva_api::{AgentStatus, Unaccepted};
+use riva_api::{AgentError, AgentStatus, HoldsQuery};
 use riva_core::documents::Workspace;
 use riva_core::ports::SystemClock;
 use serde_json::json;
@@ -33,8 +35,14 @@ impl AgentVerb {
             Self::Start => {
                 // Tells at once, and in plain words, if this is no workspace.
                 Workspace::new(&desk.workspace).load()?;
-                desk.wait(agent.start())?;
-                done(desk, "started");
+                match desk.wait(agent.status()) {
+                    Ok(status) => runs_already(desk, &status),
+                    // One that is starting, or of another version, is waited for or told of by the start itself.
+                    Err(AgentError::NotRunning | AgentError::Unreachable(_) | AgentError::Refused(_)) => {
+                        desk.wait(agent.start())?;
+                        done(desk, "started");
+                    }
+                }
             }
             Self::Stop => {
                 desk.wait(agent.stop())?;
@@ -46,15 +54,36 @@ impl AgentVerb {
                 done(desk, "restarted");
             }
             Self::Status => {
-                let status = desk.wait(agent.status())?;
+                let query = HoldsQuery::default();
+                let (status, queue, holds) = desk.wait(async {
+                    Ok::<_, AgentError>((
+                        agent.status().await?,
+                        agent.queue().await?,
+                        agent.holds(&query).await?,
+                    ))
+                })?;
+                let documents = documents_since(&desk.workspace, &status, &queue);
+                let standing = Standing::of(status, &queue, &holds, documents);
                 if desk.json {
-                    output::json(&status);
+                    output::json(&standing);
                 } else {
-                    show(&status);
+                    standing.told(Utc::now()).iter().for_each(line);
                 }
             }
         }
         Ok(Verdict::Fine)
+    }
+}
+
+fn runs_already(desk: &Desk, status: &AgentStatus) {
+    if desk.json {
+        output::json(&json!({ "agent": "runs already", "pid": status.pid }));
+    } else {
+        line(format!(
+            "The Riva CRM Agent runs already (process {}, since {}); documents are read anew by `riva agent restart`.",
+            status.pid,
+            output::time(status.started)
+        ));
     }
 }
 
@@ -64,31 +93,6 @@ fn done(desk: &Desk, what: &str) {
     } else {
         line(format!("The Riva CRM Agent was {what}."));
     }
-}
-
-fn show(status: &AgentStatus) {
-    told(status).iter().for_each(line);
-}
-
-fn told(status: &AgentStatus) -> Vec<String> {
-    let mut lines = vec![format!(
-        "The Riva CRM Agent {} runs (process {}, since {}): {} of {} members are being synced.",
-        status.version,
-        status.pid,
-        output::time(status.started),
-        status.running,
-        status.members
-    )];
-    lines.extend(status.complaints.iter().map(|complaint| format!("  {complaint}")));
-    for one in &status.to_accept {
-        let users = if one.users == 1 { "user waits" } else { "users wait" };
-        let Unaccepted { connection, found, users: how_many, .. } = one;
-        lines.push(format!(
-            "  {found} {how_many} {users} until you say what it should be: `riva connection accept {connection}` takes it as \
-             it is, with `--catch-up` it is brought up to date with what was in step before."
-        ));
-    }
-    lines
 }
 
 fn serve(desk: &Desk) -> Result<Verdict, Failure> {
@@ -140,36 +144,4 @@ pub fn after_a_change(desk: &Desk, restart: bool) -> Result<Verdict, Failure> {
         line("The Riva CRM Agent must be restarted to act on it: `riva agent restart`.");
     }
     Ok(Verdict::Fine)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use riva_core::fault::ToAccept;
-    use riva_core::rows::Side;
-
-    #[test]
-    fn the_status_tells_what_waits_to_be_accepted() {
-        let one = |users| Unaccepted {
-            connection: "crm".into(),
-            side: Side::Crm,
-            why: ToAccept::OlderState,
-            found: "It is older.".into(),
-            users,
-        };
-        let status = AgentStatus {
-            version: "1.0".into(),
-            pid: 7,
-            started: chrono::DateTime::UNIX_EPOCH,
-            running: 1,
-            members: 9,
-            complaints: vec!["p.toml: no policy".into()],
-            to_accept: vec![one(1), one(2)],
-        };
-        let lines = told(&status);
-        assert_eq!((lines.len(), lines[1].as_str()), (4, "  p.toml: no policy"));
-        assert!(lines[2].starts_with("  It is older. 1 user waits until you say"), "{lines:?}");
-        assert!(lines[3].starts_with("  It is older. 2 users wait until you say"), "{lines:?}");
-        assert!(lines[3].contains("`riva connection accept crm`"), "{lines:?}");
-    }
 }

@@ -3,8 +3,11 @@
 use super::connection::{Silent, outcome};
 use super::desk::Desk;
 use super::output::{self, line};
+use super::standing::documents_since;
 use super::verdict::{Failure, Verdict};
 use clap::Args;
+use riva_api::AgentError;
+use riva_core::admin::Finding;
 use serde_json::json;
 
 #[derive(Args)]
@@ -24,20 +27,43 @@ impl Check {
                 tests.push(desk.wait(admin.test_connection(&summary.name, None, &Silent))?);
             }
         }
-        let fine = findings.is_empty() && tests.iter().all(riva_core::admin::TestReport::passed);
+        let agent = agent_says(desk, &findings);
+        let fine =
+            findings.is_empty() && agent.is_empty() && tests.iter().all(riva_core::admin::TestReport::passed);
         if desk.json {
-            output::json(&json!({ "findings": findings, "connections": tests }));
+            output::json(&json!({ "findings": findings, "agent": agent, "connections": tests }));
             return Ok(Verdict::fine_if(fine));
         }
         for finding in &findings {
             line(finding.to_string());
         }
+        for says in &agent {
+            line(format!("The agent, until `riva agent restart`: {says}"));
+        }
         for test in &tests {
             line(format!("connections/{}.toml: {}", test.connection, outcome(test)));
         }
-        line(closing(findings.len(), tests.len(), tests.iter().filter(|t| !t.passed()).count()));
+        line(closing(
+            findings.len() + agent.len(),
+            tests.len(),
+            tests.iter().filter(|t| !t.passed()).count(),
+        ));
         Ok(Verdict::fine_if(fine))
     }
+}
+
+/// What the running agent says of documents beyond what was found here: that a file is gone which nobody has removed.
+fn agent_says(desk: &Desk, findings: &[Finding]) -> Vec<String> {
+    let agent = riva_api::connect(&desk.workspace);
+    let asked = desk.wait(async { Ok::<_, AgentError>((agent.status().await?, agent.queue().await?)) });
+    let (status, queue) = match asked {
+        Ok(asked) => asked,
+        Err(AgentError::NotRunning) => return Vec::new(),
+        Err(error) => return vec![error.to_string()],
+    };
+    let known = |text: &String| !findings.iter().any(|finding| text.contains(&finding.to_string()));
+    let news = documents_since(&desk.workspace, &status, &queue);
+    status.complaints.into_iter().chain(news).filter(known).collect()
 }
 
 /// The last line: what was checked, and whether all of it is in order.

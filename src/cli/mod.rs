@@ -23,6 +23,7 @@ mod retry;
 mod sandbox;
 mod secret_input;
 mod side_by_side;
+mod standing;
 mod sync;
 mod tenant;
 mod undo;
