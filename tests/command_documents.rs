@@ -319,3 +319,93 @@ fn without_a_workspace_or_an_agent_it_says_so() {
     desk.run(&["--workspace", nowhere.to_str().unwrap(), "policy", "list"])
         .refused("is not a Riva workspace");
 }
+
+#[test]
+fn an_option_that_no_system_knows_is_named_with_the_nearest() {
+    let desk = Desk::new();
+    let add = [
+        "connection",
+        "add",
+        "dav",
+        "--system",
+        "caldav",
+        "--address",
+        "https://dav.example/",
+        "--account",
+        "riva",
+    ];
+    let misspelt = [&add[..], &["--option", "calender=work"]].concat();
+    desk.run(&misspelt)
+        .refused("there is no option `calender` for CalDAV and CardDAV. Did you mean `calendar`?");
+    assert!(!desk.path("connections/dav.toml").exists());
+    desk.run(&add).fine();
+    let before = desk.read("connections/dav.toml");
+    desk.run(&["connection", "edit", "dav", "--option", "database=sales"]).refused("options.database");
+    assert_eq!(desk.read("connections/dav.toml"), before);
+    let told = desk.run(&["connection", "edit", "dav", "--acount", "riva2"]);
+    assert!(told.code == 2 && told.err.contains("--account"), "{}", told.err);
+}
+
+#[test]
+fn an_edit_that_changes_nothing_says_so() {
+    let desk = Desk::new();
+    let told = desk.run(&["connection", "edit", "exchange"]);
+    assert!(told.code == 2 && told.err.contains("name what is to be changed"), "{}", told.err);
+    let account = desk.run(&["connection", "show", "exchange", "--json"]).json();
+    let account = account["connection"]["account"].as_str().unwrap().to_owned();
+    let told = desk.run(&["connection", "edit", "exchange", "--account", &account]).fine();
+    assert!(told.out.contains("nothing was changed"), "{}", told.out);
+    assert!(!desk.path("history/connections/exchange").exists());
+    desk.run(&["connection", "edit", "exchange", "--account", "another"]).fine();
+    assert!(desk.path("history/connections/exchange").exists());
+}
+
+#[test]
+fn what_was_asked_too_vaguely_is_asked_back() {
+    let desk = Desk::new();
+    let told = desk.run(&["explain", " "]);
+    assert!(told.code == 2 && told.err.contains("name the item"), "{}", told.err);
+    let told = desk.run(&["undo", "ann@example.com", "--since", "next week"]);
+    assert!(
+        told.code == 2 && told.err.contains("yesterday") && told.err.contains("RFC 3339"),
+        "{}",
+        told.err
+    );
+    // Then it is the agent that is missing.
+    for since in
+        ["2026-11-20 14:00", "2026-11-20", "00:00", "yesterday", "2h", "90m ago", "2026-11-20T15:00:00Z"]
+    {
+        desk.run(&["undo", "ann@example.com", "--since", since]).refused("the Riva CRM Agent is not running");
+    }
+}
+
+#[test]
+fn a_document_that_is_gone_or_cannot_be_read_is_found() {
+    let desk = Desk::new();
+    desk.run(&["policy", "disable", "sales-team"]).fine();
+    fs::remove_file(desk.path("policies/sales-team.toml")).unwrap();
+    desk.run(&["check", "--offline"])
+        .refused("policies/sales-team.toml: the file is gone, and it was not removed with Riva.")
+        .refused("`riva policy remove sales-team`");
+    // Whoever meant it says so.
+    desk.run(&["policy", "remove", "sales-team"]).fine();
+    desk.run(&["check", "--offline"]).fine();
+    desk.run(&["policy", "remove", "sales-team"]).refused("there is no policy");
+    // A folder is no document: it is named, and hides no other.
+    fs::create_dir(desk.path("policies/west.toml")).unwrap();
+    desk.run(&["check", "--offline"]).refused("policies/west.toml: this cannot be read");
+    assert_eq!(desk.run(&["connection", "list", "--json"]).fine().json().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn who_changed_something_is_known_without_variables() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["policy", "disable", "sales-team"]);
+    command.env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME");
+    Told::from(command.output().unwrap()).fine();
+    let shown = desk.run(&["policy", "show", "sales-team", "--json"]).fine().json();
+    let by = shown["history"].as_array().unwrap().last().unwrap()["by"].as_str().unwrap().to_owned();
+    let system = Command::new("id").arg("-un").output().unwrap();
+    let name = String::from_utf8(system.stdout).unwrap().trim().to_owned();
+    assert!(!name.is_empty() && by.starts_with(&format!("{name}@")), "{by}, {name}");
+}
