@@ -451,6 +451,47 @@ pub struct SafetyLimit {
 mod tests {
     use super::*;
 
+    /// The first block of TOML of a chapter of README.
+    fn block_of(chapter: &str) -> &'static str {
+        let readme = include_str!("../../../README.md");
+        let from = readme.find(&format!("\n## {chapter}\n")).unwrap();
+        readme[from..].split("```toml\n").nth(1).unwrap().split("```").next().unwrap()
+    }
+
+    #[test]
+    fn readme_has_every_key_of_a_policy_with_its_default() {
+        let told: toml::Table = block_of("A policy's file").parse().unwrap();
+        let policy = Policy {
+            name: PolicyName::default(),
+            enabled: true,
+            mail: "exchange".into(),
+            crm: "salesforce".into(),
+            schedule: Schedule::default(),
+            modules: PolicyModules {
+                contacts: Some(ContactsPolicy::default()),
+                calendar: Some(CalendarPolicy::default()),
+                tasks: Some(TasksPolicy::default()),
+                email: None,
+            },
+            first_sync: FirstSync::default(),
+            safety: Safety::default(),
+            no_permission: NoPermission::default(),
+            created: None,
+            modified: None,
+            users: vec![PolicyUser { address: "ann@example.com".into(), name: None, added: None }],
+        };
+        let mut all = toml::Table::try_from(&policy).unwrap();
+        // What says the default is not written.
+        all.insert("first_sync".into(), toml::Value::try_from(&policy.first_sync).unwrap());
+        all.insert("no_permission".into(), toml::Value::try_from(policy.no_permission).unwrap());
+        assert_eq!(told, all);
+
+        let told: toml::Table = block_of("E-mail").parse().unwrap();
+        let told = told["modules"]["email"].as_table().unwrap();
+        let all = toml::Table::try_from(EmailPolicy::default()).unwrap();
+        assert_eq!(told.keys().collect::<Vec<_>>(), all.keys().collect::<Vec<_>>());
+    }
+
     #[test]
     fn ones_own_company_is_not_matched() {
         let ignore = ["Example.com", "@branch.example", "boss@elsewhere.example"].map(str::to_owned).to_vec();
