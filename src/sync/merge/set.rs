@@ -85,8 +85,13 @@ impl Merge<'_> {
             return Outcome::Stays;
         }
         let unless = |stands: bool, side| if stands { Outcome::Stays } else { Outcome::Write(side) };
+        // A category that was sent, and that nobody has seen there since: the side may have no such name (a CRM in which tags
+        // cannot be made), and nothing was taken away.
+        let unseen = |then: Then| field == Field::Categories && matches!(then, Then::Sent(Some(_)));
         match (moved, slot.mail, slot.crm) {
             (Moved::Neither, _, _) | (Moved::Both | Moved::NoBase, None, None) => Outcome::Stays,
+            (Moved::Mail, None, _) if unseen(mail_then) => Outcome::Stays,
+            (Moved::Crm, _, None) if unseen(crm_then) => Outcome::Stays,
             (Moved::Mail, _, _) => Outcome::Write(self.undo.unwrap_or(Side::Crm)),
             (Moved::Crm, _, _) => Outcome::Write(self.undo.unwrap_or(Side::Mail)),
             // Taken away on one side, changed on the other: the change stays.

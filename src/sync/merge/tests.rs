@@ -51,6 +51,34 @@ fn disjoint_edits_cross() {
 }
 
 #[test]
+fn a_category_that_was_sent_and_never_seen_was_not_taken_away() {
+    let tagged = |names: &[&str]| {
+        let mut item = Item::new(Module::Contacts);
+        let all = names.iter().map(|name| ((*name).to_owned(), Element::plain(*name)));
+        item.set(Field::Categories, Value::set(all.collect()));
+        item
+    };
+    let whole = capable([Field::Categories], SeriesSupport::None);
+    let (mail, crm) = (tagged(&["Key", "Red"]), tagged(&["Key"]));
+    let known = hasher().item(&mail);
+    let merged = |crm_seen: &Hashes, crm_sent: &Hashes| {
+        merge(
+            &hasher(),
+            Shown { item: &mail, caps: &whole, seen: &known, sent: &NONE },
+            Shown { item: &crm, caps: &whole, seen: crm_seen, sent: crm_sent },
+            Direction::TwoWay,
+            ConflictWinner::Crm,
+        )
+    };
+    // The answer to its making was lost: nobody knows whether the CRM has ever shown it.
+    let lost = merged(&NONE, &known);
+    assert!(lost.is_empty() && lost.conflicts.is_empty(), "{lost:?}");
+    // It did.
+    let taken_away = merged(&known, &known);
+    assert_eq!(taken_away.to_mail.get(&Field::Categories), crm.get(Field::Categories));
+}
+
+#[test]
 fn the_policy_decides_a_conflict() {
     let then = person("Ann", "Bo", "1");
     let (mail, crm) = (person("Anna", "Bo", "1"), person("Anne", "Bo", "1"));

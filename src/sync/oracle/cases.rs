@@ -159,6 +159,7 @@ impl SideCase {
                 max_len: self.caps.max_len.get(&field).copied(),
                 keys: self.caps.set_keys.get(&field).cloned(),
                 required: self.caps.required.contains(&field),
+                names: field == Field::Categories,
             },
         }
     }

@@ -31,6 +31,8 @@ pub struct Can {
     pub keys: Option<BTreeSet<String>>,
     /// Whether it may not be blank.
     pub required: bool,
+    /// Whether a set is one of names, of which it may have some alone.
+    pub names: bool,
 }
 
 /// What becomes of a field.
@@ -240,9 +242,15 @@ pub fn set(m: &Sight, c: &Sight, rules: Rules) -> Verdict {
         };
         let added_twice = mt.is_none() && ct.is_none();
         let changed = if with_base { (mn != mt, cn != ct) } else { (true, true) };
+        // "Unmapped → leave untouched": a name that was sent and never seen there may be none that the side has.
+        let unseen = |s: &Sight, now: Option<&Element>, then: Option<&Element>| {
+            s.can.names && s.by_sent() && then.is_some() && now.is_none()
+        };
         let taken = match changed {
             _ if mn == cn => Take::Neither,
             (false, false) => Take::Neither,
+            (true, false) if unseen(m, mn, mt) => Take::Neither,
+            (false, true) if unseen(c, cn, ct) => Take::Neither,
             (true, false) => rules.only(Side::Mail),
             (false, true) => rules.only(Side::Crm),
             (true, true) => match (mn, cn) {
