@@ -267,7 +267,11 @@ async fn items_of(
         Module::Tasks => [task("Call back & ask", 3), task("Send the offer", 0)],
         _ => [event("Kick-off & more", 3, false), event("Trade fair", 5, true)],
     };
-    let drafts: Vec<Draft> = items.into_iter().map(|i| draft(writable(side, i))).collect();
+    let categorised = items.map(|mut item| {
+        item.set(Field::Categories, set(&[("Customers", "Customers"), ("Fair / 2027", "Fair / 2027")]));
+        item
+    });
+    let drafts: Vec<Draft> = categorised.into_iter().map(|i| draft(writable(side, i))).collect();
     let made: Vec<Written> =
         side.create(module, &drafts).await.expect("created").into_iter().map(|w| w.expect("made")).collect();
     for (draft, written) in drafts.iter().zip(&made) {

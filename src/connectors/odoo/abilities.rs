@@ -3,6 +3,7 @@
 use super::event::Shape;
 use super::rows::BATCH;
 use super::session::SignedIn;
+use super::tables::Table;
 use super::{contact, message, task};
 use riva_core::item::{Field, Module};
 use riva_core::ports::{Capabilities, ModuleCapabilities, Precision, SeriesSupport};
@@ -40,6 +41,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         (Field::Phones, contact::phone_labels(&known.contacts)),
     ]
     .into();
+    tagged(&mut contacts, known, Table::Partners);
     if known.leads.is_some() {
         contacts.reads.insert(Field::Categories);
     }
@@ -66,6 +68,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         if known.seven {
             events.max_len = [(Field::Summary, 128), (Field::Location, 264)].into();
         }
+        tagged(&mut events, known, Table::Events);
         modules.insert(Module::Calendar, events);
     }
     if let Some(shape) = &known.tasks {
@@ -74,6 +77,7 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         if known.seven {
             tasks.max_len = [(Field::Summary, 128)].into();
         }
+        tagged(&mut tasks, known, Table::Tasks);
         modules.insert(Module::Tasks, tasks);
     }
     if known.messages.is_some() {
@@ -86,4 +90,12 @@ pub fn capabilities(known: &SignedIn) -> Capabilities {
         modules.insert(Module::Email, log);
     }
     Capabilities { modules }
+}
+
+/// Categories can be read and written where a table's rows have tags that can be seen.
+fn tagged(module: &mut ModuleCapabilities, known: &SignedIn, table: Table) {
+    if known.tags.contains_key(&table) {
+        module.reads.insert(Field::Categories);
+        module.writes.insert(Field::Categories);
+    }
 }

@@ -10,6 +10,7 @@
 //! | urls 1 | `website` |
 //! | notes | `comment`: text, or HTML from Odoo 14 |
 //! | birthday | `birthdate`, a free text (7 alone) |
+//! | categories | `category_id`: see [`categories`](super::categories) |
 
 use super::layout::Layout;
 use super::places::Places;
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const PHONES: [(&str, &str); 3] = [("work", "phone"), ("mobile", "mobile"), ("workFax", "fax")];
 
 /// The columns that are read or written, where the server has them.
-pub const WANTED: [&str; 18] = [
+pub const WANTED: [&str; 19] = [
     "name",
     "function",
     "email",
@@ -39,6 +40,7 @@ pub const WANTED: [&str; 18] = [
     "website",
     "comment",
     "birthdate",
+    "category_id",
     "user_id",
     "active",
     "is_company",

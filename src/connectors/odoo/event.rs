@@ -9,6 +9,7 @@
 //! | showAs | `show_as`: free, busy | the same |
 //! | sensitivity, read alone | `class` | `class`, from 14 `privacy` |
 //! | recurrence, read alone | `rrule` | `rrule` |
+//! | categories | `categ_ids`: see [`categories`](super::categories) | the same |
 //!
 //! Times are naive UTC. OpenERP 7 keeps an all-day event as the instants of its owner's midnights. Sensitivity is
 //! never written: a private event is masked even from the administrator, so that we would lock ourselves out.

@@ -1,10 +1,12 @@
 //! What Odoo answers, for the fuzz target.
 
+use super::categories;
 use super::contact;
 use super::event::{self, Shape};
 use super::layout::Layout;
 use super::lead;
 use super::places::Places;
+use super::tables::Table;
 use super::task;
 use super::text::{html_to_text, text_to_html};
 use super::xmlrpc::{Answer, Value, read_answer};
@@ -33,6 +35,8 @@ pub fn answer(body: &str) {
                 &places,
             );
             assert_eq!(item.fields.len(), again.fields.len());
+            let tags = BTreeMap::from([(1, "Region / North".to_owned())]);
+            let _ = categories::project(&row, Table::Partners, "category_id", &tags);
             let columns = Layout::for_tests(&lead::WANTED, notes);
             let item = lead::project(&row, &columns, &places);
             let again =

@@ -10,6 +10,7 @@ pub struct Layout {
     html: BTreeSet<String>,
     times: BTreeSet<String>,
     picks: BTreeMap<String, Vec<String>>,
+    links: BTreeMap<String, String>,
 }
 
 impl Layout {
@@ -33,6 +34,11 @@ impl Layout {
                 .filter(|(_, c)| c.get("selection").is_some())
                 .map(|(name, column)| (name.clone(), words(column)))
                 .collect(),
+            links: columns
+                .iter()
+                .filter(|(_, c)| kind(c) == "many2many")
+                .filter_map(|(name, column)| Some((name.clone(), column.get("relation")?.str().to_owned())))
+                .collect(),
         }
     }
 
@@ -54,6 +60,11 @@ impl Layout {
     /// The words that a column can be set to, in the server's order.
     pub fn picks(&self, column: &str) -> &[String] {
         self.picks.get(column).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The model to whose rows a column links, any number of them. `None`: it is no such column.
+    pub fn links_to(&self, column: &str) -> Option<&str> {
+        self.links.get(column).map(String::as_str).filter(|model| !model.is_empty())
     }
 
     /// Of some columns, those that there are.
@@ -90,12 +101,19 @@ mod tests {
             ("type", Rpc::from("selection")),
             ("selection", Rpc::List(vec![pick("4", "Very Low"), pick("0", "High")])),
         ]);
-        let answer =
-            Rpc::map([("name", column("char")), ("comment", column("html")), ("priority", priority)]);
+        let tags =
+            Rpc::map([("type", "many2many"), ("relation", "project.tags")].map(|(k, v)| (k, Rpc::from(v))));
+        let answer = Rpc::map([
+            ("name", column("char")),
+            ("comment", column("html")),
+            ("priority", priority),
+            ("tag_ids", tags),
+        ]);
         let layout = Layout::read(&answer);
         assert_eq!(layout.only(&["name", "fax"]), ["name"]);
         assert!(layout.is_html("comment") && !layout.is_html("name"));
         assert_eq!(layout.picks("priority"), ["4", "0"]);
         assert_eq!(layout.picks("name"), [""; 0]);
+        assert_eq!((layout.links_to("tag_ids"), layout.links_to("name")), (Some("project.tags"), None));
     }
 }

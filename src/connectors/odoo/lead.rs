@@ -11,6 +11,8 @@
 //! | notes | `description`: text, or HTML from Odoo 14 |
 //! | categories, read alone | `Lead` |
 //!
+//! Its tags stay as they are: a lead's categories say no more than that it is one.
+//!
 //! A lead that was converted is an opportunity, and has a contact (`partner_id`). Leads are never made or deleted for
 //! want of one in the mailbox: a new contact of the mailbox is a contact.
 

@@ -4,8 +4,11 @@ use super::event::Shape;
 use super::layout::Layout;
 use super::places::{Country, Places, State};
 use super::session::{Failed, Method, Session, SignedIn};
+use super::tables::Table;
+use super::tags::{self, Tags};
 use super::xmlrpc::Value as Rpc;
 use super::{active, contact, files, lead, message, task};
+use std::collections::BTreeMap;
 
 impl Session {
     /// Finds out what the server's models look like.
@@ -17,15 +20,30 @@ impl Session {
         let opportunities = self.layout_if_seen(known, "crm.lead", &active::WANTED).await?;
         known.opportunities = opportunities.filter(active::can_offer);
         let model = if known.seven { "crm.meeting" } else { "calendar.event" };
-        let wanted = ["class", "privacy", "description"];
+        let wanted = ["class", "privacy", "description", "categ_ids"];
         // Without the calendar application, only contacts are synced.
-        known.events = self.layout_if_there(known, model, &wanted).await?.map(|layout| Shape {
+        let events = self.layout_if_there(known, model, &wanted).await?;
+        known.events = events.as_ref().map(|layout| Shape {
             seven: known.seven,
             html_body: layout.is_html("description"),
             privacy: if layout.has("privacy") { "privacy" } else { "class" },
         });
         let tasks = self.layout_if_seen(known, "project.task", &task::WANTED).await?;
         known.tasks = tasks.map(|layout| task::Shape { layout, seven: known.seven });
+        let tasks = known.tasks.as_ref().map(|shape| &shape.layout);
+        let tagged = [
+            (Table::Partners, Some(&known.contacts)),
+            (Table::Events, events.as_ref()),
+            (Table::Tasks, tasks),
+        ];
+        let mut tags = BTreeMap::new();
+        for (table, layout) in tagged {
+            let Some(layout) = layout else { continue };
+            if let Some(of_table) = self.tags_of(known, table, layout).await? {
+                tags.insert(table, of_table);
+            }
+        }
+        known.tags = tags;
         let wanted = vec![Rpc::list(["share"])];
         known.users = Layout::read(&self.as_user(known, "res.users", Method::FieldsGet, wanted, &[]).await?);
         let messages = self.layout_if_seen(known, "mail.message", &message::WANTED).await?;
@@ -40,6 +58,17 @@ impl Session {
         known.may_tag = self.may(known, "ir.model.data", "create").await?;
         known.places = self.places(known).await?;
         Ok(())
+    }
+
+    /// How a table's rows are tagged; `None` where they are not, or the account may not see their tags.
+    async fn tags_of(&self, known: &SignedIn, table: Table, layout: &Layout) -> Result<Option<Tags>, Failed> {
+        let linked = tags::columns(table).iter().find_map(|c| Some((*c, layout.links_to(c)?)));
+        let Some((column, model)) = linked else { return Ok(None) };
+        let Some(own) = self.layout_if_seen(known, model, &tags::WANTED).await? else {
+            return Ok(None);
+        };
+        let may_make = self.may(known, model, "create").await?;
+        Ok(Tags::new(column, model, &own, may_make, known.seven))
     }
 
     /// The columns of files; `None` where none can be kept.

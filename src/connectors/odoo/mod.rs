@@ -7,10 +7,12 @@
 //! - Markers are external ids, so that a create may be repeated ([`external_id`]).
 //! - Changes are polled by `write_date` ([`feed`]); deletions leave no trace and show as missing in a full listing.
 //! - Deleting archives; a message that we logged is taken out of the log ([`log`]). Writing mails nobody ([`session::Method`]).
+//! - Categories are tags, where the account may see them ([`categories`], [`tags`]).
 //! - Messages are logged as notes, which nobody is told of ([`message`]); their files hang beside them ([`files`]).
 
 mod abilities;
 mod active;
+mod categories;
 mod contact;
 mod event;
 mod external_id;
@@ -30,6 +32,7 @@ mod rows;
 mod session;
 mod stage;
 mod tables;
+mod tags;
 mod task;
 mod text;
 mod user;
@@ -237,7 +240,8 @@ impl Endpoint for Odoo {
                     "; e-mail cannot be logged: the application Discuss (mail) is not installed, or the account may not see \
                      and make messages (mail.message)"
                 };
-                return Ok(((), format!("{items} may be created and changed{email}")));
+                let categories = tags::remark_of_test(&known.tags, known.tasks.is_some());
+                return Ok(((), format!("{items} may be created and changed{categories}{email}")));
             }
             Err(Fault::new(
                 FaultKind::MissingPermission,

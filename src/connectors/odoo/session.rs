@@ -4,12 +4,15 @@ use super::event::Shape;
 use super::layout::Layout;
 use super::places::Places;
 use super::refusal::Refusal;
+use super::tables::Table;
+use super::tags::Tags;
 use super::task;
 use super::xmlrpc::{Answer, Value as Rpc, read_answer, write_call};
 use crate::http::{HttpClient, Kind, Request, Scope, shown_url};
 use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, Fault, FaultKind};
 use secrecy::{ExposeSecret as _, SecretString};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -143,6 +146,8 @@ pub struct SignedIn {
     pub events: Option<Shape>,
     /// How tasks are built; `None` where they are not installed, or the account may not see them.
     pub tasks: Option<task::Shape>,
+    /// How rows are tagged, of the tables whose tags the account may see.
+    pub tags: BTreeMap<Table, Tags>,
     /// The columns of messages; `None` where none can be logged.
     pub messages: Option<Layout>,
     /// The columns of files; `None` where none can be kept.
@@ -166,6 +171,10 @@ pub struct Session {
     state: Mutex<Known>,
     /// The server's clock, as last heard.
     heard: std::sync::Mutex<Option<DateTime<Utc>>>,
+    /// Held by who makes tags.
+    makes_tags: Mutex<()>,
+    /// Which categories an owner was told of that the server does not keep.
+    told: std::sync::Mutex<BTreeSet<(i64, String)>>,
 }
 
 #[derive(Default)]
@@ -187,6 +196,8 @@ impl Session {
             password,
             state: Mutex::default(),
             heard: std::sync::Mutex::default(),
+            makes_tags: Mutex::default(),
+            told: std::sync::Mutex::default(),
         }
     }
 
@@ -203,6 +214,17 @@ impl Session {
     /// The HTTP client.
     pub fn http(&self) -> &HttpClient {
         &self.http
+    }
+
+    /// Held by who makes tags: no two may make the same one.
+    pub(super) fn makes_tags(&self) -> &Mutex<()> {
+        &self.makes_tags
+    }
+
+    /// Whether something is told an owner for the first time.
+    pub(super) fn is_news(&self, owner: i64, text: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert((owner, text.to_owned()))
     }
 
     /// The server's clock when it last answered; where it has not told, ours. The database may have another.
@@ -271,6 +293,7 @@ impl Session {
             opportunities: None,
             events: None,
             tasks: None,
+            tags: BTreeMap::new(),
             messages: None,
             files: None,
             files_on_messages: false,

@@ -6,8 +6,9 @@
 //! | dueDate | `date_deadline`, a day | from Odoo 17 a time: the day that it falls on where the owner is |
 //! | completion | `stage_id`, by the stage's `state` | `state` (17 and later); before, whether the stage is folded, which is read alone |
 //! | importance | `priority`, from 4 (lowest) to 0 | `priority`, from 0 up |
+//! | categories | `categ_ids` or `tag_ids`: see [`categories`](super::categories) | the same |
 //!
-//! Project, tags, customer and hours stay as they are. There is no reminder. Odoo 8 to 16 may mail the customer when a task
+//! Project, customer and hours stay as they are. There is no reminder. Odoo 8 to 16 may mail the customer when a task
 //! gets to another stage (a request for a rating), and nothing that we say in a call keeps it from that: no stage is written
 //! there. OpenERP 7 cannot archive a single task, and deleting one deletes the hours that were worked on it: what is deleted
 //! in the mailbox is cancelled, and a cancelled task is gone.
@@ -23,7 +24,7 @@ use riva_core::item::{Completion, Field, Item, Module, TaskStatus, Value, is_in_
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The columns that are read or written, where the server has them.
-pub const WANTED: [&str; 10] = [
+pub const WANTED: [&str; 12] = [
     "name",
     "description",
     "date_deadline",
@@ -33,6 +34,8 @@ pub const WANTED: [&str; 10] = [
     "project_id",
     "user_id",
     "user_ids",
+    "tag_ids",
+    "categ_ids",
     "active",
 ];
 

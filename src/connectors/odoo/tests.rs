@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+mod categories;
 mod files;
 mod leads;
 mod messages;

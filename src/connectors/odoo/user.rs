@@ -1,12 +1,14 @@
 //! One user's contacts, leads, events and tasks.
 
 use super::abilities::capabilities;
+use super::categories::Turn;
 use super::event::write_time;
 use super::refusal::Refusal;
 use super::rows::{self, condition, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::stage::Board;
 use super::tables::Table;
+use super::tags::Found;
 use super::view::View;
 use super::xmlrpc::Value as Rpc;
 use super::{contact, event, external_id, feed, lead, task};
@@ -20,8 +22,8 @@ use riva_core::ports::{
     Capabilities, ChangePage, Draft, Fetched, ItemFiles, ListPage, Listed, MessageLog, Patch, Reader,
     RemoteRef, Removal, Silence, SilentWriter, Window, Written,
 };
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One user's rows.
 pub struct User {
@@ -32,6 +34,8 @@ pub struct User {
     partner: Option<i64>,
     zone: Tz,
     capabilities: Capabilities,
+    /// What is to be told an administrator.
+    remarks: Mutex<Vec<(Module, String)>>,
 }
 
 impl User {
@@ -44,7 +48,7 @@ impl User {
         zone: Tz,
     ) -> Self {
         let capabilities = capabilities(&known);
-        Self { session, known, owner, partner, zone, capabilities }
+        Self { session, known, owner, partner, zone, capabilities, remarks: Mutex::default() }
     }
 
     pub(super) fn call(&self, failed: Failed) -> CallError {
@@ -63,6 +67,29 @@ impl User {
         };
         let rows: Vec<i64> = ids.iter().filter_map(|id| Table::row(module, id)).map(|(_, row)| row).collect();
         Board::read(&self.session, shape, &rows).await.map_err(|failed| self.call(failed))
+    }
+
+    /// What becomes of a row's tags: from what it had when it was read to what is written.
+    fn turn<'v>(&self, table: Table, had: Option<&'v Item>, set: &'v BTreeMap<Field, Value>) -> Turn<'v> {
+        match set.get(&Field::Categories).filter(|_| self.known.tags.contains_key(&table)) {
+            Some(wanted) => Turn::between(table, had.and_then(|item| item.get(Field::Categories)), wanted),
+            None => Turn::default(),
+        }
+    }
+
+    /// The tags that rows of a module are to get or to lose. What can be no tag is told an administrator.
+    async fn tags(&self, module: Module, turns: &[Turn<'_>]) -> Result<Found, CallError> {
+        let Some(tags) = self.known.tags.get(&self.table(module)?) else { return Ok(Found::default()) };
+        let add: BTreeSet<&str> = turns.iter().flat_map(|turn| turn.add.iter().copied()).collect();
+        let remove: BTreeSet<&str> = turns.iter().flat_map(|turn| turn.remove.iter().copied()).collect();
+        let found = tags.find_or_make(&self.session, &add, &remove).await.map_err(|f| self.call(f))?;
+        for (name, why) in &found.kept_out {
+            let text = format!("the category {name} stays in the mailbox alone: {why} ({})", tags.model);
+            if self.session.is_news(self.owner, &text) {
+                self.remarks.lock().unwrap_or_else(PoisonError::into_inner).push((module, text));
+            }
+        }
+        Ok(found)
     }
 
     /// What to write of an item's fields; of a new one, without an id.
@@ -219,6 +246,11 @@ impl User {
                             continue;
                         }
                     };
+                    // Of what was to be written nothing is kept here.
+                    if content.is_empty() {
+                        results.push(Ok((table, number)));
+                        continue;
+                    }
                     match self.write(table.model(&self.known), number, version, &content).await {
                         Ok(()) => Ok((table, number)),
                         Err(Failed::Refused(refusal)) => Err(refusal.item()),
@@ -341,6 +373,14 @@ impl Reader for User {
         self.known.messages.as_ref().map(|_| self as &dyn MessageLog)
     }
 
+    fn remarks(&self, module: Module) -> Vec<String> {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of_module, rest) = std::mem::take(&mut *remarks).into_iter().partition(|(of, _)| *of == module);
+        *remarks = rest;
+        let of_module: Vec<(Module, String)> = of_module;
+        of_module.into_iter().map(|(_, text)| text).collect()
+    }
+
     async fn probe(&self, module: Module, markers: &[Marker]) -> Result<Vec<Vec<RemoteRef>>, CallError> {
         let tables = Table::of(&self.known, module)?;
         let mut found: BTreeMap<Marker, Vec<RemoteRef>> = BTreeMap::new();
@@ -404,9 +444,15 @@ impl SilentWriter for User {
             return Ok(vec![Err(ItemError::Forbidden { reason: reason.to_owned() }); drafts.len()]);
         }
         let board = self.board(module, &[]).await?;
+        let turns: Vec<Turn<'_>> = drafts.iter().map(|d| self.turn(table, None, &d.item.fields)).collect();
+        let found = self.tags(module, &turns).await?;
         let model = table.model(&self.known);
-        let rows: Vec<BTreeMap<String, String>> =
+        let mut rows: Vec<BTreeMap<String, String>> =
             drafts.iter().map(|d| self.new_row(table, &d.item, &d.marker, &board)).collect();
+        for (row, turn) in rows.iter_mut().zip(&turns) {
+            let cell = self.known.tags.get(&table).and_then(|tags| Some((tags.column, turn.cell(&found)?)));
+            row.extend(cell.map(|(column, cell)| (format!("{column}/.id"), cell)));
+        }
         let mut made: Vec<Result<i64, ItemError>> =
             vec![Err(ItemError::NotNow("not tried".into())); rows.len()];
         // Rows with the same columns go together.
@@ -458,7 +504,20 @@ impl SilentWriter for User {
     ) -> Result<Vec<Result<Written, ItemError>>, CallError> {
         let wanted: Vec<_> = patches.iter().map(|p| (&p.id, &p.version)).collect();
         let board = self.board(module, &patches.iter().map(|p| &p.id).collect::<Vec<_>>()).await?;
-        let content = |at: usize, table| Ok(self.map(table, Some(&patches[at].id), &patches[at].set, &board));
+        let turns: Vec<Turn<'_>> = patches
+            .iter()
+            .map(|patch| match Table::row(module, &patch.id) {
+                Some((table, _)) => self.turn(table, Some(&patch.base), &patch.set),
+                None => Turn::default(),
+            })
+            .collect();
+        let found = self.tags(module, &turns).await?;
+        let content = |at: usize, table| {
+            let mut row = self.map(table, Some(&patches[at].id), &patches[at].set, &board);
+            let tags = self.known.tags.get(&table);
+            row.extend(tags.and_then(|tags| Some((tags.column.to_owned(), turns[at].commands(&found)?))));
+            Ok(row)
+        };
         let done = self.write_each(module, &wanted, content).await?;
         Ok(self.written(module, done).await)
     }

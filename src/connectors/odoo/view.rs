@@ -1,12 +1,13 @@
 //! What one user sees of the tables.
 
+use super::refusal::Refusal;
 use super::rows::{condition, list, markers, read, search, versions};
 use super::session::{Failed, Method, Session, SignedIn};
 use super::stage::{self, Stage};
 use super::tables::Table;
 use super::task::Progress;
 use super::xmlrpc::Value as Rpc;
-use super::{contact, event, feed, lead, message, task};
+use super::{categories, contact, event, feed, lead, message, task};
 use chrono_tz::Tz;
 use riva_core::fault::CallError;
 use riva_core::ids::{Marker, RemoteId, Version};
@@ -24,6 +25,14 @@ pub struct View<'a> {
     pub owner: i64,
     /// The owner's time zone.
     pub zone: Tz,
+}
+
+/// What the rows of a batch refer to.
+#[derive(Clone, Copy)]
+struct OfBatch<'a> {
+    stages: &'a [Stage],
+    /// Tags by name.
+    tags: &'a BTreeMap<i64, String>,
 }
 
 impl View<'_> {
@@ -66,6 +75,7 @@ impl View<'_> {
         let versions = versions(self.session, self.known, model, &seen).await?;
         let rows = read(self.session, model, &seen, &self.columns(table)).await?;
         let markers = markers(self.session, model, &seen).await?;
+        let names = self.names_of_tags(table, rows.values()).await?;
         let stages = match &self.known.tasks {
             Some(shape) if table == Table::Tasks && shape.progress() == Progress::Folded => {
                 stage::all(self.session, shape).await?
@@ -78,7 +88,8 @@ impl View<'_> {
             }
             match (rows.get(&number), versions.get(&number)) {
                 (Some(row), Some(version)) => {
-                    self.show(table, row, version, markers.get(&number).copied(), &stages)
+                    let of_batch = OfBatch { stages: &stages, tags: &names };
+                    self.show(table, row, version, markers.get(&number).copied(), of_batch)
                 }
                 _ => Fetched::Gone,
             }
@@ -88,7 +99,7 @@ impl View<'_> {
 
     /// The columns that are read of a table.
     fn columns(&self, table: Table) -> Vec<&'static str> {
-        match table {
+        let own = match table {
             Table::Partners => self.known.contacts.only(&contact::WANTED),
             Table::Leads => self.known.leads.as_ref().map(|l| l.only(&lead::WANTED)).unwrap_or_default(),
             Table::Tasks => {
@@ -96,6 +107,38 @@ impl View<'_> {
             }
             Table::Messages => message::READ.to_vec(),
             Table::Events => self.known.events.as_ref().map(event::Shape::columns).unwrap_or_default(),
+        };
+        let tags = self.known.tags.get(&table).map(|tags| tags.column);
+        let tags = tags.filter(|column| !own.contains(column));
+        own.into_iter().chain(tags).collect()
+    }
+
+    /// The names of the tags that rows have.
+    async fn names_of_tags<'r>(
+        &self,
+        table: Table,
+        rows: impl Iterator<Item = &'r Rpc>,
+    ) -> Result<BTreeMap<i64, String>, Failed> {
+        let Some(tags) = self.known.tags.get(&table) else { return Ok(BTreeMap::new()) };
+        let ids = rows.filter_map(|row| categories::ids(row, tags.column)).flatten().collect();
+        match tags.names(self.session, ids).await {
+            // The right to see them was taken away in the meantime: nothing is known of them, and nothing follows from it.
+            Err(Failed::Refused(Refusal::Forbidden(_))) => Ok(BTreeMap::new()),
+            other => other,
+        }
+    }
+
+    /// The categories of a row that was read. `None`: they are not known.
+    fn categories(&self, table: Table, row: &Rpc, names: &BTreeMap<i64, String>) -> Option<Value> {
+        let known = self.known;
+        match known.tags.get(&table) {
+            Some(tags) => categories::project(row, table, tags.column, names),
+            // It is no lead, or none any more. If it has tags that cannot be seen, nothing is said of any.
+            None if table == Table::Partners && known.leads.is_some() => {
+                let tagged = categories::ids(row, "category_id").is_some_and(|mut ids| ids.next().is_some());
+                (!tagged).then_some(Value::Blank)
+            }
+            None => None,
         }
     }
 
@@ -105,7 +148,7 @@ impl View<'_> {
         row: &Rpc,
         version: &Version,
         marker: Option<Marker>,
-        stages: &[Stage],
+        of_batch: OfBatch<'_>,
     ) -> Fetched {
         let known = self.known;
         // Before anything else: a masked row says "not active" too.
@@ -137,30 +180,28 @@ impl View<'_> {
             return Fetched::OutOfScope;
         }
         let item = match (table, &known.leads, &known.events) {
-            (Table::Partners, leads, _) => {
-                let mut item = contact::project(row, &known.contacts, &known.places);
-                if leads.is_some() {
-                    // It is no lead, or none any more.
-                    item.set(Field::Categories, Value::Blank);
-                }
-                Ok(item)
-            }
+            (Table::Partners, ..) => Ok(contact::project(row, &known.contacts, &known.places)),
             (Table::Leads, Some(layout), _) => Ok(lead::project(row, layout, &known.places)),
             (Table::Events, _, Some(shape)) => event::project(row, shape, self.zone),
             (Table::Tasks, ..) => match tasks {
-                Some(tasks) => task::project(row, tasks, stages, self.zone),
+                Some(tasks) => task::project(row, tasks, of_batch.stages, self.zone),
                 None => return Fetched::OutOfScope,
             },
             (Table::Messages, ..) => Ok(message::project(row)),
             (Table::Leads | Table::Events, ..) => return Fetched::OutOfScope,
         };
         match item {
-            Ok(item) => Fetched::Present {
-                version: version.clone(),
-                marker,
-                modified: feed::stamp(version.stamp()).map(|at| at.and_utc()),
-                item: Box::new(item),
-            },
+            Ok(mut item) => {
+                if let Some(categories) = self.categories(table, row, of_batch.tags) {
+                    item.set(Field::Categories, categories);
+                }
+                Fetched::Present {
+                    version: version.clone(),
+                    marker,
+                    modified: feed::stamp(version.stamp()).map(|at| at.and_utc()),
+                    item: Box::new(item),
+                }
+            }
             Err(reason) => Fetched::Unreadable { reason },
         }
     }

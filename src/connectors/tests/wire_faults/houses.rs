@@ -1,7 +1,7 @@
 //! The four connectors, each with a server whose state can be looked at from behind, and a proxy in front of it.
 
 use super::dav_server::{CALENDAR, DavServer};
-use super::openerp_server::OpenErpServer;
+use super::openerp_server::{CUSTOMERS, OpenErpServer};
 use super::proxy::{Behind, Proxy};
 use super::wire::{self, Answered, Asked, Listening};
 use chrono::{Duration, Utc};
@@ -254,6 +254,8 @@ impl House {
         let mut item = Item::new(self.module());
         if self.module() == Module::Contacts {
             item.set(Field::Name, Value::Name(Name { family: word.into(), ..Name::default() }));
+            let tag = (CUSTOMERS.to_owned(), Element::plain(CUSTOMERS));
+            item.set(Field::Categories, Value::set([tag].into()));
             return item;
         }
         let start = (Utc::now() + Duration::days(3)).date_naive().and_hms_opt(9, 30, 0).unwrap().and_utc();
@@ -281,6 +283,12 @@ impl House {
             item.set_text(Field::Location, word);
             (Field::Location, item.get(Field::Location).unwrap().clone())
         }
+    }
+
+    /// The OpenERP, from behind.
+    pub fn openerp_server(&self) -> std::sync::MutexGuard<'_, OpenErpServer> {
+        let Server::OpenErp(server, _) = &self.server else { panic!("no OpenERP") };
+        server.lock().unwrap()
     }
 
     /// Everything that stands on the server, each item in one text with all its properties. What lies in a bin does not.

@@ -17,6 +17,7 @@ mod openerp_server;
 mod partial;
 mod proxy;
 mod tables;
+mod tags;
 mod wire;
 
 use cells::{Bench, Operation};

@@ -1,4 +1,4 @@
-//! An OpenERP 7 with nothing but contacts, by its documents of the web service and not from our client. It counts the
+//! An OpenERP 7 with nothing but contacts and their tags, by its documents of the web service and not from our client. It counts the
 //! writes that do not ask it to mail nobody.
 
 use super::wire::{Answered, Asked};
@@ -10,16 +10,42 @@ use std::fmt::Write as _;
 pub const USER: i64 = 5;
 const SILENT: [&str; 3] = ["no_mail_to_attendees", "mail_notify_noemail", "mail_notrack"];
 
-#[derive(Default)]
+/// The tag that contacts are made with here.
+pub const CUSTOMERS: &str = "Customers";
+/// Its row.
+const CUSTOMERS_ROW: i64 = 900_001;
+
 pub struct OpenErpServer {
     partners: BTreeMap<i64, Map<String, Value>>,
+    /// Tags by their rows: the name, and the one above.
+    pub tags: BTreeMap<i64, (String, Option<i64>)>,
+    /// What the account may not do with tags.
+    pub forbidden: Vec<&'static str>,
     /// External ids by name: the row of a partner.
     names: BTreeMap<i64, (String, i64)>,
     last: i64,
     pub mails: u64,
 }
 
+impl Default for OpenErpServer {
+    fn default() -> Self {
+        Self {
+            partners: BTreeMap::new(),
+            tags: [(CUSTOMERS_ROW, (CUSTOMERS.to_owned(), None))].into(),
+            forbidden: Vec::new(),
+            names: BTreeMap::new(),
+            last: 0,
+            mails: 0,
+        }
+    }
+}
+
 type Refused = (String, String);
+
+const TAGS: &str = "res.partner.category";
+
+/// Rights, and what nobody may call without them.
+const RIGHTS: [(&str, &str); 3] = [("read", "search"), ("read", "read"), ("create", "create")];
 
 impl OpenErpServer {
     /// Every contact that is not archived, with its external ids.
@@ -31,6 +57,17 @@ impl OpenErpServer {
                 format!("{} {}", Value::Object(row.clone()), names.collect::<Vec<_>>().join(" "))
             })
             .collect()
+    }
+
+    /// Links a contact to tags besides those that it has; its version does not tell.
+    pub fn link(&mut self, partner: i64, tag: i64) {
+        let linked = self.partners.get_mut(&partner).unwrap().get_mut("category_id").unwrap();
+        linked.as_array_mut().unwrap().push(json!(tag));
+    }
+
+    /// The tags that a contact is linked to.
+    pub fn links(&self, partner: i64) -> Vec<i64> {
+        list(&self.partners[&partner]["category_id"]).collect()
     }
 
     pub fn answer(&mut self, asked: &Asked) -> Answered {
@@ -74,7 +111,12 @@ impl OpenErpServer {
         {
             self.mails += 1;
         }
+        if model == TAGS && self.forbidden.iter().any(|right| RIGHTS.contains(&(*right, method))) {
+            let what = "Sorry, you are not allowed to access this document.";
+            return Err((format!("warning -- Access Denied\n\n{what}"), String::new()));
+        }
         match (model, method) {
+            (TAGS, "check_access_rights") => Ok(json!(!self.forbidden.contains(&text(&args[0])))),
             (_, "check_access_rights") => Ok(json!(true)),
             ("ir.config_parameter", "get_param") => Ok(json!("0b4c")),
             ("res.partner", "fields_get") => {
@@ -82,7 +124,18 @@ impl OpenErpServer {
                 let texts = ["name", "function", "email", "phone", "comment"].map(|name| kind(name, "char"));
                 let rest =
                     [kind("user_id", "many2one"), kind("active", "boolean"), kind("is_company", "boolean")];
-                Ok(Value::Object(texts.into_iter().chain(rest).collect()))
+                let tags = ("category_id".to_owned(), json!({"type": "many2many", "relation": TAGS}));
+                Ok(Value::Object(texts.into_iter().chain(rest).chain([tags]).collect()))
+            }
+            (TAGS, "fields_get") => Ok(
+                json!({"name": {"type": "char", "size": 64}, "parent_id": {"type": "many2one", "relation": TAGS}}),
+            ),
+            (TAGS, "create") => {
+                self.last += 1;
+                // A name has 64 letters at most: the rest is cut off.
+                let name = text(&args[0]["name"]).chars().take(64).collect();
+                self.tags.insert(self.last, (name, args[0]["parent_id"].as_i64()));
+                Ok(json!(self.last))
             }
             ("res.users", "fields_get") => Ok(json!({"login": {"type": "char"}})),
             (_, "fields_get") => Err((format!("Object {model} doesn't exist"), String::new())),
@@ -117,6 +170,11 @@ impl OpenErpServer {
                 let (name, of) = self.names.get(&id)?;
                 json!({"id": id, "module": "__riva__", "model": "res.partner", "name": name, "res_id": of})
             }
+            TAGS => {
+                let (name, above) = self.tags.get(&id)?;
+                let above = above.map_or(json!(false), |above| json!([above, self.tags[&above].0]));
+                json!({"id": id, "name": name, "parent_id": above})
+            }
             "res.users" if id == USER => {
                 json!({"id": USER, "name": "Ann", "login": "ann", "email": "ann@example.test",
                 "active": true, "tz": "UTC", "partner_id": false})
@@ -130,6 +188,7 @@ impl OpenErpServer {
         let all: Vec<i64> = match model {
             "res.partner" => self.partners.keys().copied().collect(),
             "ir.model.data" => self.names.keys().copied().collect(),
+            TAGS => self.tags.keys().copied().collect(),
             "res.users" => vec![USER],
             _ => Vec::new(),
         };
@@ -174,13 +233,20 @@ impl OpenErpServer {
             let id = known.unwrap_or(self.last);
             if known.is_none() {
                 self.names.insert(id, (name, id));
-                let blank = json!({"id": id, "active": true, "is_company": false, "create_date": stamp});
+                let blank = json!({"id": id, "active": true, "is_company": false, "create_date": stamp,
+                    "category_id": []});
                 self.partners.insert(id, blank.as_object().cloned().unwrap());
             }
             let partner = self.partners.get_mut(&id).unwrap();
             partner.insert("write_date".into(), stamp);
             for (column, cell) in cells {
                 match column.strip_suffix("/.id") {
+                    // Links to many rows are replaced by those of the cell, and the empty cell says nothing.
+                    Some("category_id") if cell.is_empty() => None,
+                    Some("category_id") => {
+                        let tags = cell.split(',').map(|id| id.parse::<i64>().unwrap());
+                        partner.insert("category_id".into(), tags.collect())
+                    }
                     Some(link) => partner.insert(link.into(), json!([cell.parse::<i64>().unwrap(), "Ann"])),
                     None if column == "id" => None,
                     None => partner.insert(column.into(), json!(cell)),
@@ -202,7 +268,21 @@ impl OpenErpServer {
                     "warning -- ConcurrencyException\n\nA document was modified since you last viewed it";
                 return Err((what.to_owned(), String::new()));
             }
-            row.extend(set.as_object().cloned().unwrap());
+            let mut set = set.as_object().cloned().unwrap();
+            if let Some(commands) = set.remove("category_id") {
+                let mut tags: Vec<i64> = list(&row["category_id"]).collect();
+                for command in commands.as_array().unwrap() {
+                    let tag = command[1].as_i64().unwrap();
+                    tags.retain(|linked| *linked != tag);
+                    match command[0].as_i64() {
+                        Some(4) => tags.push(tag),
+                        Some(3) => {}
+                        other => panic!("command {other:?}"),
+                    }
+                }
+                row.insert("category_id".into(), json!(tags));
+            }
+            row.extend(set);
             row.insert("write_date".into(), stamp);
         }
         Ok(json!(true))
