@@ -158,6 +158,7 @@ impl ModuleCycle<'_, '_> {
                 self.rules_of(&pair, &reading),
                 verdict,
             );
+            let plan = self.without_mark(plan, &reading);
             let mut work = reading.work(pair, rule.clone(), &self.hasher);
             let at = self.ctx.clock.now();
             let text =

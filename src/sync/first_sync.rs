@@ -16,7 +16,7 @@ use crate::matching::{self, MatchRule};
 use crate::module_cycle::ModuleCycle;
 use crate::place::let_go;
 use crate::plan::{Deed, Now};
-use crate::project::{complete, map_item};
+use crate::project::complete;
 use crate::read::{Reading, now_of};
 use crate::recover::Lost;
 use crate::twin::{Twin, twin};
@@ -424,7 +424,7 @@ impl<'m, 'a, 'c> FirstSync<'m, 'a, 'c> {
             return Ok(());
         }
         let caps = self.cycle.caps;
-        let mut item = map_item(&candidate.item, caps.side(candidate.side), caps.side(target));
+        let mut item = self.cycle.as_held(&candidate.item, target);
         if let Err(field) = complete(&mut item, &candidate.item, caps.side(target)) {
             let why = format!("The {} requires {field}, which is blank here.", target.title());
             self.cycle.line(Level::Error, format!("{}: {why}", candidate.item.title()));

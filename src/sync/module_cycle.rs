@@ -16,7 +16,7 @@ use crate::merge::{Merged, Won};
 use crate::messages;
 use crate::observe::observe;
 use crate::plan::{BothCaps, Deed, ModuleRules, Now, PairPlan, plan_pair};
-use crate::project::{complete, map_item};
+use crate::project::complete;
 use crate::read::Reading;
 use crate::series::{self, Lost};
 use crate::work::{Fate, Work, Write};
@@ -256,7 +256,8 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
     /// The plan for one pair, by the rules that are its own.
     pub fn plan(&self, pair: &PairRow, reading: &Reading) -> PairPlan {
         let rules = self.rules_of(pair, reading);
-        plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules)
+        let plan = plan_pair(&self.hasher, pair, &reading.mail, &reading.crm, self.caps, rules);
+        self.without_mark(plan, reading)
     }
 
     /// What a plan asks for, made ready to be written.
@@ -302,7 +303,7 @@ impl<'a, 'c> ModuleCycle<'a, 'c> {
             }
             Deed::Create(side) => match reading.now(side.other()).item() {
                 Some(origin) => {
-                    let mut item = map_item(origin, self.caps.side(side.other()), self.caps.side(side));
+                    let mut item = self.as_held(origin, side);
                     if let Err(field) = complete(&mut item, origin, self.caps.side(side)) {
                         let why = format!("The {} requires {field}, which is blank here.", side.title());
                         self.becomes(&mut work, PairState::Quarantined, &why, commit);

@@ -9,14 +9,18 @@ use crate::holds::{self, OpenHolds};
 use crate::journal;
 use crate::matching;
 use crate::module_cycle::{ModuleCycle, SLICE};
+use crate::plan::{Deed, PairPlan};
+use crate::project::map_item;
+use crate::read::Reading;
 use crate::work::{Fate, Read, Work, Write};
 use riva_core::activity::Level;
-use riva_core::documents::LostAndFound;
+use riva_core::documents::{FirstSync as Policy, LostAndFound};
 use riva_core::holds::{HeldItem, HoldId, HoldKind, HoldRow};
 use riva_core::ids::RemoteId;
-use riva_core::item::{Field, Item};
+use riva_core::item::{Element, Field, Item, Value};
 use riva_core::ports::{Fetched, LOST_AND_FOUND};
 use riva_core::rows::{Commit, Hashes, ItemRow, PairRow, PairSide, PairState, Side};
+use std::collections::BTreeMap;
 
 /// By which rule.
 const RULE: &str = LOST_AND_FOUND;
@@ -65,6 +69,43 @@ fn noted(mut pair: PairRow) -> PairRow {
 /// Which hold such a pair waits for.
 fn hold_of(pair: &PairRow) -> HoldKind {
     if pair.reason.as_deref() == Some(WAITS_TO_GO) { HoldKind::DeleteSafety } else { HoldKind::LostAndFound }
+}
+
+impl ModuleCycle<'_, '_> {
+    /// A plan that does not bring the CRM the category by which another sync marks what it has made: it says nothing of the
+    /// item, and stays where it is.
+    pub fn without_mark(&self, mut plan: PairPlan, reading: &Reading) -> PairPlan {
+        if let (Deed::Merge(merged), Some(now)) = (&mut plan.deed, reading.crm.item()) {
+            drop_mark(&self.ctx.policy.first_sync, &mut merged.to_crm, now.get(Field::Categories));
+            if merged.is_empty() {
+                plan.deed = Deed::Refresh;
+            }
+        }
+        plan
+    }
+
+    /// An item of the other side as it is made on this one.
+    pub fn as_held(&self, origin: &Item, side: Side) -> Item {
+        let mut item = map_item(origin, self.caps.side(side.other()), self.caps.side(side));
+        if side == Side::Crm {
+            drop_mark(&self.ctx.policy.first_sync, &mut item.fields, None);
+        }
+        item
+    }
+}
+
+/// Takes the mark out of what is written, where the CRM does not show it now.
+fn drop_mark(policy: &Policy, set: &mut BTreeMap<Field, Value>, now: Option<&Value>) {
+    let Some(Value::Set(elements)) = set.get(&Field::Categories) else { return };
+    let shows = |key: &String| matches!(now, Some(Value::Set(now)) if now.contains_key(key));
+    let is_mark = |element: &Element| policy.marks([element.value.as_str()].into_iter());
+    let kept = elements.iter().filter(|(key, element)| shows(key) || !is_mark(element));
+    let kept = Value::set(kept.map(|(key, element)| (key.clone(), element.clone())).collect());
+    if kept == *now.unwrap_or(&Value::Blank) {
+        set.remove(&Field::Categories);
+    } else {
+        set.insert(Field::Categories, kept);
+    }
 }
 
 impl FirstSync<'_, '_, '_> {

@@ -198,6 +198,14 @@ impl FakeSide {
         }
     }
 
+    /// From now on it has a place for this field, too.
+    pub fn hold(&mut self, module: Module, field: Field) {
+        if let Some(caps) = self.caps.modules.get_mut(&module) {
+            caps.reads.insert(field);
+            caps.writes.insert(field);
+        }
+    }
+
     /// From now on it tells of deletions by what is missing in its listings alone.
     pub fn tell_no_deletions(&mut self) {
         self.tombstones = Tombstones::None;

@@ -4,8 +4,8 @@ use super::{Faults, Knobs, MemoryStore, World};
 use riva_core::documents::{Direction, FirstSync, LostAndFound};
 use riva_core::history::{DeedKind, Order, UndoSpan};
 use riva_core::holds::{Decision, HoldKind, HoldRow};
-use riva_core::ids::MemberId;
-use riva_core::item::{Element, Field, Item, Value};
+use riva_core::ids::{MemberId, RemoteId};
+use riva_core::item::{Element, Field, Item, Module, Value};
 use riva_core::rows::{PairState, Side};
 use std::sync::Arc;
 
@@ -104,6 +104,48 @@ fn what_has_a_twin_is_linked_whatever_its_category() {
         assert_eq!(all(&world), named([&[CARD], &[], &[CARD]]), "{choice:?}");
         assert_eq!(world.store.all_pairs()[0].state, PairState::Linked, "{choice:?}");
     }
+}
+
+#[test]
+fn the_mark_of_another_sync_is_no_category_of_the_crm() {
+    let mut world = world(LostAndFound::SyncToCrm);
+    for side in [&mut world.mail, &mut world.crm] {
+        Arc::get_mut(side).expect("nobody else has it").hold(Module::Contacts, Field::Categories);
+    }
+    let with = |mut item: Item, names: &[&str]| {
+        let all = names.iter().map(|name| ((*name).to_owned(), Element::plain(*name)));
+        item.set(Field::Categories, Value::set(all.collect()));
+        item
+    };
+    // One that has a twin, one that goes to the CRM as the policy says, one whose only category is the mark.
+    let (linked, alone, plain) = (world.new_contact(), world.new_contact(), world.new_contact());
+    world.crm.user_create(with(linked.clone(), &["VIP"]));
+    world.mail.user_create(with(linked, &["riva", "Friend"]));
+    world.mail.user_create(with(alone, &["Riva", "Friend"]));
+    world.crm.user_create(with(plain.clone(), &[]));
+    world.mail.user_create(with(plain, &["Riva"]));
+    cycle(&world);
+    cycle(&world);
+    let names = |live: Vec<(RemoteId, Item)>| {
+        let names = |item: Item| {
+            let all = item.set_elements(Field::Categories).cloned().unwrap_or_default();
+            all.into_keys().collect::<Vec<_>>().join(", ")
+        };
+        let mut all: Vec<String> = live.into_iter().map(|(_, item)| names(item)).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(names(world.crm.live()), ["", "Friend", "Friend, VIP"], "{:#?}", world.log());
+    // Its user keeps it.
+    assert_eq!(names(world.mail.live()), ["Friend, Riva", "Friend, VIP, riva", "Riva"]);
+    // It has no part in what comes later, either.
+    let someone = world.mail.live().into_iter().find(|(_, item)| item.title() == OWN).expect("it is there").0;
+    world.mail.user_edit(&someone, |item| {
+        *item = with(item.clone(), &["Riva", "Golf"]);
+    });
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(names(world.crm.live()), ["Friend", "Friend, VIP", "Golf"], "{:#?}", world.log());
 }
 
 #[test]
