@@ -204,7 +204,7 @@ pub fn remark_of_test(tags: &BTreeMap<Table, Tags>, with_tasks: bool) -> String 
         ),
     ];
     let said = parts.iter().filter(|(_, what, _)| !what.is_empty());
-    said.map(|(before, what, after)| format!("; {before}{what}{after}")).collect()
+    said.map(|(before, what, after)| format!("; {before}{what}{after}")).collect::<Vec<_>>().concat()
 }
 
 /// No item was written yet: the next try finds what there is.
