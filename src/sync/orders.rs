@@ -22,7 +22,10 @@ pub(crate) async fn carry_out(ctx: &CycleContext<'_>, hasher: FieldHasher) -> Re
                 for module in ctx.policy.modules.enabled() {
                     tried += retry(ctx, module, pair).await?;
                 }
-                vec![format!("{tried} items that had failed are tried again")]
+                vec![match tried {
+                    1 => "One item that had failed is tried again".to_owned(),
+                    n => format!("{n} items that had failed are tried again"),
+                }]
             }
             Order::Undo { span } => undo::run(ctx, hasher, span, &order).await?,
         };

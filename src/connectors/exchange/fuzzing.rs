@@ -64,7 +64,7 @@ pub fn kept(text: &str) {
 fn found<'a>(item: &Item, node: roxmltree::Node<'a, 'a>) {
     let keys = |files: Vec<FileListed>| files.into_iter().map(|f| f.key).collect::<BTreeSet<_>>();
     let listed = FileListed::all(attachments::listed(node).map(|file| (file.name, file.size)));
-    assert_eq!(keys(item.files()), keys(listed));
+    assert_eq!(keys(item.files.clone()), keys(listed));
 }
 
 /// As a server would show it: what is written, in its namespaces.

@@ -84,7 +84,7 @@ impl Answers {
         let order = found.ok_or_else(|| AgentError::Refused(format!("there is no order {number}")))?;
         order.done = Some(Utc::now());
         order.outcome = match order.order {
-            Order::Retry { .. } => vec!["1 items that had failed are tried again".into()],
+            Order::Retry { .. } => vec!["One item that had failed is tried again".into()],
             Order::Undo { .. } => vec![
                 format!("Undone by {}: 2 writes were taken back", order.by),
                 "Aino Virtanen in the CRM: phones was edited since in the CRM: it stays as it is".into(),
