@@ -12,6 +12,10 @@ mod faults;
 mod history;
 mod items;
 mod leases;
+#[cfg(test)]
+mod many;
+#[cfg(test)]
+mod order;
 mod people;
 mod rights;
 mod script;
