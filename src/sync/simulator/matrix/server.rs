@@ -141,6 +141,13 @@ impl Server {
         self.touch(id);
     }
 
+    /// A user moves an item: it has another id, and keeps what it carries.
+    pub fn user_move(&mut self, id: &RemoteId) {
+        let Some(Stored { item, marker, .. }) = self.live(id).cloned() else { return };
+        self.user_delete(id);
+        self.insert(item, marker);
+    }
+
     // ---- Reading.
 
     pub fn live(&self, id: &RemoteId) -> Option<&Stored> {

@@ -45,7 +45,7 @@ pub struct World {
     clock: Arc<VirtualClock>,
     ids: SeededIds,
     log: Log,
-    policy: Policy,
+    pub(super) policy: Policy,
 }
 
 impl World {
@@ -54,23 +54,7 @@ impl World {
     /// # Errors
     /// It does not come into step.
     pub fn new(cell: Cell) -> Result<Self, String> {
-        let killer = Killer::default();
-        let start = "2026-11-24T08:00:00Z".parse().unwrap_or_default();
-        let clock = Arc::new(VirtualClock(Mutex::new(start)));
-        let side =
-            |system| Arc::new(FakeSystem::new(Server::new(system), killer.clone(), Arc::clone(&clock)));
-        let mut world = Self {
-            mail: side(cell.mail),
-            crm: side(cell.crm),
-            store: Memory::new(killer.clone()),
-            cell,
-            bystander: BTreeMap::new(),
-            killer,
-            clock,
-            ids: SeededIds(AtomicU64::new(1)),
-            log: Log::default(),
-            policy: policy(cell.kind.module()),
-        };
+        let mut world = Self::empty(cell);
         world.mail.server().user_create(new_item(cell.kind, 1, false));
         world.in_step()?;
         for side in [Side::Mail, Side::Crm] {
@@ -86,6 +70,27 @@ impl World {
         Ok(world)
     }
 
+    /// A world in which nothing is yet.
+    pub fn empty(cell: Cell) -> Self {
+        let killer = Killer::default();
+        let start = "2026-11-24T08:00:00Z".parse().unwrap_or_default();
+        let clock = Arc::new(VirtualClock(Mutex::new(start)));
+        let side =
+            |system| Arc::new(FakeSystem::new(Server::new(system), killer.clone(), Arc::clone(&clock)));
+        Self {
+            mail: side(cell.mail),
+            crm: side(cell.crm),
+            store: Memory::new(killer.clone()),
+            cell,
+            bystander: BTreeMap::new(),
+            killer,
+            clock,
+            ids: SeededIds(AtomicU64::new(1)),
+            log: Log::default(),
+            policy: policy(cell.kind.module()),
+        }
+    }
+
     pub fn side(&self, side: Side) -> &Arc<FakeSystem> {
         match side {
             Side::Mail => &self.mail,
@@ -97,7 +102,7 @@ impl World {
         self.log.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn subject(&self) -> Item {
+    pub(super) fn subject(&self) -> Item {
         new_item(self.cell.kind, 2, self.cell.kind == Kind::Occurrence)
     }
 
@@ -114,7 +119,7 @@ impl World {
     }
 
     /// A user does what makes the engine write.
-    fn act(&self) {
+    pub(super) fn act(&self) {
         let Cell { kind, side, op, .. } = self.cell;
         // What is made on the other side gets its origin marked here.
         let from = if op == Op::Tag { side } else { side.other() };
@@ -159,7 +164,12 @@ impl World {
         if let Moment::Call(side, op) = self.call() {
             self.side(side).server().trap(op, self.cell.trouble);
         }
-        self.killer.arm(dies_at);
+        self.dies(dies_at)
+    }
+
+    /// A cycle in which the process dies at a moment. Answers what came to pass before; if it died, the last of it did not.
+    pub fn dies(&self, at: Option<usize>) -> Vec<Moment> {
+        self.killer.arm(at);
         self.cycle();
         let past = self.killer.past();
         self.killer.arm(None);
@@ -194,7 +204,7 @@ impl World {
         Ok(())
     }
 
-    fn pass(&self, minutes: i64) {
+    pub(super) fn pass(&self, minutes: i64) {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += Duration::minutes(minutes);
     }
 
@@ -312,7 +322,7 @@ fn set_override(item: &mut Item, change: Override) {
 }
 
 /// An item that no other one can be taken for.
-fn new_item(kind: Kind, n: u32, series: bool) -> Item {
+pub(super) fn new_item(kind: Kind, n: u32, series: bool) -> Item {
     let mut item = Item::new(kind.module());
     match kind {
         Kind::Contact => {
