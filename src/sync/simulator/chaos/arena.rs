@@ -42,6 +42,8 @@ pub(super) struct Arena {
     pub refusals: Refusals,
     /// The backup of the CRM.
     pub backups: Backups,
+    /// Users for whom no call is answered, in either system.
+    pub failing: BTreeSet<usize>,
 }
 
 /// An edit that went with an item.

@@ -85,6 +85,10 @@ impl FakeSide {
         }
         let now = arena.now;
         arena.trace.note((self.side, self.user, op));
+        if arena.failing.contains(&self.user) {
+            let why = format!("{}: this user is not known", self.side.title());
+            return Err(Fault::new(FaultKind::GivenCredentials, why).into());
+        }
         let server = arena.server(self.side);
         server.busy_calls += u64::from(items);
         let name = self.side.title();

@@ -22,6 +22,8 @@ mod script;
 mod server;
 mod shrink;
 #[cfg(test)]
+mod starved;
+#[cfg(test)]
 mod tests;
 mod trace;
 mod turns;

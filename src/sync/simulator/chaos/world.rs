@@ -211,6 +211,7 @@ impl World {
             rights: BTreeMap::new(),
             backups: Backups::default(),
             refusals: Refusals::default(),
+            failing: BTreeSet::new(),
         });
         let skew = |_| {
             let minutes = i64::try_from(random.below(21)).unwrap_or(0) - 10;
