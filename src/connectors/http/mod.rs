@@ -25,4 +25,6 @@ pub use probe::{probe_endpoint, run_step};
 pub use wire_log::WIRE_LOG;
 
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod tests;
