@@ -2,8 +2,8 @@
 //!
 //! Each story is played once in peace. Then the process is killed at every moment of its cycle, each in a world of its own:
 //! before and after everything that is stored, before each reading, before each write and before its answer is there. For each
-//! of these the cycle that recovers is killed at every moment of its own, too. What stands in the end must be what stood in
-//! peace, and each write must have been made as often.
+//! of these that leaves something else behind than the one before, the cycle that recovers is killed at every moment of its
+//! own, too. What stands in the end must be what stood in peace, and each write must have been made as often.
 
 use super::axes::{Cell, Crash, Kind, Op, System, Trouble};
 use super::killer::Moment;
@@ -258,6 +258,10 @@ fn play(story: Story) -> Result<Kills, String> {
         let recovering = world.dies(None);
         kills.once += 1;
         judged(&world, &(k, moment))?;
+        // Where nothing was stored or written since the moment before, the next cycle finds what it found there.
+        if k > 0 && !matches!(moment, Moment::Stored | Moment::Answer(..)) {
+            continue;
+        }
         for (j, second) in recovering.iter().enumerate() {
             let world = story.world()?;
             world.dies(Some(k));
