@@ -262,6 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn a_side_is_in_step_in_the_latest_version_in_which_it_was() {
+        for (known, in_step, then) in [("", "3", "3"), ("2", "3", "3"), ("3", "3", "3"), ("4", "3", "4")] {
+            let mut pair = pair();
+            let untouched = pair.clone();
+            seen_in(&mut pair, Side::Crm, None);
+            assert_eq!(pair, untouched, "nobody knows in which");
+            pair.crm.as_mut().expect("it has both").version = Version::from(known);
+            seen_in(&mut pair, Side::Crm, Some(&Version::from(in_step)));
+            let versions =
+                [&pair.mail, &pair.crm].map(|at| at.as_ref().expect("it has both").version.as_str());
+            assert_eq!(versions, ["1", then], "{known}");
+        }
+    }
+
+    #[test]
     fn what_is_older_now_is_not_what_a_request_brings_that_arrives_at_last() {
         let mut pair = pair();
         let untouched = pair.clone();

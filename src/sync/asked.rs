@@ -50,3 +50,46 @@ impl ToDo {
 fn fence_of(mark: &str) -> Option<i64> {
     mark.split_once('/').and_then(|(fence, _)| fence.parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::Bench;
+    use crate::simulator::world::run_until_killed;
+
+    /// In memory nothing waits, and nothing fails.
+    fn at_once<T, E: std::fmt::Debug>(work: impl Future<Output = Result<T, E>>) -> T {
+        run_until_killed(work).expect("nothing waits").expect("it is in memory")
+    }
+
+    #[test]
+    fn what_is_asked_for_while_it_is_being_done_is_done_once_more() {
+        let bench = Bench::new(|_, _| {});
+        let ctx = bench.context();
+        let asked = Asked::of(&ctx, "tidy", "up");
+        assert!(at_once(asked.to_do(&ctx)).is_none(), "nobody has asked");
+        at_once(asked.ask(&ctx));
+        let first = at_once(asked.to_do(&ctx)).expect("it is to be done");
+        at_once(asked.ask(&ctx));
+        at_once(first.done(&ctx));
+        let second = at_once(asked.to_do(&ctx)).expect("it is to be done once more");
+        at_once(second.done(&ctx));
+        assert!(at_once(asked.to_do(&ctx)).is_none(), "it is done");
+        let other = Asked::of(&ctx, "tidy", "down");
+        at_once(other.ask(&ctx));
+        assert!(at_once(asked.to_do(&ctx)).is_none() && at_once(other.to_do(&ctx)).is_some());
+    }
+
+    #[test]
+    fn a_cycle_does_nothing_of_what_its_successor_asks_for() {
+        let bench = Bench::new(|_, _| {});
+        let (former, successor) = (bench.context(), CycleContext { fence: 2, ..bench.context() });
+        let asked = Asked::of(&former, "tidy", "up");
+        at_once(asked.ask(&successor));
+        assert!(at_once(asked.to_do(&former)).is_none());
+        assert!(at_once(asked.to_do(&successor)).is_some());
+        at_once(asked.ask(&former));
+        assert!(at_once(asked.to_do(&former)).is_some());
+        assert!(at_once(asked.to_do(&successor)).is_some(), "whoever comes after goes on");
+    }
+}

@@ -262,3 +262,6 @@ fn go_on(work: &mut Work, commit: &mut Commit) {
         work.fate = Fate::Open;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -487,3 +487,23 @@ fn detached_because(mail: SideState, crm: SideState, private: bool) -> String {
     }
     .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::Work;
+
+    #[test]
+    fn a_pair_is_out_of_the_scope_of_the_side_that_its_item_left() {
+        let mut pair = Work::sample().pair;
+        for (side, why) in [(Side::Mail, OUT_OF_MAIL), (Side::Crm, OUT_OF_CRM)] {
+            for state in PairState::ALL {
+                (pair.state, pair.reason) = (state, Some(why.to_owned()));
+                assert_eq!(is_out_of_scope(&pair, side), state == PairState::Detached);
+                assert!(!is_out_of_scope(&pair, side.other()));
+                pair.reason = None;
+                assert!(!is_out_of_scope(&pair, side));
+            }
+        }
+    }
+}

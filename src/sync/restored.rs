@@ -406,3 +406,6 @@ fn put_back(pair: &mut PairRow, side: Side, [mine, theirs]: &[Hashes; 2]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -385,3 +385,30 @@ impl SyncStore for Scratch<'_> {
         self.base.images(member, span).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::world::run_until_killed;
+    use uuid::Uuid;
+
+    #[test]
+    fn what_is_taken_over_in_a_preview_stays_the_others() {
+        let (store, crm) = (Memory::new(Open), ConnectionName::from("crm"));
+        let [theirs, ours] = [7, 8].map(|id| PairId(Uuid::from_u128(id)));
+        let [bobs, anns] = [2, 1].map(|id| Lease { member: MemberId(id), fence: 1 });
+        run_until_killed(async {
+            store.claim(&crm, "event", 5, theirs, bobs).await?;
+            let scratch = Scratch::of(&store, anns.member, &[]).await?;
+            let claim = scratch.claim(&crm, "event", 5, ours, anns).await?;
+            assert!(matches!(claim, Claim::Theirs { pair, .. } if pair == theirs));
+            scratch.take_over(&crm, "event", 5, ours, anns).await?;
+            assert_eq!(scratch.claim(&crm, "event", 5, ours, anns).await?, Claim::Ours);
+            assert_eq!(scratch.claimed(&crm, "event", 5).await?, Some((ours, anns.member)));
+            assert_eq!(store.claimed(&crm, "event", 5).await?, Some((theirs, bobs.member)));
+            Ok::<(), StoreError>(())
+        })
+        .expect("nothing waits")
+        .expect("it is in memory");
+    }
+}

@@ -207,3 +207,18 @@ fn a_message_that_is_not_to_be_logged_is_not_looked_at_again() {
     assert!(!row(&bench, "unwanted").dirty);
     assert_eq!(row(&bench, "unwanted").match_keys, Some(Vec::new()), "it is nobody's twin");
 }
+
+#[test]
+fn a_copy_that_is_left_alone_has_no_record_and_is_in_no_other_state() {
+    let linked = crate::scripted::visits::linked().pair;
+    let reason = Some(THERE_TWICE.to_owned());
+    let twice = PairRow { state: PairState::Detached, reason, crm: None, ..linked.clone() };
+    assert!(is_there_twice(&twice));
+    let others = [
+        PairRow { state: PairState::Linked, ..twice.clone() },
+        PairRow { mail: None, ..twice.clone() },
+        PairRow { crm: linked.crm, ..twice.clone() },
+        PairRow { reason: Some("It is private.".to_owned()), ..twice },
+    ];
+    assert!(others.iter().all(|pair| !is_there_twice(pair)));
+}

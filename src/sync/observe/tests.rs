@@ -57,3 +57,32 @@ fn a_feed_that_loses_its_cursor_at_every_page_does_not_work() {
     bench.mail.script().pages.extend([lost(), Ok(page(&["c"], "3"))]);
     assert_eq!(observed(&bench), (None, vec!["a".into(), "b".into(), "c".into()]));
 }
+
+#[test]
+fn who_reads_a_mailbox_from_its_beginning_compares_if_anything_of_it_is_known() {
+    for known in [false, true] {
+        let bench = Bench::new(|_, _| {});
+        let row = crate::work::Work::sample().mail.and_then(|read| read.row).expect("it has one");
+        let items = known.then_some(ItemRow { module: Module::Contacts, ..row }).into_iter().collect();
+        bench.store.take_over(&riva_core::rows::Commit { items, ..Default::default() });
+        bench.mail.script().pages.push_back(Ok(page(&["b"], "today")));
+        assert_eq!(observed(&bench).0, None);
+        let ctx = bench.context();
+        let asked = run_until_killed(comparison(&ctx, Module::Contacts, Side::Mail).to_do(&ctx));
+        assert_eq!(asked.expect("nothing waits").expect("in memory").is_some(), known);
+    }
+}
+
+/// It may have come after the feed was read: that is looked for, whatever becomes of the listing.
+#[test]
+fn what_a_listing_of_the_mailbox_shows_may_not_be_told_of() {
+    for side in [Side::Mail, Side::Crm] {
+        let bench = Bench::new(|_, _| {});
+        let (ctx, caps) = (bench.context(), bench.mail.module(Module::Contacts));
+        let compared = run_until_killed(compare(&ctx, Module::Contacts, side, &caps)).expect("nothing waits");
+        assert!(compared.is_err(), "it cannot be listed");
+        let untold = Asked::of(&ctx, "untold", Module::Contacts.as_str());
+        let to_do = run_until_killed(untold.to_do(&ctx)).expect("nothing waits").expect("in memory");
+        assert_eq!(to_do.is_some(), side == Side::Mail);
+    }
+}

@@ -1,6 +1,6 @@
 //! What another sync has left in a mailbox, when its user is first synced.
 
-use super::{Faults, Knobs, MemoryStore, World};
+use super::{FakeSide, Faults, Knobs, MemoryStore, World};
 use riva_core::documents::{Direction, FirstSync, LostAndFound};
 use riva_core::history::{DeedKind, Order, UndoSpan};
 use riva_core::holds::{Decision, HoldKind, HoldRow};
@@ -225,12 +225,37 @@ fn what_waits_is_held_by_name_and_decided() {
         world.mail.user_edit(&card, |item| item.set_text(Field::Location, "elsewhere"));
         cycle(&world);
         assert_eq!((all(&world)[2].len(), open_holds(&world)), (1, holds.clone()));
+        assert!(world.store.all_items().iter().all(|row| !row.dirty), "it waits for its hold alone");
         world.decide(holds[0].id, Decision::Create);
         world.decide(holds[1].id, Decision::Ignore);
         cycle(&world);
         cycle(&world);
         assert_eq!(all(&world), named([&[CARD, OWN, VISIT], &[], &[CARD, OWN]]), "{:#?}", world.log());
         assert_eq!(open_holds(&world), []);
+    }
+}
+
+/// Whenever that is in the first sync: a hold names nothing that cannot be decided about.
+#[test]
+fn what_its_user_deletes_before_it_is_held_is_held_by_nobody() {
+    fn deletes_at(mail: Arc<FakeSide>, reading: u32, card: RemoteId) {
+        let side = Arc::clone(&mail);
+        side.meanwhile(move || match reading {
+            0 => assert!(mail.user_delete(&card)),
+            _ => deletes_at(mail, reading - 1, card),
+        });
+    }
+    for reading in 0..5 {
+        let world = with_leftovers(LostAndFound::Hold);
+        let (card, _) = world.mail.live().into_iter().find(|(_, item)| item.title() == CARD).expect("there");
+        deletes_at(Arc::clone(&world.mail), reading, card);
+        for _ in 0..3 {
+            cycle(&world);
+        }
+        assert_eq!(all(&world), named([&[OWN, VISIT], &[], &[OWN]]), "{reading}: {:#?}", world.log());
+        let holds = world.store.all_holds().into_iter().flat_map(|hold| hold.items);
+        let unread = holds.filter(|item| ![CARD, VISIT].contains(&item.title.as_str())).count();
+        assert_eq!((unread, open_holds(&world).len()), (0, 1), "{reading}");
     }
 }
 
@@ -292,6 +317,85 @@ fn what_could_not_be_moved_is_held_by_a_later_policy() {
     assert_eq!(held, [HoldKind::LostAndFound; 2]);
 }
 
+/// Each is told of once, by the rule by which it is held.
+#[test]
+fn what_is_held_by_a_later_policy_is_told_item_by_item() {
+    let mut world = world(LostAndFound::Move);
+    for _ in 0..2 {
+        let mut event = world.new_event();
+        event.uid = Some(event.title());
+        world.mail.user_create(marked(event));
+    }
+    world.mail.set_faults(Faults { forbidden: 100, ..Faults::NONE });
+    cycle(&world);
+    world.mail.set_faults(Faults::NONE);
+    assert!(world.store.all_pairs().iter().all(|pair| pair.uid.is_some()), "each is known by its UID");
+    world.policy.first_sync.lost_and_found = LostAndFound::Hold;
+    world.pass(120);
+    cycle(&world);
+    let journal = world.store.all_journal().into_iter().filter(|line| line.deed.starts_with("held"));
+    let mut told: Vec<String> = journal.map(|line| format!("{}: {}", line.rule, line.text)).collect();
+    told.sort();
+    let why = "Left by another sync, by its category, and without a twin in the CRM: it stays as it is, and does not go to the \
+               CRM until somebody decides.";
+    assert_eq!(told, ["Visit #1", "Visit #2"].map(|title| format!("Lost & Found: {title}: {why}")));
+}
+
+/// So many contacts that another sync has left wait for a decision; answers with their only hold.
+fn held(choice: LostAndFound, contacts: usize) -> HoldRow {
+    let mut world = world(choice);
+    for _ in 0..contacts {
+        let contact = world.new_contact();
+        world.mail.user_create(marked(contact));
+    }
+    for _ in 0..3 {
+        cycle(&world);
+    }
+    let holds = world.store.all_holds();
+    let [hold] = &holds[..] else { panic!("one hold names all of them: {holds:#?}") };
+    assert_eq!((hold.items.len(), hold.closed), (contacts, None));
+    let told = world.log().iter().filter(|line| **line == hold.reason).count();
+    assert_eq!(told, 1, "{:#?}", world.log());
+    hold.clone()
+}
+
+#[test]
+fn a_hold_says_how_many_wait_and_for_what() {
+    let why = "by which another sync marks what it has made";
+    for (contacts, items, stays, is) in [
+        (
+            1,
+            "1 item with the category Riva",
+            "has no twin in the CRM and stays",
+            "has no twin in the CRM and is",
+        ),
+        (
+            2,
+            "2 items with the category Riva",
+            "have no twin in the CRM and stay",
+            "have no twin in the CRM and are",
+        ),
+    ] {
+        let text = format!("{items}, {why}, {stays} in the mailbox alone until somebody decides");
+        assert_eq!(held(LostAndFound::Hold, contacts).reason.to_lowercase(), text.to_lowercase());
+        let text = format!(
+            "Delete Safety: {items}, {why}, {is} to be deleted in the mailbox, as the policy says; nothing"
+        );
+        let reason = held(LostAndFound::Delete, contacts).reason.to_lowercase();
+        assert!(reason.starts_with(&text.to_lowercase()), "{reason}");
+    }
+}
+
+#[test]
+fn one_hold_names_all_that_waits_however_much_that_is() {
+    held(LostAndFound::Hold, 230);
+}
+
+#[test]
+fn its_note_is_none_of_what_was_sent() {
+    assert!(crate::loops::is_note("left over") && !crate::loops::is_note("left over/1"));
+}
+
 /// Before it was approved: an edit is not lost by what somebody else decides without knowing of it.
 #[test]
 fn what_is_edited_since_its_deletion_was_held_stays() {
@@ -320,6 +424,11 @@ fn what_its_user_claims_before_it_is_moved_is_his() {
     cycle(&world);
     world.mail.set_faults(Faults::NONE);
     // Its user takes the category off: it is his.
+    let pairs = world.store.all_pairs().into_iter().filter(|pair| pair.crm.is_none());
+    let waits: Vec<_> = pairs.map(|pair| (pair.state, pair.reason, pair.next_try.is_some())).collect();
+    let why =
+        "Left by another sync, by its category, and without a twin in the CRM: it is moved to Lost & Found.";
+    assert_eq!(waits, [PairState::Quarantined; 2].map(|state| (state, Some(why.to_owned()), true)));
     mail.user_edit(&card, |item| item.set(Field::Categories, Value::Blank));
     cycle(&world);
     cycle(&world);
@@ -411,7 +520,7 @@ fn an_undo_says_where_it_lies() {
     cycle(&world);
     let told = world.store.outcome(order).expect("it is carried out");
     let lies = told.iter().filter(|line| line.contains("it lies in the folder Lost & Found")).count();
-    assert_eq!(lies, 2, "{told:#?}");
+    assert_eq!((lies, told.len()), (2, 3), "and nothing else: {told:#?}");
     assert_eq!(all(&world)[1].len(), 2);
 }
 

@@ -8,6 +8,7 @@ use riva_core::ids::{MemberId, PairId, RemoteId};
 use riva_core::item::{Field, Item, Value};
 use riva_core::ports::{Lease, SyncStore};
 use riva_core::rows::{Commit, ItemRow, PairRow, PairSide, PairState, Presence, Side};
+use std::sync::Arc;
 use uuid::Uuid;
 
 const BOB: MemberId = MemberId(2);
@@ -118,7 +119,16 @@ fn a_meeting_of_which_everybody_lets_go_at_once_is_deleted() {
     store(&Commit { items: vec![copy.clone()], pairs: vec![bobs.clone()], ..Commit::default() });
     world.mail.user_delete(&anns);
     world.settle(4);
-    assert_eq!(world.crm.live().len(), 1, "it is Bob's as well: {:#?}", world.log());
+    let memory = Arc::clone(&world.store);
+    let left = || {
+        let fact = SyncStore::fact(memory.as_ref(), "left/1");
+        run_until_killed(fact).expect("nobody kills it").expect("in memory")
+    };
+    for _ in 0..2 {
+        world.cycle().expect("nobody kills it");
+        assert_eq!(world.crm.live().len(), 1, "it is Bob's as well: {:#?}", world.log());
+        assert_eq!(left().as_deref(), Some("some"));
+    }
     // His cycle ends, and has seen that his copy is gone.
     let copy = ItemRow { presence: Presence::Deleted, ..copy };
     let bobs = PairRow { state: PairState::Tombstoned, reason: None, ..bobs };
@@ -131,6 +141,7 @@ fn a_meeting_of_which_everybody_lets_go_at_once_is_deleted() {
     .expect("in memory");
     world.settle(4);
     assert!(world.crm.live().is_empty(), "{:#?}", world.log());
+    assert_eq!(left().as_deref(), Some(""), "nothing is left any more");
 }
 
 /// Bob was first: what comes of Ann's item is nothing, and that is told.
@@ -187,4 +198,22 @@ fn what_a_pair_that_never_was_claims_is_claimed_by_the_next() {
     let pair = world.store.all_pairs().remove(0);
     assert!(pair.crm.is_some(), "{:?}", world.log());
     assert_eq!(world.store.claimants(), [pair.id]);
+}
+
+/// Of people each user has what he has: nothing of his gives way.
+#[test]
+fn a_person_whom_a_colleague_keeps_does_not_take_the_place_of_the_contact_that_we_made() {
+    let mut world = World::new(3, Knobs::CALM);
+    let contact = world.new_contact();
+    world.crm.user_create(contact.clone());
+    world.settle(4);
+    let pair = world.store.all_pairs().remove(0);
+    let key = FieldHasher::new([42; 16]).text("email", "p1@example.com");
+    bob_keeps(&world, &pair, PairState::Linked, None, ("contact", key));
+    let own = world.mail.user_create(contact);
+    world.settle(4);
+    assert_eq!((world.mail.live().len(), world.crm.live().len()), (2, 1), "{:#?}", world.log());
+    let of_own = |pair: &PairRow| pair.mail.as_ref().is_some_and(|at| at.id == own);
+    let alone = world.store.all_pairs().into_iter().find(of_own).expect("it is known");
+    assert_eq!((alone.state, alone.crm), (PairState::Detached, None));
 }

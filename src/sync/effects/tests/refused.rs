@@ -177,3 +177,15 @@ fn what_is_refused_for_good_climbs_the_ladder() {
     assert_eq!((attempts, next), (51, None));
     assert!(told.starts_with(reason) && told.contains("It failed 51 times"), "{told}");
 }
+
+/// There was one when that was planned.
+#[test]
+fn what_has_no_folder_to_go_to_is_not_deleted() {
+    let mut bench = bench();
+    let mut works = [to_write(Side::Mail, IntentKind::Move)];
+    bench.write(&mut works).expect("it is tried again");
+    assert_eq!((works[0].fate, bench.open(), bench.counts), (Fate::Failed, vec![], ModuleCounts::default()));
+    let text = "move in the mailbox: Visit: not now: the mailbox has no Lost & Found";
+    assert_eq!(bench.journal(), [("failed".to_owned(), text.to_owned())]);
+    assert!(!bench.mail.script().calls.iter().any(|call| call.starts_with("delete")));
+}

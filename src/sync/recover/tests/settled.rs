@@ -2,10 +2,11 @@
 
 use crate::arrived::note_tried;
 use crate::context::CycleFault;
+use crate::first_sync::left_over::{DELETED, MOVED};
 use crate::loops;
 use crate::recover::{Lost, Recovered};
 use crate::scripted::Bench;
-use crate::scripted::visits::{hashes, linked, pair_side, row, to_write, visit};
+use crate::scripted::visits::{SIDES, hashes, linked, pair_side, row, to_write, visit};
 use crate::simulator::world::run_until_killed;
 use crate::taken_away::deleted_after;
 use crate::work::{Work, Write};
@@ -111,6 +112,53 @@ fn what_was_deleted_because_it_is_private_is_on_its_own_again() {
     assert_eq!((pair.state, &pair.mail, &pair.crm), (PairState::Tombstoned, &None, &None));
     let row = row(&bench, Side::Mail).expect("it is stored");
     assert_eq!((row.pair, row.dirty, row.presence), (None, true, Presence::Present));
+}
+
+/// Nobody knows what became of it, and it is not in the mailbox any more.
+#[test]
+fn what_another_sync_has_left_and_was_taken_away_ends_its_pair() {
+    for (kind, why, told) in [
+        (IntentKind::Move, MOVED, "it had been moved, or its user has taken it away"),
+        (IntentKind::Delete, DELETED, "the deletion had been made"),
+    ] {
+        let bench = bench();
+        let [id] = intents(&bench, &[(Module::Calendar, Side::Mail, kind)])[..] else {
+            panic!("one is open")
+        };
+        let (mut pair, mut intent) = (bench.pair(), bench.open().remove(0));
+        (pair.crm, pair.next_try) = (None, Some(bench.now()));
+        pair.mail.as_mut().expect("it has one").sent.0.insert("left over".to_owned(), 0);
+        (intent.target, intent.sends) = (Some("m".into()), Hashes::default());
+        bench.store.take_over(&Commit { pairs: vec![pair], intents: vec![intent], ..Commit::default() });
+        bench.pass(Duration::minutes(10));
+        assert_eq!(bench.recover(), Ok(adopted()));
+        let pair = bench.pair();
+        assert_eq!((pair.id, pair.state, pair.reason.as_deref()), (id, PairState::Tombstoned, Some(why)));
+        assert_eq!(pair.next_try.is_none(), kind == IntentKind::Move);
+        assert_eq!((last_line(&bench), bench.open()), (("adopt".into(), told.into()), vec![]));
+    }
+}
+
+#[test]
+fn where_versions_are_in_order_it_is_known_in_which_both_sides_were_in_step() {
+    for in_order in [false, true] {
+        for mut work in [update(), create(0)] {
+            let mut bench = Bench::new(|_, caps| caps.versions_in_order = in_order);
+            let is_made = work.pair.crm.is_none();
+            work.mail.as_mut().expect("it is read").version = "5".into();
+            lost(&mut bench, work);
+            if is_made {
+                carries(&bench, &bench.pair(), &[("c", &visit("Room 1"))]);
+            } else {
+                bench.crm.shows("c", "2", &visit("Room 2"));
+            }
+            assert_eq!(bench.recover(), Ok(adopted()));
+            let pair = bench.pair();
+            let versions = SIDES.map(|side| pair_side(&pair, side).version.to_string());
+            assert_eq!(versions[0], if in_order { "5" } else { "1" }, "made: {is_made}");
+            assert_eq!(versions[1], if in_order || is_made { "2" } else { "1" });
+        }
+    }
 }
 
 /// The CRM has items with the marker of a pair.

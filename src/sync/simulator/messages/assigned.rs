@@ -253,3 +253,18 @@ fn whatever_happens_each_is_logged_once_against_a_record_at_which_it_was_dropped
         }
     }
 }
+
+#[test]
+fn a_cycle_that_is_to_end_makes_no_more_folders() {
+    let mut made = BTreeSet::new();
+    for asks in 0..12 {
+        let world = world(9, 100);
+        world.crm.works_at(vec![record("r1", "One"), record("r2", "Two")]);
+        world.stop.after(asks);
+        world.cycle(0).expect("nobody kills it");
+        made.insert(names(&world, 0).len());
+        world.stop.after(u32::MAX);
+        assert_eq!((world.settle(), names(&world, 0).len()), (0, 2), "{asks}");
+    }
+    assert_eq!(made, BTreeSet::from([0, 1, 2]), "it may end between two of them");
+}

@@ -125,6 +125,8 @@ fn a_day_goes_on_with_the_record_of_what_was_received_alone_and_is_deleted() {
     let (before, writes) = (world.crm.live(), world.crm.writes());
     assert_eq!((before.len(), world.pairs_in(PairState::Detached).len()), (5, 1));
     deletes(&mut world, &alone);
+    let outcome = world.cycle(None).expect("nobody kills it");
+    assert!(outcome.more_work, "the next cycle makes nobody wait for it");
     fine(&world);
     assert_eq!((world.crm.live(), world.crm.writes()), (before, writes), "{:#?}", world.log());
 }

@@ -7,10 +7,10 @@ use super::make::{ANN, BOB, daily, of, recurs, set, single, wall};
 use super::world::World;
 use crate::series::{occurrence, occurrences};
 use chrono::Duration;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Field, Item, Override, Value};
 use riva_core::ports::SeriesSupport;
-use riva_core::rows::{PairRow, PairState, Side};
+use riva_core::rows::{PairRow, PairSide, PairState, Side};
 use std::sync::Arc;
 
 const CUSTOMER: &str = "carol@customer.example";
@@ -120,12 +120,48 @@ fn what_somebody_writes_to_just_then_stays_by_itself() {
 }
 
 #[test]
+fn what_its_user_deletes_just_then_has_given_way() {
+    let (world, anns, bobs, _) = behind(Some(CUSTOMER));
+    let second = of_second_day(&world);
+    world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+    world.mail.set_faults(Faults { not_now: 100, ..Faults::default() });
+    world.cycle_of_both(&bobs);
+    world.cycle_of_both(&bobs);
+    assert!(pair(&world, &second).crm.is_none(), "{:#?}", world.log());
+    world.mail.user_delete(&second);
+    world.mail.set_faults(Faults::default());
+    settle(&world, &bobs);
+    let gone = pair(&world, &second);
+    assert_eq!(gone.state, PairState::Tombstoned);
+    assert!(gone.reason.is_some_and(|reason| reason.ends_with("and has given way to that.")));
+    assert_eq!(shown(&world, &world.mail), DAYS);
+}
+
+/// A mailbox says so of what is made in it: nobody has written that.
+#[test]
+fn what_its_mailbox_calls_its_users_own_gives_way() {
+    for (organizer, goes) in [(ANN, true), ("dave@customer.example", false)] {
+        let (world, anns, bobs, _) = behind(Some(CUSTOMER));
+        let second = of_second_day(&world);
+        world.mail.user_edit(&second, |item| item.set_text(Field::Organizer, organizer));
+        world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+        settle(&world, &bobs);
+        assert_eq!(world.mail.get(&second).is_none(), goes, "{organizer}: {:#?}", world.log());
+        assert_eq!(shown(&world, &world.mail).len(), if goes { 3 } else { 4 });
+    }
+}
+
+#[test]
 fn what_gave_way_and_is_taken_back_has_no_record() {
     let (world, anns, bobs, _) = behind(Some(CUSTOMER));
     let second = of_second_day(&world);
     world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
     settle(&world, &bobs);
     assert_eq!(world.mail.get(&second), None, "{:#?}", world.log());
+    let journal = world.store.all_journal().into_iter().filter(|line| line.rule == "shared record");
+    let told: Vec<(String, String)> = journal.map(|line| (line.deed, line.text)).collect();
+    let of = |deed: &str| told.iter().filter(|line| line.0 == deed && line.1.starts_with("Review")).count();
+    assert_eq!((of("gives way"), of("tombstoned")), (2, 2), "{told:#?}");
     world.mail.user_restores(&second);
     settle(&world, &bobs);
     assert!(world.mail.get(&second).is_some());
@@ -168,6 +204,21 @@ fn days_that_took_the_place_of_appointments_are_taken_up_when_the_colleague_lets
     assert_eq!(shown(&world, &world.mail).len(), 2);
 }
 
+/// Bob's pair of the only record has his copy, or is the record alone: nothing is made of that.
+fn of_record(world: &World, is_his: bool) {
+    let (bob, record) = (MemberId(2), world.crm.live().into_keys().next().expect("there is one"));
+    let of_record = |at: &PairSide| at.id == record;
+    let all = world.store.all_pairs().into_iter();
+    let pairs: Vec<PairRow> =
+        all.filter(|pair| pair.member == bob && pair.crm.as_ref().is_some_and(of_record)).collect();
+    let [pair] = &pairs[..] else { panic!("it is in one pair: {pairs:#?}") };
+    let state = if is_his { PairState::Linked } else { PairState::Detached };
+    assert_eq!((pair.state, pair.mail.is_some()), (state, is_his), "{:#?}", world.log());
+    let rows = world.store.all_items().into_iter();
+    let row = rows.filter(|row| row.member == bob && row.id == record).map(|row| (row.pair, row.dirty));
+    assert_eq!(row.collect::<Vec<_>>(), [(Some(pair.id), false)]);
+}
+
 /// An invitation that comes to his calendar hours after the record did.
 #[test]
 fn a_copy_that_comes_later_takes_the_place_of_what_was_made_of_its_record() {
@@ -185,6 +236,11 @@ fn a_copy_that_comes_later_takes_the_place_of_what_was_made_of_its_record() {
         let there: Vec<RemoteId> = bobs.live().into_keys().collect();
         assert_eq!(there, std::slice::from_ref(&his), "{:#?}", world.log());
         assert_eq!(world.crm.live(), before);
+        of_record(&world, organizer == BOB);
+        let state = if organizer == BOB { PairState::Linked } else { PairState::Detached };
+        assert_eq!(pair(&world, &his).state, state);
+        let told = "Visit: This meeting is in the CRM already, from another syncing user's calendar.";
+        assert_eq!(world.log().iter().any(|line| line.contains(told)), organizer != BOB);
         // Who organizes it says how it goes on.
         bobs.user_edit(&his, |item| item.set_text(Field::Location, "Room 2"));
         settle(&world, &bobs);
