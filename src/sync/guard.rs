@@ -84,10 +84,17 @@ pub(crate) fn check(deletions: Deletions, limit: SafetyLimit, doubt: Doubt) -> O
     Some(Tripped {
         text: format!(
             "Delete Safety: poll result returned more deletes than allowed \
-             [{n} items, {percent}% / {} items, {}%]{why}; nothing was deleted, {n} deletions wait for approval",
-            limit.items, limit.percent
+             [{n} items, {percent}% / {} items, {}%]{why}; nothing was deleted, {} for approval",
+            limit.items,
+            limit.percent,
+            waiting(n)
         ),
     })
+}
+
+/// So many deletions wait.
+pub(crate) fn waiting(n: u64) -> String {
+    if n == 1 { "1 deletion waits".to_owned() } else { format!("{n} deletions wait") }
 }
 
 #[cfg(test)]

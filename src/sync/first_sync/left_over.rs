@@ -5,6 +5,7 @@
 
 use super::{Candidate, FirstSync};
 use crate::context::CycleFault;
+use crate::guard;
 use crate::holds::{self, OpenHolds};
 use crate::journal;
 use crate::matching;
@@ -244,9 +245,10 @@ impl ModuleCycle<'_, '_> {
             let n = items.len();
             let reason = match kind {
                 HoldKind::DeleteSafety => format!(
-                    "Delete Safety: {} to be deleted in the mailbox, as the policy says; nothing was deleted, {n} deletions \
-                     wait for approval",
-                    self.left_over(n, ["is", "are"])
+                    "Delete Safety: {} to be deleted in the mailbox, as the policy says; nothing was deleted, {} \
+                     for approval",
+                    self.left_over(n, ["is", "are"]),
+                    guard::waiting(n as u64)
                 ),
                 _ => format!(
                     "{} in the mailbox alone until somebody decides",

@@ -74,7 +74,7 @@ async fn bare_loop(url: &str, n: usize, how: &[&str]) -> Result<(), String> {
         let mut hrefs = String::new();
         for event in batch {
             let place = calendar.join(&format!("{}.ics", event.uid)).map_err(|e| e.to_string())?;
-            hrefs += &format!("<href>{}</href>", place.path());
+            hrefs.extend(["<href>", place.path(), "</href>"]);
             let put = client
                 .put(place)
                 .header("content-type", "text/calendar; charset=utf-8")
