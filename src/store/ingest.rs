@@ -108,7 +108,7 @@ async fn observe(
         upsert.push(", version = excluded.version");
     }
     upsert.push(format!(" WHERE {news}"));
-    if known && side == Side::Mail {
+    if known {
         // What we made, or had only listed, is told of.
         upsert.push(" OR item.seen = 0");
     }

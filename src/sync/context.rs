@@ -1,6 +1,6 @@
 //! What the engine is given, and what it gives back.
 
-use crate::{deeds, permission};
+use crate::{deeds, permission, untold};
 use chrono::{DateTime, Utc};
 use riva_core::activity::{EventSink, Level, SyncEvent};
 use riva_core::documents::Policy;
@@ -131,6 +131,9 @@ impl CycleContext<'_> {
         }
         if let Some(sink) = self.record.deeds {
             deeds::of_commit(changes, sink);
+        }
+        for module in untold::modules_of(changes) {
+            untold::may_come(self, module).await?;
         }
         Ok(self.store.commit(self.member.id, self.fence, changes).await?)
     }

@@ -21,7 +21,6 @@ use crate::recover::NOT_MADE_YET;
 use crate::restored::tells_age;
 use crate::retry::{changed, given_up, historic, retry_at};
 use crate::taken_away::deleted;
-use crate::untold;
 use crate::work::{Fate, Read, Work, Write};
 use chrono::{DateTime, Duration, Utc};
 use riva_core::fault::{CallError, ItemError};
@@ -105,9 +104,6 @@ impl Effects<'_, '_> {
         kind: IntentKind,
         chunk: &mut [&mut Work],
     ) -> Result<(), CycleFault> {
-        if (side, kind) == (Side::Mail, IntentKind::Create) {
-            untold::may_come(self.ctx, self.module).await?;
-        }
         let now = self.ctx.clock.now();
         let mut commit = Commit::default();
         for work in chunk.iter_mut() {

@@ -179,6 +179,7 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (90401, "who reads a feed from its beginning compares, whoever has forgotten where it stood"),
     (137_293, "what only a listing shows, and came after the feed was read, is looked for"),
     (181_001, "the same, by another way"),
+    (35934, "what was moved, and is followed, is looked for if the feed has not told of it"),
 ];
 
 /// What once failed without any fault.
