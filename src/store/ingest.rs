@@ -6,7 +6,7 @@ use crate::packed::pack;
 use crate::queue::still_held;
 use riva_core::ids::{Cursor, MemberId, Version};
 use riva_core::ports::StoreError;
-use riva_core::rows::{FeedScope, Ingest, Observation, Presence, Side};
+use riva_core::rows::{FeedScope, Ingest, Observation, Presence};
 use std::collections::BTreeSet;
 
 /// Stores a page under a fence; 0 is a connection's feed, which no member's fence guards.
