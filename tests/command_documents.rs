@@ -259,6 +259,19 @@ fn every_file(folder: &Path) -> String {
     all
 }
 
+/// A connection that stands in no workspace yet.
+const ADD_DAV: &[&str] = &[
+    "connection",
+    "add",
+    "dav",
+    "--system",
+    "caldav",
+    "--address",
+    "https://dav.example/",
+    "--account",
+    "riva",
+];
+
 #[test]
 fn a_connection_is_added_edited_and_deleted_only_if_unused() {
     let desk = Desk::new();
@@ -274,19 +287,8 @@ fn a_connection_is_added_edited_and_deleted_only_if_unused() {
         "riva",
     ];
     desk.run(&insecure).refused("clear text");
-    let add = [
-        "connection",
-        "add",
-        "dav",
-        "--system",
-        "caldav",
-        "--address",
-        "https://dav.example/",
-        "--account",
-        "riva",
-    ];
-    desk.run(&add).fine();
-    desk.run(&add).refused("exists already");
+    desk.run(ADD_DAV).fine();
+    desk.run(ADD_DAV).refused("exists already");
     desk.run(&[
         "connection",
         "edit",
@@ -323,22 +325,11 @@ fn without_a_workspace_or_an_agent_it_says_so() {
 #[test]
 fn an_option_that_no_system_knows_is_named_with_the_nearest() {
     let desk = Desk::new();
-    let add = [
-        "connection",
-        "add",
-        "dav",
-        "--system",
-        "caldav",
-        "--address",
-        "https://dav.example/",
-        "--account",
-        "riva",
-    ];
-    let misspelt = [&add[..], &["--option", "calender=work"]].concat();
+    let misspelt = [ADD_DAV, &["--option", "calender=work"]].concat();
     desk.run(&misspelt)
         .refused("there is no option `calender` for CalDAV and CardDAV. Did you mean `calendar`?");
     assert!(!desk.path("connections/dav.toml").exists());
-    desk.run(&add).fine();
+    desk.run(ADD_DAV).fine();
     let before = desk.read("connections/dav.toml");
     desk.run(&["connection", "edit", "dav", "--option", "database=sales"]).refused("options.database");
     assert_eq!(desk.read("connections/dav.toml"), before);

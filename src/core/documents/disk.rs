@@ -61,3 +61,16 @@ fn beside(folder: &Path, mode: u32) -> std::io::Result<tempfile::NamedTempFile> 
 fn beside(folder: &Path, _mode: u32) -> std::io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)
 }
+
+/// The names of what a folder holds, in no order; none where there is no folder.
+pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, AdminError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("read", folder)(error)),
+    };
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        Ok(entry.map_err(failed("read", folder))?.file_name().to_string_lossy().into_owned())
+    };
+    entries.map(name).collect()
+}

@@ -1,6 +1,6 @@
 //! Every saved document is kept: `history/KIND/NAME/NNNN.toml`, its Change Entry in the first lines, then the text.
 
-use super::disk::{failed, write_text};
+use super::disk::{failed, names_in, write_text};
 use crate::admin::{AdminError, Revision};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -35,16 +35,7 @@ impl History {
 
     /// The documents of a kind that have revisions, sorted.
     pub(crate) fn names(workspace: &Path, kind: &str) -> Result<Vec<String>, AdminError> {
-        let folder = workspace.join("history").join(kind);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("read", &folder)(error)),
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            names.push(entry.map_err(failed("read", &folder))?.file_name().to_string_lossy().into_owned());
-        }
+        let mut names = names_in(&workspace.join("history").join(kind))?;
         names.sort();
         Ok(names)
     }

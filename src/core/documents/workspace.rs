@@ -1,6 +1,6 @@
 //! The workspace's folder: what lies in it, read as a whole, and saved a document at a time.
 
-use super::disk::{failed, lock, write_text};
+use super::disk::{failed, lock, names_in, write_text};
 use super::history::History;
 use super::read::{in_file, read};
 use super::{Connection, Policy, Settings, check};
@@ -211,16 +211,9 @@ impl Workspace {
             DocumentKind::Policy => "policies",
             DocumentKind::Settings => return Ok(vec!["riva".into()]),
         });
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("read", &folder)(error)),
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let file = entry.map_err(failed("read", &folder))?.file_name().to_string_lossy().into_owned();
-            names.extend(file.strip_suffix(".toml").filter(|n| !n.starts_with('.')).map(str::to_owned));
-        }
+        let name =
+            |file: String| Some(file.strip_suffix(".toml").filter(|n| !n.starts_with('.'))?.to_owned());
+        let mut names: Vec<String> = names_in(&folder)?.into_iter().filter_map(name).collect();
         names.sort();
         Ok(names)
     }
