@@ -481,14 +481,16 @@ impl Lost {
     }
 }
 
-/// An e-mail address or, without any, the name of a contact; subject and time of an event.
+/// An e-mail address or, without any, the name of a contact; subject and time of an event; subject and due date of a task.
 fn same_key(module: Module, shown: &Hashes, sent: &Hashes) -> bool {
     let same = |field: Field| {
         let key = Hashes::key(field);
         sent.0.get(&key).is_some_and(|hash| shown.0.get(&key) == Some(hash))
     };
-    if module != Module::Contacts {
-        return same(Field::Summary) && same(Field::When);
+    match module {
+        Module::Contacts => {}
+        Module::Tasks => return same(Field::Summary) && same(Field::DueDate),
+        Module::Calendar | Module::Email => return same(Field::Summary) && same(Field::When),
     }
     let prefix = Hashes::element_key(Field::Emails, "");
     let emails = |hashes: &Hashes| -> BTreeSet<u64> {

@@ -41,3 +41,19 @@ fn an_event_is_known_by_subject_and_time() {
     assert!(!same(&event("Visit", 10), &event("Visit", 9)));
     assert!(!same(&event("Call", 9), &event("Visit", 9)));
 }
+
+#[test]
+fn a_task_is_known_by_subject_and_due_date() {
+    let task = |subject: &str, due: Option<u32>| {
+        let mut item = Item::new(Module::Tasks);
+        item.set_text(Field::Summary, subject);
+        let day = |day| Value::Date(chrono::NaiveDate::from_ymd_opt(2027, 1, day).expect("a day"));
+        item.set(Field::DueDate, due.map_or(Value::Blank, day));
+        item
+    };
+    for due in [None, Some(12)] {
+        assert!(same(&task("Call", due), &task("Call", due)));
+        assert!(!same(&task("Write", due), &task("Call", due)));
+        assert!(!same(&task("Call", Some(13)), &task("Call", due)));
+    }
+}

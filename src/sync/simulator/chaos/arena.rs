@@ -8,6 +8,7 @@ use super::rights::{Refusals, Rights};
 use super::server::{Answer, Deleted, Request, Server, Stored};
 use super::trace::Trace;
 use chrono::{DateTime, Duration, Utc};
+use riva_core::documents::Direction;
 use riva_core::fault::ItemError;
 use riva_core::ids::{RemoteId, Version};
 use riva_core::item::{Field, Item, Module, Sensitivity, Value};
@@ -44,6 +45,8 @@ pub(super) struct Arena {
     pub backups: Backups,
     /// Users for whom no call is answered, in either system.
     pub failing: BTreeSet<usize>,
+    /// Which way the policy lets changes go.
+    pub direction: Direction,
 }
 
 /// An edit that went with an item.
@@ -260,6 +263,9 @@ impl Arena {
 
     /// Does what a request asks for.
     pub fn carry_out(&mut self, side: Side, user: usize, request: &Request, late: bool) -> Vec<Answer> {
+        if self.source() == Some(side) && !matches!(request, Request::Tag(_)) {
+            self.wrong(format!("one way: user {user}'s engine writes to the {}: {request:?}", side.title()));
+        }
         match request {
             Request::Create(drafts) => drafts.iter().map(|d| self.create(side, user, d, late)).collect(),
             Request::Update(patches) => patches.iter().map(|p| self.update(side, user, p)).collect(),
@@ -517,6 +523,15 @@ impl Arena {
         self.its(side).items.iter().filter(move |(_, s)| s.is_of(user) && serial_of(&s.item) == Some(serial))
     }
 
+    /// The side to which nothing is written, by the policy's word.
+    pub fn source(&self) -> Option<Side> {
+        match self.direction {
+            Direction::TwoWay => None,
+            Direction::MailToCrm => Some(Side::Mail),
+            Direction::CrmToMail => Some(Side::Crm),
+        }
+    }
+
     /// Time passes.
     pub fn pass(&mut self, by: Duration) {
         self.now += by;
@@ -528,6 +543,7 @@ impl Arena {
 fn complete(item: &mut Item) {
     let fields: &[Field] = match item.module {
         Module::Contacts => &[Field::Emails, Field::Phones, Field::Notes, Field::Sensitivity],
+        Module::Tasks => &[Field::DueDate, Field::Body, Field::Sensitivity],
         _ => &[Field::Location, Field::Body, Field::Sensitivity],
     };
     for field in fields {

@@ -1,7 +1,9 @@
-//! What users write: contacts and events with a serial number, and a unique token in whatever they edit.
+//! What users write: contacts, events and tasks with a serial number, and a unique token in whatever they edit.
 
-use chrono::{DateTime, Duration, Utc};
-use riva_core::item::{Body, Element, Field, Item, Module, Name, Sensitivity, Value, When};
+use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use riva_core::item::{
+    Body, Completion, Element, Field, Item, Module, Name, Sensitivity, TaskStatus, Value, When,
+};
 use riva_core::ports::{ModuleCapabilities, Precision, SeriesSupport};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const CONTACT: &[Field] = &[Field::Name, Field::Emails, Field::Phones, Field::Notes, Field::Sensitivity];
 /// The fields of an event.
 const EVENT: &[Field] = &[Field::Summary, Field::When, Field::Location, Field::Body, Field::Sensitivity];
+/// The fields of a task.
+const TASK: &[Field] = &[Field::Summary, Field::DueDate, Field::Completion, Field::Body, Field::Sensitivity];
 
 /// The longest location that the fake CRM keeps, in characters.
 const CRM_LOCATION: usize = 24;
@@ -22,8 +26,22 @@ pub enum Slot {
     Phone,
     /// An event's location, which the CRM cuts.
     Location,
-    /// An event's body.
+    /// The body of an event or a task.
     Body,
+    /// On which day a task was done: each edit has a day of its own. Empty while it is to be done.
+    Done,
+}
+
+/// The day before the first token's.
+const DAY: NaiveDate = NaiveDate::from_ymd_opt(2000, 1, 1).expect("a day");
+
+/// The fields of a module.
+fn fields_of(module: Module) -> &'static [Field] {
+    match module {
+        Module::Contacts => CONTACT,
+        Module::Tasks => TASK,
+        _ => EVENT,
+    }
 }
 
 /// What stands in a slot.
@@ -42,6 +60,7 @@ impl Slot {
     pub fn of(module: Module) -> &'static [Self] {
         match module {
             Module::Contacts => &[Self::Notes, Self::Phone],
+            Module::Tasks => &[Self::Body, Self::Done],
             _ => &[Self::Location, Self::Body],
         }
     }
@@ -53,6 +72,7 @@ impl Slot {
             Self::Phone => Field::Phones,
             Self::Location => Field::Location,
             Self::Body => Field::Body,
+            Self::Done => Field::Completion,
         }
     }
 
@@ -68,6 +88,10 @@ impl Slot {
                     return last.parse().map_or(Content::Other, Content::Token);
                 }
             },
+            (Self::Done, Some(Value::Completion(Completion { on: Some(on), .. }))) => {
+                return (*on - DAY).num_days().try_into().map_or(Content::Other, Content::Token);
+            }
+            (Self::Done, Some(_)) => return Content::Blank,
             (_, Some(Value::Body(body))) => &body.text,
             (_, Some(Value::Text(text))) => text,
             _ => return Content::Other,
@@ -87,6 +111,11 @@ impl Slot {
                 };
                 Value::set(phones)
             }
+            (Self::Done, on) => {
+                let status = if on.is_some() { TaskStatus::Completed } else { TaskStatus::NotStarted };
+                let on = on.map(|token| DAY + Days::new(token.into()));
+                Value::Completion(Completion { status, on, percent: None })
+            }
             (_, None) => Value::Blank,
             (Self::Notes | Self::Body, Some(token)) => Value::body(Body::plain(format!("t{token} agenda"))),
             (Self::Location, Some(token)) if long => {
@@ -101,7 +130,7 @@ impl Slot {
 /// A new item with a serial number, which stands in its name or subject.
 pub(super) fn new_item(serial: u64, module: Module) -> Item {
     let mut item = Item::new(module);
-    for field in if module == Module::Contacts { CONTACT } else { EVENT } {
+    for field in fields_of(module) {
         item.set(*field, Value::Blank);
     }
     item.set(Field::Sensitivity, Value::Sensitivity(Sensitivity::Normal));
@@ -110,6 +139,11 @@ pub(super) fn new_item(serial: u64, module: Module) -> Item {
         item.set(Field::Name, Value::Name(name));
         let emails = BTreeMap::from([("1".to_owned(), Element::plain(format!("p{serial}@example.com")))]);
         item.set(Field::Emails, Value::set(emails));
+    } else if module == Module::Tasks {
+        item.set_text(Field::Summary, format!("Call #{serial}"));
+        let due = NaiveDate::from_ymd_opt(2026, 12, 1).unwrap_or_default() + Days::new(serial);
+        item.set(Field::DueDate, Value::Date(due));
+        Slot::Done.write(&mut item, None, false);
     } else {
         item.set_text(Field::Summary, format!("Visit #{serial}"));
         let start = "2026-12-01T08:00:00Z".parse::<DateTime<Utc>>().unwrap_or_default()
@@ -178,5 +212,5 @@ pub(super) fn holds(mail: bool) -> BTreeMap<Module, ModuleCapabilities> {
             series: SeriesSupport::None,
         }
     };
-    BTreeMap::from([(Module::Contacts, of(CONTACT)), (Module::Calendar, of(EVENT))])
+    BTreeMap::from([Module::Contacts, Module::Calendar, Module::Tasks].map(|m| (m, of(fields_of(m)))))
 }

@@ -114,7 +114,11 @@ impl World {
     }
 
     fn makes(&mut self, who: usize, side: Side, deed: Deed, serial: u64, how: usize) {
-        let module = if how.is_multiple_of(2) { Module::Contacts } else { Module::Calendar };
+        let module = match how % 3 {
+            0 if self.knobs.tasks => Module::Tasks,
+            _ if how.is_multiple_of(2) => Module::Contacts,
+            _ => Module::Calendar,
+        };
         let in_crm = new_item(serial, module);
         let mut in_mail = in_crm.clone();
         in_mail.uid = Some(format!("uid-{serial}@example.com"));

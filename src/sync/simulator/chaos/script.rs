@@ -5,7 +5,7 @@ use super::backups::{self, Mind, Tells};
 use super::faults::Faults;
 use super::rights::{self, Rights};
 use crate::simulator::Random;
-use riva_core::documents::{ConflictWinner, DeletePolicy, NoPermission};
+use riva_core::documents::{ConflictWinner, DeletePolicy, Direction, NoPermission};
 use riva_core::rows::Side;
 
 /// What kind of world.
@@ -50,6 +50,10 @@ pub struct Knobs {
     pub rights: bool,
     /// A backup of the CRM is put back.
     pub backups: bool,
+    /// Users have tasks, too.
+    pub tasks: bool,
+    /// Which way changes go.
+    pub direction: Direction,
 }
 
 impl Knobs {
@@ -74,6 +78,8 @@ impl Knobs {
         slow_reads: false,
         rights: false,
         backups: false,
+        tasks: false,
+        direction: Direction::TwoWay,
     };
 
     /// Those of a seed.
@@ -102,6 +108,8 @@ impl Knobs {
             rights: random.percent(20),
             // In worlds of their own: see the tests.
             backups: false,
+            tasks: false,
+            direction: Direction::TwoWay,
         }
     }
 
@@ -119,6 +127,8 @@ impl Knobs {
             Self { slow_reads: false, ..self },
             Self { rights: false, ..self },
             Self { backups: false, ..self },
+            Self { tasks: false, ..self },
+            Self { direction: Direction::TwoWay, ..self },
             Self { crm_without_tombstones: false, ..self },
             Self { mail_can_tag: true, ..self },
             Self { crm_without_marker: false, ..self },

@@ -26,7 +26,11 @@ impl Arena {
                  backup has it"
             ));
         }
-        if late || self.may_resurrect || self.doubled.contains_key(&serial) {
+        if late
+            || self.may_resurrect
+            || self.doubled.contains_key(&serial)
+            || self.comes_back(side, new.item.module)
+        {
             return;
         }
         let buried = |s: &Stored| {
@@ -116,10 +120,18 @@ impl Arena {
             let alone = side == Side::Mail && self.refusals.never_arrives(user, serial, *token);
             // Whoever deleted it had seen what a backup had put back, and nothing told that it was one.
             let undone = side == Side::Mail && self.is_undone(serial, *token) && !self.can_tell();
-            if !known && !blank && !alone && !undone {
+            // In one direction, what is edited on the other side is nobody's concern.
+            let of_target = self.source() == Some(side.other());
+            if !known && !blank && !alone && !undone && !of_target {
                 self.went.push(Went { side, id: id.clone(), slot: *slot, token: *token });
             }
         }
+    }
+
+    /// Whether the policy says that what is deleted on a side is made there again: where nothing goes back, unless it lets go.
+    fn comes_back(&self, side: Side, module: Module) -> bool {
+        let lets_go = side == Side::Mail && module == Module::Contacts;
+        self.source() == Some(side.other()) && !lets_go
     }
 
     /// Whether an appointment that an engine has made, and nobody was at, gives way to its user's own copy of the meeting.

@@ -19,8 +19,8 @@ use crate::{CycleContext, CycleOutcome, FeedContext, IdSource, Record, StopSigna
 use chrono::{DateTime, Duration, Utc};
 use riva_core::activity::{EventSink, SyncEvent};
 use riva_core::documents::{
-    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, FirstSync, NoPermission,
-    Policy, PolicyModules, Safety, SafetyLimit, Schedule,
+    BecamePrivate, CalendarPolicy, ConflictWinner, ContactsPolicy, DeletePolicy, Direction, FirstSync,
+    NoPermission, Policy, PolicyModules, Safety, SafetyLimit, Schedule, TasksPolicy,
 };
 use riva_core::ids::{CrmUserId, MemberId};
 use riva_core::item::Module;
@@ -96,6 +96,7 @@ struct Cycle {
     crm: Arc<FakeSide>,
     feed: FakeCrm,
     members: Vec<(MemberId, CrmUserId)>,
+    modules: Vec<Module>,
     store: Arc<Store>,
     clock: AgentClock,
     ids: Arc<SeededIds>,
@@ -110,7 +111,7 @@ impl Cycle {
             connection: &self.member.crm,
             crm: &self.feed,
             members: &self.members,
-            modules: &[Module::Contacts, Module::Calendar],
+            modules: &self.modules,
             store: self.store.as_ref(),
             stop: &self.stop,
         };
@@ -184,6 +185,9 @@ impl World {
             tells_when: Some(0),
         };
         let mut caps = [holds(true), holds(false)];
+        if !knobs.tasks {
+            caps.iter_mut().for_each(|caps| caps.retain(|module, _| *module != Module::Tasks));
+        }
         for caps in caps[0].values_mut() {
             caps.can_tag = knobs.mail_can_tag;
             caps.cool_down_secs = knobs.cool_down;
@@ -212,6 +216,7 @@ impl World {
             backups: Backups::default(),
             refusals: Refusals::default(),
             failing: BTreeSet::new(),
+            direction: knobs.direction,
         });
         let skew = |_| {
             let minutes = i64::try_from(random.below(21)).unwrap_or(0) - 10;
@@ -219,9 +224,11 @@ impl World {
         };
         let skews = (0..knobs.agents).map(skew).collect();
         let mut policy = policy();
+        policy.modules.tasks = knobs.tasks.then(TasksPolicy::default);
         if knobs.newest_wins {
             set_winner(&mut policy, ConflictWinner::Newest);
         }
+        set_direction(&mut policy, knobs.direction);
         Self {
             store: Arc::new(Store::new(Leases::new(random.draw()))),
             policy,
@@ -380,6 +387,9 @@ impl World {
                 if let Some(calendar) = &mut self.policy.modules.calendar {
                     (calendar.deleted_in_mail, calendar.deleted_in_crm) = (in_mail, in_crm);
                 }
+                if let Some(tasks) = &mut self.policy.modules.tasks {
+                    (tasks.deleted_in_mail, tasks.deleted_in_crm) = (in_mail, in_crm);
+                }
             }
             Admin::NoPermission(says) => self.policy.no_permission = says,
             Admin::Toggle(member) => {
@@ -436,6 +446,7 @@ impl World {
             crm: Arc::new(side(Side::Crm, member)),
             feed: FakeCrm(side(Side::Crm, member)),
             members: (0..self.knobs.users).map(|m| (id(m), crm_user(m))).collect(),
+            modules: self.caps[0].modules.keys().copied().collect(),
             store: Arc::clone(&self.store),
             clock: AgentClock { remote: self.remote.clone(), skew: self.skews[agent] },
             ids: Arc::clone(&self.ids),
@@ -545,6 +556,21 @@ fn set_winner(policy: &mut Policy, winner: ConflictWinner) {
     }
     if let Some(calendar) = &mut policy.modules.calendar {
         calendar.conflict = winner;
+    }
+    if let Some(tasks) = &mut policy.modules.tasks {
+        tasks.conflict = winner;
+    }
+}
+
+fn set_direction(policy: &mut Policy, direction: Direction) {
+    if let Some(contacts) = &mut policy.modules.contacts {
+        contacts.direction = direction;
+    }
+    if let Some(calendar) = &mut policy.modules.calendar {
+        calendar.direction = direction;
+    }
+    if let Some(tasks) = &mut policy.modules.tasks {
+        tasks.direction = direction;
     }
 }
 
