@@ -414,6 +414,8 @@ fn left_alone(world: &World, pair: &PairRow, serial: u64, in_mail: &Stored) -> B
         {
             MayNot::Retry => false,
             MayNot::Ignore => named("left alone"),
+            // Where nothing goes to the mailbox, nothing goes back.
+            MayNot::Rollback if arena.source() == Some(Side::Mail) => named("left alone"),
             MayNot::Rollback => never_in_step(stood),
         })
     };

@@ -226,7 +226,7 @@ fn slow(knobs: Knobs) -> Knobs {
 
 /// Changes go one way; users may do everything, and the policy stays as it is.
 fn one_way(direction: Direction, knobs: Knobs) -> Knobs {
-    Knobs { direction, tasks: true, admin: false, rights: false, ..knobs }
+    Knobs { direction, tasks: true, admin: false, ..knobs }
 }
 
 /// Backups of the CRM are put back while nobody's rights change.
