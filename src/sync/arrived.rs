@@ -228,6 +228,17 @@ mod tests {
         }
     }
 
+    /// What its user may not change waits to be put back in the mailbox; a request that the CRM took after all is what it shows.
+    #[test]
+    fn what_waits_to_be_put_back_is_what_an_update_has_left_there() {
+        let mut pair = pair();
+        let waits =
+            |pair: &PairRow| permission::to_be_put_back(&pair.crm.as_ref().expect("it has both").sent);
+        pair.crm.as_mut().expect("it has both").sent = hashes(&[("back:location", 2), ("back:body", 2)]);
+        adopt_update(&mut pair, Side::Crm, &hashes(&[("location", 7)]), &Hashes::default());
+        assert_eq!(waits(&pair), hashes(&[("location", 7), ("body", 2)]));
+    }
+
     #[test]
     fn of_two_requests_for_a_field_the_later_one_is_noted() {
         let mut pair = pair();

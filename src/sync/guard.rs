@@ -119,6 +119,13 @@ mod tests {
     }
 
     #[test]
+    fn one_waits_and_several_wait() {
+        for (n, text) in [(1, "1 deletion waits"), (2, "2 deletions wait"), (0, "0 deletions wait")] {
+            assert_eq!(waiting(n), text);
+        }
+    }
+
+    #[test]
     fn many_do_not() {
         assert!(trips(mail(51, 10_000), Doubt::None));
         assert!(trips(mail(11, 100), Doubt::None));

@@ -134,9 +134,11 @@ impl Reader for Scripted {
     async fn list(
         &self,
         _module: Module,
-        _window: Option<Window>,
+        window: Option<Window>,
         _after: Option<&Cursor>,
     ) -> Result<ListPage, CallError> {
+        let days = window.map(|w| format!(" {} to {}", w.from.date_naive(), w.to.date_naive()));
+        self.script().calls.push(format!("list{}", days.unwrap_or_default()));
         Err(unavailable())
     }
 

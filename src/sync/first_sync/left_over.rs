@@ -60,7 +60,8 @@ pub(crate) fn is_left_over(pair: &PairRow) -> bool {
     pair.crm.is_none() && pair.mail.as_ref().is_some_and(is_noted)
 }
 
-fn noted(mut pair: PairRow) -> PairRow {
+/// A pair, noted as left by another sync.
+pub(crate) fn noted(mut pair: PairRow) -> PairRow {
     if let Some(at) = &mut pair.mail {
         at.sent.0.insert(NOTE.to_owned(), 0);
     }

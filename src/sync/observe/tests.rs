@@ -3,6 +3,7 @@
 use super::*;
 use crate::scripted::Bench;
 use crate::simulator::world::run_until_killed;
+use riva_core::documents::CalendarPolicy;
 
 /// What the feed tells is observed. Answers the fault, and which rows there are.
 fn observed(bench: &Bench) -> (Option<CycleFault>, Vec<RemoteId>) {
@@ -84,5 +85,26 @@ fn what_a_listing_of_the_mailbox_shows_may_not_be_told_of() {
         let untold = Asked::of(&ctx, "untold", Module::Contacts.as_str());
         let to_do = run_until_killed(untold.to_do(&ctx)).expect("nothing waits").expect("in memory");
         assert_eq!(to_do.is_some(), side == Side::Mail);
+    }
+}
+
+/// The end of the window was so many days ahead then, too.
+#[test]
+fn only_what_has_come_into_the_window_since_is_listed() {
+    for (then, listed) in [
+        ("2026-11-22", Some("list 2027-12-27 to 2027-12-28")),
+        ("2026-11-20", Some("list 2027-12-25 to 2027-12-28")),
+        ("2020-01-01", Some("list 2026-10-09 to 2027-12-28")),
+        ("2026-11-23", None),
+    ] {
+        let mut bench = Bench::new(|_, _| {});
+        bench.policy.modules.calendar = Some(CalendarPolicy::default());
+        let (ctx, caps) = (bench.context(), bench.crm.module(Module::Calendar));
+        let fact = format!("window/{}/{}", ctx.member.id.0, Module::Calendar.as_str());
+        run_until_killed(ctx.store.set_fact(&fact, then)).expect("nothing waits").expect("in memory");
+        let rolled = run_until_killed(roll_window(&ctx, Module::Calendar, &caps)).expect("nothing waits");
+        assert_eq!(rolled.is_err(), listed.is_some(), "it cannot be listed");
+        let calls: Vec<String> = listed.into_iter().map(str::to_owned).collect();
+        assert_eq!(bench.crm.script().calls, calls);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fields::{Can, Sight};
 use crate::capable::capable;
+use crate::decided::{Verdict, plan_decided};
 use crate::hash::FieldHasher;
 use crate::plan::{BothCaps, ModuleRules, Now, PairPlan, plan_pair};
 use crate::simulator::Random;
@@ -105,7 +106,23 @@ impl Case {
 
     /// What the planner says of a pair in some state.
     pub fn plan_in(&self, hasher: &FieldHasher, state: PairState, reason: Option<&str>) -> PairPlan {
-        let pair = PairRow {
+        let (pair, caps) = (self.pair(hasher, state, reason), self.caps());
+        plan_pair(hasher, &pair, &self.mail.answered(), &self.crm.answered(), caps, self.rules)
+    }
+
+    /// What the planner says of a held pair of which this was decided.
+    pub fn plan_decided(&self, hasher: &FieldHasher, pair: &PairRow, verdict: Verdict<'_>) -> PairPlan {
+        let (mail, crm) = (self.mail.answered(), self.crm.answered());
+        plan_decided(hasher, pair, &mail, &crm, self.caps(), self.rules, verdict)
+    }
+
+    fn caps(&self) -> BothCaps<'_> {
+        BothCaps { mail: &self.mail.caps, crm: &self.crm.caps }
+    }
+
+    /// The pair in some state.
+    pub fn pair(&self, hasher: &FieldHasher, state: PairState, reason: Option<&str>) -> PairRow {
+        PairRow {
             id: PairId(Uuid::from_u128(1)),
             member: MemberId(2),
             module: self.mail.now.module,
@@ -117,9 +134,7 @@ impl Case {
             generation: 0,
             attempts: 0,
             next_try: None,
-        };
-        let caps = BothCaps { mail: &self.mail.caps, crm: &self.crm.caps };
-        plan_pair(hasher, &pair, &self.mail.answered(), &self.crm.answered(), caps, self.rules)
+        }
     }
 }
 

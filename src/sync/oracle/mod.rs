@@ -2,6 +2,7 @@
 //! twice by different hands, must say the same of every pair.
 
 mod cases;
+mod decided;
 mod expected;
 mod fields;
 mod occurrences;

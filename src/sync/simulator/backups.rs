@@ -3,7 +3,7 @@
 use super::recovered::{never_sent, note};
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
-use riva_core::documents::Refused;
+use riva_core::documents::{DeletePolicy, Refused};
 use riva_core::holds::Decision;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
@@ -353,6 +353,45 @@ fn what_arrives_in_the_mailbox_at_last_is_later_than_a_backup() {
         assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
         assert_eq!(world.mail.live(), before);
     }
+}
+
+/// The same, of what was made again where nothing can be looked for, and is known by what was sent. The process dies before
+/// both are looked at once more.
+#[test]
+fn what_is_found_made_again_is_later_than_a_backup() {
+    let mut found = 0;
+    for steps in 1..200 {
+        let mut world = world();
+        Arc::get_mut(&mut world.mail).expect("nobody else has it").keep_no_markers();
+        world.policy.modules.contacts.as_mut().expect("contacts").deleted_in_mail = DeletePolicy::Restore;
+        let record = contacts(&mut world, 1).remove(0);
+        let backup = world.crm.back_up();
+        world.mail.user_delete(&world.mail.live()[0].0);
+        world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
+        world.mail.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
+        assert!(fault(&world).is_some());
+        world.mail.set_faults(Faults::NONE);
+        let (card, _) = world.mail.live().remove(0);
+        world.pass(61);
+        world.kill_after(Some(steps));
+        let died = world.cycle().is_none();
+        world.kill_after(None);
+        if !died {
+            break;
+        }
+        let is_found = |pair: &PairRow| pair.mail.as_ref().is_some_and(|at| at.id == card);
+        if world.store.all_pairs().iter().any(is_found) {
+            found += 1;
+            world.crm.put_back(backup, true);
+            let why = fault(&world).unwrap_or_default();
+            assert!(
+                why.contains("A backup seems to have been put back"),
+                "killed after {steps} steps: {why}"
+            );
+            assert_eq!(world.mail.live()[0].1.get(Field::Notes), Some(&note("what was agreed today")));
+        }
+    }
+    assert!(found > 0, "it was never killed in between");
 }
 
 /// A record that was changed after a backup, and one that was made after it; the backup is put back, and noticed. Answers the

@@ -6,7 +6,7 @@ use riva_core::documents::{BecamePrivate, ConflictWinner, DeletePolicy, PrivateI
 use riva_core::holds::{Decided, Decision, HoldId, HoldKind, HoldRow};
 use riva_core::ids::RemoteId;
 use riva_core::item::{Field, Item, Sensitivity, Value};
-use riva_core::rows::{Commit, PairState};
+use riva_core::rows::{Commit, PairState, Side};
 use uuid::Uuid;
 
 fn open_holds(world: &World) -> Vec<HoldRow> {
@@ -79,6 +79,24 @@ fn what_is_to_be_left_alone_and_is_gone_on_both_sides_is_gone() {
     world.settle(3);
     let [pair] = &world.store.all_pairs()[..] else { panic!("one pair") };
     assert_eq!((pair.state, pair.reason.as_deref()), (PairState::Tombstoned, Some("Gone on both sides.")));
+}
+
+/// It may be edited: nobody else's twin is looked for there.
+#[test]
+fn what_is_left_alone_is_no_twin_of_what_comes_later() {
+    let (mut world, hold) = conflict();
+    world.decide(hold.id, Decision::Ignore);
+    world.settle(3);
+    let (left, event) = world.mail.live().remove(0);
+    world.mail.user_edit(&left, |item| item.set_text(Field::Location, "room 3"));
+    world.settle(3);
+    assert!(world.store.all_items().iter().all(|row| row.match_keys.is_none()), "it was linked once");
+    world.crm.user_create(event);
+    world.settle(3);
+    let linked = world.store.all_pairs().into_iter().filter(|pair| pair.state == PairState::Linked);
+    let linked: Vec<RemoteId> = linked.filter_map(|pair| Some(pair.mail?.id)).collect();
+    assert!(linked.len() == 1 && linked[0] != left, "{linked:?}");
+    assert_eq!(open_holds(&world), []);
 }
 
 /// What names but a part of what waits could be approved unseen.
@@ -165,6 +183,21 @@ fn private(is: bool) -> impl Fn(&mut Item) {
     move |item| item.set(Field::Sensitivity, Value::Sensitivity(sensitivity))
 }
 
+#[test]
+fn what_is_kept_and_deleted_before_it_is_made_again_is_gone_on_both_sides() {
+    for refused in [Refused::Restore, Refused::Detach] {
+        let (mut world, id) = kept_while_the_crm_is_busy(refused);
+        world.mail.user_delete(&id);
+        world.settle(3);
+        let [pair] = &world.store.all_pairs()[..] else { panic!("one pair") };
+        assert_eq!(
+            (pair.state, pair.reason.as_deref()),
+            (PairState::Tombstoned, Some("Gone on both sides."))
+        );
+        assert_eq!(open_holds(&world), []);
+    }
+}
+
 /// It lives in the mailbox: it is not gone on both sides.
 #[test]
 fn what_is_kept_and_made_private_before_it_is_made_again_is_made_once_it_is_private_no_more() {
@@ -184,6 +217,8 @@ fn what_is_kept_and_made_private_before_it_is_made_again_is_made_once_it_is_priv
             world.settle(3);
             assert_eq!(world.crm.live().len(), 0, "it is private");
             assert_eq!(open_holds(&world), []);
+            let rows = world.store.all_items().into_iter().filter(|row| row.side == Side::Crm);
+            assert_eq!(rows.count(), 0, "the record that is gone is forgotten");
             let told = world.log();
             assert!(!told.iter().any(|line| line.contains("Gone on both sides")), "{told:#?}");
             world.mail.user_edit(&id, private(false));

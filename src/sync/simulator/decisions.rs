@@ -170,8 +170,9 @@ fn a_possible_duplicate_is_linked_made_or_left_alone() {
     }
     world.settle(3);
     assert_eq!((world.mail.live().len(), world.crm.live().len()), (2, 1));
-    let detached = world.store.all_pairs().iter().filter(|p| p.state == PairState::Detached).count();
-    assert_eq!(detached, 2);
+    let detached = world.store.all_pairs().into_iter().filter(|p| p.state == PairState::Detached);
+    let why: Vec<String> = detached.filter_map(|pair| pair.reason).collect();
+    assert_eq!(why, ["Left alone: an administrator decided so."; 2]);
 }
 
 #[test]

@@ -212,6 +212,11 @@ impl FakeSide {
         self.caps.modules.values_mut().for_each(|caps| caps.deletions_by_listing = true);
     }
 
+    /// From now on it keeps no markers: what was made there cannot be looked for.
+    pub fn keep_no_markers(&mut self) {
+        self.caps.modules.values_mut().for_each(|caps| (caps.can_tag, caps.can_probe) = (false, false));
+    }
+
     /// Whether it keeps our markers.
     fn keeps_markers(&self) -> bool {
         self.caps.modules.values().all(|caps| caps.can_probe)

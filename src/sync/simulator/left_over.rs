@@ -6,7 +6,7 @@ use riva_core::history::{DeedKind, Order, UndoSpan};
 use riva_core::holds::{Decision, HoldKind, HoldRow};
 use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Element, Field, Item, Module, Value};
-use riva_core::rows::{PairState, Side};
+use riva_core::rows::{PairRow, PairState, Side};
 use std::sync::Arc;
 
 fn world(choice: LostAndFound) -> World {
@@ -138,6 +138,8 @@ fn the_mark_of_another_sync_is_no_category_of_the_crm() {
     assert_eq!(names(world.crm.live()), ["", "Friend", "Friend, VIP"], "{:#?}", world.log());
     // Its user keeps it.
     assert_eq!(names(world.mail.live()), ["Friend, Riva", "Friend, VIP, riva", "Riva"]);
+    // Nothing is written of what has it alone.
+    assert_eq!(world.crm.writes(), 2);
     // It has no part in what comes later, either.
     let someone = world.mail.live().into_iter().find(|(_, item)| item.title() == OWN).expect("it is there").0;
     world.mail.user_edit(&someone, |item| {
@@ -146,6 +148,21 @@ fn the_mark_of_another_sync_is_no_category_of_the_crm() {
     cycle(&world);
     cycle(&world);
     assert_eq!(names(world.crm.live()), ["Friend", "Friend, VIP", "Golf"], "{:#?}", world.log());
+}
+
+#[test]
+fn what_is_called_so_in_the_crm_is_called_so_in_the_mailbox() {
+    let mut world = world(LostAndFound::Move);
+    for side in [&mut world.mail, &mut world.crm] {
+        Arc::get_mut(side).expect("nobody else has it").hold(Module::Contacts, Field::Categories);
+    }
+    let mut contact = world.new_contact();
+    contact.set(Field::Categories, Value::set([("Riva".to_owned(), Element::plain("Riva"))].into()));
+    world.crm.user_create(contact.clone());
+    cycle(&world);
+    cycle(&world);
+    let shown = world.mail.live().remove(0).1;
+    assert_eq!(shown.get(Field::Categories), contact.get(Field::Categories), "{:#?}", world.log());
 }
 
 #[test]
@@ -391,6 +408,63 @@ fn one_hold_names_all_that_waits_however_much_that_is() {
     held(LostAndFound::Hold, 230);
 }
 
+/// Not all of it is known before the first sync is through: that takes more than one cycle.
+#[test]
+fn nothing_is_held_before_all_that_waits_is_known() {
+    let mut world = world(LostAndFound::Hold);
+    for mark in [true, false, true] {
+        for _ in 0..if mark { 2 } else { 520 } {
+            let contact = world.new_contact();
+            world.mail.user_create(if mark { marked(contact) } else { contact });
+        }
+    }
+    let outcome = world.cycle().expect("nobody kills it");
+    assert!(outcome.more_work);
+    assert_eq!(world.store.all_holds(), []);
+    cycle(&world);
+    let [hold] = &world.store.all_holds()[..] else { panic!("one hold") };
+    assert_eq!(hold.items.len(), 4);
+}
+
+/// It was a possible duplicate, and is edited when its twins are gone, before the first sync is through: it is moved, wherever the
+/// process dies.
+#[test]
+fn what_was_held_for_its_twins_is_moved_once_they_are_gone() {
+    let begun = |steps| {
+        let mut world = world(LostAndFound::Move);
+        let contact = world.new_contact();
+        let card = world.mail.user_create(marked(contact.clone()));
+        for _ in 0..2 {
+            world.crm.user_create(contact.clone());
+        }
+        world.kill_after(Some(steps));
+        let died = world.cycle().is_none();
+        world.kill_after(None);
+        let of_card = |pair: &PairRow| pair.mail.as_ref().is_some_and(|at| at.id == card);
+        let held = world.store.all_pairs().iter().any(|p| of_card(p) && p.state == PairState::Held);
+        (died && held).then_some(world)
+    };
+    let first = (0..200).find(|steps| begun(*steps).is_some()).expect("it is killed once it is held");
+    for steps in 0..60 {
+        let world = begun(first).expect("as before");
+        for (record, _) in world.crm.live() {
+            world.crm.user_delete(&record);
+        }
+        let card = world.mail.live()[0].0.clone();
+        world.mail.user_edit(&card, |item| item.set(Field::Notes, Value::Blank));
+        world.pass(20);
+        world.kill_after(Some(steps));
+        world.cycle();
+        world.kill_after(None);
+        for _ in 0..3 {
+            world.pass(20);
+            cycle(&world);
+        }
+        assert_eq!(all(&world), named([&[], &[CARD], &[]]), "killed after {steps}: {:#?}", world.log());
+        assert_eq!(open_holds(&world), [], "killed after {steps}");
+    }
+}
+
 #[test]
 fn its_note_is_none_of_what_was_sent() {
     assert!(crate::loops::is_note("left over") && !crate::loops::is_note("left over/1"));
@@ -472,6 +546,9 @@ fn a_crash_leaves_each_item_in_one_place() {
                 open_holds(&world).into_iter().flat_map(|h| h.items).map(|item| item.title).collect();
             let waits: &[&str] = if choice == LostAndFound::Move { &[] } else { &[CARD, VISIT] };
             assert_eq!(held, waits, "{choice:?} killed after {steps}");
+            let ever: Vec<String> =
+                world.store.all_holds().into_iter().flat_map(|h| h.items).map(|item| item.title).collect();
+            assert_eq!(ever, waits, "{choice:?} killed after {steps}: each was held once");
         }
         assert!(died > 20, "{choice:?}: it was killed {died} times only");
     }

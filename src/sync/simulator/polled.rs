@@ -4,7 +4,7 @@ use super::told::contacts_in_step;
 use super::{Knobs, World};
 use riva_core::documents::{ContactsPolicy, Direction};
 use riva_core::item::{Body, Field, Sensitivity, Value};
-use riva_core::rows::Side;
+use riva_core::rows::{PairState, Side};
 use std::sync::Arc;
 
 /// So many contacts in step; the CRM is listed every twenty minutes, and was a moment ago.
@@ -23,6 +23,31 @@ fn listings_are_compared_when_the_time_has_come_and_not_before() {
     world.pass(1);
     world.cycle().expect("nobody kills it");
     assert_eq!(world.mail.live().len(), 3);
+}
+
+/// It was asked for when the mailbox was first read, and is done once.
+#[test]
+fn what_was_compared_because_it_was_asked_for_is_not_compared_again_at_once() {
+    let mut world = World::new(8, Knobs::CALM);
+    Arc::get_mut(&mut world.mail).expect("nobody else has it").tell_no_deletions();
+    for _ in 0..4 {
+        let contact = world.new_contact();
+        world.crm.user_create(contact);
+    }
+    world.settle(4);
+    world.mail.lose_cursor();
+    world.cycle().expect("nobody kills it");
+    let detached = |world: &World| {
+        world.store.all_pairs().into_iter().filter(|pair| pair.state == PairState::Detached).count()
+    };
+    let (card, _) = world.mail.live().remove(0);
+    world.mail.user_delete(&card);
+    world.pass(10);
+    world.cycle().expect("nobody kills it");
+    assert_eq!(detached(&world), 0, "nobody knows yet: {:#?}", world.log());
+    world.pass(11);
+    world.cycle().expect("nobody kills it");
+    assert_eq!(detached(&world), 1, "{:#?}", world.log());
 }
 
 /// Records that have no twin here are read by nobody else.

@@ -437,3 +437,24 @@ fn what_is_put_back_behind_the_veil_is_not_in_step_with_a_record_that_does_not_s
         assert_eq!(stands, in_step, "{policy:?} {made_private}");
     }
 }
+
+/// What is blank behind the veil is blank in the open, too.
+#[test]
+fn what_is_put_back_where_nothing_stood_is_in_step() {
+    let mut bench = Bench::new(|_, _| {});
+    bench.policy.modules.calendar = Some(CalendarPolicy::default());
+    let mut emptied = visit("Room 1");
+    emptied.set(Field::Location, Value::Blank);
+    let mut work = to_write(Side::Mail, IntentKind::Update);
+    let set = [(Field::Location, Value::Blank)].into();
+    work.writes = vec![Write::Update { side: Side::Mail, set, base: visit("Room 1") }];
+    bench.mail.answers([written(id(Side::Mail), "2", Some(&emptied))]);
+    bench.write(&mut [work]).expect("it is written");
+    let place = |seen: Hashes| crate::in_step::of_field(&seen, "location");
+    let seen = |bench: &Bench| place(bench.pair().mail.expect("it has both").seen);
+    assert_eq!(seen(&bench), place(hashes(&emptied)));
+    bench.mail.shows(id(Side::Mail), "2", &emptied);
+    bench.mail.answers([written(id(Side::Mail), "3", Some(&visit("Room 1")))]);
+    assert_eq!(undo(&bench), ["Undone by admin@desk: one write was taken back"]);
+    assert_eq!(seen(&bench), place(hashes(&visit("Room 1"))));
+}
