@@ -90,13 +90,10 @@ impl FirstSync<'_, '_, '_> {
         }
         let occurrence = candidate.id.as_occurrence().is_some();
         let Some(other) = self.cycle.ctx.store.pairs(member, &[theirs]).await?.pop() else {
-            if !batch.contains(&theirs) {
-                // Its cycle died between claiming and storing it, and there will be none with that id.
-                self.cycle.ctx.store.unclaim(connection, theirs, lease).await?;
-                return Ok(Elsewhere::Nowhere);
-            }
-            // It is being made in this very batch.
-            return Ok(if occurrence { Elsewhere::NotYetKnown } else { Elsewhere::Nowhere });
+            // It is being made in this very batch; or its cycle died between claiming and storing it, and whoever makes this one
+            // takes its claim over.
+            let being_made = batch.contains(&theirs);
+            return Ok(if occurrence && being_made { Elsewhere::NotYetKnown } else { Elsewhere::Nowhere });
         };
         let part = other.side(candidate.side).is_some_and(|at| at.id.as_occurrence().is_some());
         match self.cycle.place(&other, candidate.side).await? {
