@@ -200,13 +200,13 @@ pub enum ItemError {
     #[error("an item with this key exists already")]
     Exists,
     /// The system refuses the values: quarantine the item.
-    #[error("refused: {reason}")]
+    #[error("refused: {}", within_a_sentence(reason))]
     Invalid {
         /// The system's reason, in its words.
         reason: String,
     },
     /// This item may not be written with the given account.
-    #[error("not permitted: {reason}")]
+    #[error("not permitted: {}", within_a_sentence(reason))]
     Forbidden {
         /// The system's reason, in its words.
         reason: String,
@@ -218,9 +218,35 @@ pub enum ItemError {
         people: usize,
     },
     /// May have been written, the answer is lost: probe.
-    #[error("no answer for this item: {0}")]
+    #[error("no answer for this item: {}", within_a_sentence(.0))]
     InDoubt(String),
     /// Not tried, or refused for now (busy, locked): try again in a later cycle.
-    #[error("not now: {0}")]
+    #[error("not now: {}", within_a_sentence(.0))]
     NotNow(String),
+}
+
+/// A system's own words without their full stop: what they stand in has its own. (An ellipsis stays.)
+fn within_a_sentence(words: &str) -> &str {
+    match words.strip_suffix('.') {
+        Some(rest) if !rest.ends_with('.') => rest,
+        _ => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_system_says_ends_with_one_full_stop() {
+        for (words, sentence) in [
+            ("You may not.", "Left alone: not permitted: You may not."),
+            ("You may not", "Left alone: not permitted: You may not."),
+            ("wait...", "Left alone: not permitted: wait...."),
+            ("", "Left alone: not permitted: ."),
+        ] {
+            let error = ItemError::Forbidden { reason: words.to_owned() };
+            assert_eq!(format!("Left alone: {error}."), sentence);
+        }
+    }
 }

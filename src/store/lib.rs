@@ -34,6 +34,8 @@ mod endurance;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
 mod tests;
 
 use base::{Connection, Pool, broken};

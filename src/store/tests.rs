@@ -24,12 +24,12 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
 
-fn spec(policy: &str, address: &str) -> MemberSpec {
+pub(crate) fn spec(policy: &str, address: &str) -> MemberSpec {
     let (policy, address) = (policy.into(), address.into());
     MemberSpec { policy, address, mail: "mail".into(), crm: "crm".into(), enabled: true }
 }
 
-async fn store() -> (tempfile::TempDir, SqlStore) {
+pub(crate) async fn store() -> (tempfile::TempDir, SqlStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqlStore::open(&folder.path().join("riva.db")).await.unwrap();
     (folder, store)
@@ -44,7 +44,7 @@ pub(crate) async fn held() -> (tempfile::TempDir, SqlStore, MemberId, i64) {
     (folder, store, member, fence)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
