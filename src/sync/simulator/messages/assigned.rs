@@ -12,13 +12,13 @@ use riva_core::rows::PairState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-const STRANGER: &str = "stranger@far.example";
+pub(super) const STRANGER: &str = "stranger@far.example";
 
-fn record(id: &str, name: &str) -> ActiveRecord {
+pub(super) fn record(id: &str, name: &str) -> ActiveRecord {
     ActiveRecord { id: id.into(), name: name.into() }
 }
 
-fn world(seed: u64, limit: u32) -> World {
+pub(super) fn world(seed: u64, limit: u32) -> World {
     let mut world = World::new(seed);
     let email = EmailPolicy { assign_to: true, assign_to_limit: limit, ..EmailPolicy::default() };
     world.policy.modules.email = Some(email);
@@ -26,24 +26,24 @@ fn world(seed: u64, limit: u32) -> World {
 }
 
 /// A message that lies in the folder of a record.
-fn assigned(serial: u64, folder: &RecordFolder, sent_at: i64) -> Item {
+pub(super) fn assigned(serial: u64, folder: &RecordFolder, sent_at: i64) -> Item {
     let mut item = message(serial, MailFolder::Assigned, STRANGER, &[MEMBERS[0]], sent_at);
     let tag = folder.tag.as_ref().expect("it is of a record");
     item.set_assigned(&Assigned { record: tag.record.clone(), name: folder.name.clone() });
     item
 }
 
-fn names(world: &World, member: usize) -> Vec<String> {
+pub(super) fn names(world: &World, member: usize) -> Vec<String> {
     world.mail[member].record_folders().into_iter().map(|folder| folder.name).collect()
 }
 
 /// The record of each message that was ever logged.
-fn logged(world: &World) -> Vec<(String, Option<RemoteId>)> {
+pub(super) fn logged(world: &World) -> Vec<(String, Option<RemoteId>)> {
     let of = |item: Item| item.assigned().map(|to| to.record);
     world.crm.records().into_iter().map(|logged| (logged.message_id, of(logged.item))).collect()
 }
 
-fn said(world: &World, words: &str) -> usize {
+pub(super) fn said(world: &World, words: &str) -> usize {
     world.log().iter().filter(|line| line.contains(words)).count()
 }
 

@@ -1,5 +1,6 @@
 //! Copies of one message: in one mailbox, and in those of two members. One of them is logged; what becomes of the others.
 
+use super::assigned::{STRANGER, assigned, logged, record, said, world as with_records};
 use super::fake::{Faults, message};
 use super::world::{MEMBERS, World};
 use riva_core::ids::MemberId;
@@ -105,4 +106,49 @@ fn a_copy_waits_while_another_members_is_being_logged() {
     assert_eq!(logged.reason.as_deref(), Some("Logged already, from another syncing user's mailbox."));
     assert_eq!((logged.state, logged.next_try), (PairState::Detached, None));
     assert_eq!(world.crm.records().len(), 1);
+}
+
+#[test]
+fn of_copies_that_come_at_once_the_one_at_a_record_is_logged_whichever_comes_first() {
+    for assigned_first in [true, false] {
+        let world = with_records(72, 100);
+        world.knows(STRANGER);
+        world.crm.works_at(vec![record("r1", "500 seats")]);
+        world.settle();
+        let (folder, at) = (world.mail[0].record_folders().remove(0), world.now());
+        let mut copies =
+            [message(1, MailFolder::Inbox, STRANGER, &[MEMBERS[0]], at), assigned(1, &folder, at)];
+        if assigned_first {
+            copies.reverse();
+        }
+        for copy in copies {
+            world.mail[0].put(copy);
+        }
+        world.cycle(0);
+        world.settle();
+        assert_eq!(logged(&world), [("<1@sim.example>".to_owned(), Some("r1".into()))], "{assigned_first}");
+        assert_eq!(said(&world, "it was logged before it was assigned"), 0, "{:#?}", world.log());
+    }
+}
+
+/// It waits with its record, and the other one, which has none, is logged.
+#[test]
+fn a_copy_at_a_record_that_waits_for_another_members_is_said_to_be_late() {
+    let world = with_records(73, 100);
+    world.knows(STRANGER);
+    world.crm.works_at(vec![record("r1", "500 seats")]);
+    world.settle();
+    let (folder, at) = (world.mail[1].record_folders().remove(0), world.now());
+    world.mail[0].put(message(1, MailFolder::Inbox, STRANGER, &MEMBERS, at));
+    world.mail[1].put(assigned(1, &folder, at));
+    is_refused(&world);
+    world.cycle(1);
+    let waits = pairs_of(&world, 2).remove(0);
+    assert_eq!((waits.state, world.crm.records().len()), (PairState::Quarantined, 0));
+    world.settle();
+    assert_eq!(logged(&world), [("<1@sim.example>".to_owned(), None)]);
+    assert_eq!(pairs_of(&world, 2).remove(0).state, PairState::Detached);
+    let late = "Subject 1: it was logged before it was assigned to \"500 seats\". What is in the log is not changed: \
+                relate it to that record in the CRM.";
+    assert_eq!(world.log().iter().filter(|line| *line == late).count(), 1, "{:#?}", world.log());
 }

@@ -5,6 +5,7 @@ mod copies;
 mod fake;
 mod files;
 mod files_in_part;
+mod offered;
 mod restarts;
 mod stories;
 mod waiting;

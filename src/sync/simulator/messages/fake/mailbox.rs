@@ -27,6 +27,8 @@ struct Box_ {
     next: u64,
     folders: BTreeSet<String>,
     records: Vec<RecordFolder>,
+    /// The sub-folder that goes once it was listed.
+    goes: Option<RemoteId>,
     writes: u64,
     /// Messages that cannot be understood.
     unreadable: BTreeSet<RemoteId>,
@@ -88,6 +90,11 @@ impl FakeMailbox {
     /// A folder's user deletes it.
     pub fn delete_record_folder(&self, id: &RemoteId) {
         self.state().0.records.retain(|folder| folder.id != *id);
+    }
+
+    /// A folder's user deletes it as soon as it has been listed.
+    pub fn loses_a_record_folder_once_listed(&self, id: &RemoteId) {
+        self.state().0.goes = Some(id.clone());
     }
 
     /// Does without folders for records from now on.
@@ -203,10 +210,14 @@ impl MessageSource for FakeMailbox {
 
     async fn assign_to(&self, master: &str) -> Result<Option<AssignTo>, CallError> {
         self.enter().await?;
-        let state = &self.state().0;
+        let state = &mut self.state().0;
         let id = format!("{master}/{ASSIGN_TO}");
         let there = state.folders.contains(&id);
-        Ok(there.then(|| AssignTo { id: RemoteId::new(id), folders: state.records.clone() }))
+        let listed = there.then(|| AssignTo { id: RemoteId::new(id), folders: state.records.clone() });
+        if let Some(goes) = state.goes.take() {
+            state.records.retain(|folder| folder.id != goes);
+        }
+        Ok(listed)
     }
 
     async fn make_record_folder(&self, _assign_to: &RemoteId, tag: &FolderTag) -> Result<bool, CallError> {
