@@ -156,6 +156,27 @@ mod tests {
     }
 
     #[test]
+    fn notes_are_told_from_what_was_sent() {
+        let notes = [
+            "again",
+            "again:name",
+            "was:phones/work",
+            "tried:name",
+            "from:name",
+            "in version:name/3",
+            "back:name",
+            "file:1",
+            "left over",
+        ];
+        for note in notes {
+            assert!(is_note(note), "{note}");
+        }
+        for key in ["name", "phones", "phones/work", "phones/was:work", "phones/back:work"] {
+            assert!(!is_note(key), "{key}");
+        }
+    }
+
+    #[test]
     fn another_value_ends_the_loop() {
         let mut sent = hashes(&[("was:manager", 1), ("again:manager", 5)]);
         note(&mut sent, None, &hashes(&[("manager", 3)]), at(0));

@@ -411,4 +411,33 @@ mod tests {
         .expect("nothing waits")
         .expect("it is in memory");
     }
+    #[test]
+    fn what_is_given_back_in_a_preview_is_free_there_and_stays_claimed() {
+        let (store, crm, other) = (Memory::new(Open), ConnectionName::from("crm"), "other".into());
+        let [gone, kept, new] = [7, 8, 9].map(|id| PairId(Uuid::from_u128(id)));
+        let lease = Lease { member: MemberId(1), fence: 1 };
+        run_until_killed(async {
+            store.claim(&crm, "event", 5, gone, lease).await?;
+            store.claim(&other, "event", 5, gone, lease).await?;
+            store.claim(&crm, "event", 6, kept, lease).await?;
+            let scratch = Scratch::of(&store, lease.member, &[]).await?;
+            // What was claimed in the preview itself, too.
+            for (key, pair) in [(15, gone), (16, kept)] {
+                assert_eq!(scratch.claim(&crm, "event", key, pair, lease).await?, Claim::Ours);
+            }
+            scratch.unclaim(&crm, gone, lease).await?;
+            for key in [5, 15] {
+                assert_eq!(scratch.claimed(&crm, "event", key).await?, None);
+                assert_eq!(scratch.claim(&crm, "event", key, new, lease).await?, Claim::Ours);
+            }
+            for key in [6, 16] {
+                assert_eq!(scratch.claimed(&crm, "event", key).await?, Some((kept, lease.member)));
+            }
+            assert_eq!(scratch.claimed(&other, "event", 5).await?, Some((gone, lease.member)));
+            assert_eq!(store.claimed(&crm, "event", 5).await?, Some((gone, lease.member)));
+            Ok::<(), StoreError>(())
+        })
+        .expect("nothing waits")
+        .expect("it is in memory");
+    }
 }

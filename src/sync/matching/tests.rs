@@ -152,3 +152,22 @@ fn an_appointment_is_known_by_subject_and_time_and_no_series_by_its_first_occurr
         }
     }
 }
+
+/// That is all the difference between what a mailbox has and what the CRM makes of it.
+#[test]
+fn an_appointment_without_length_is_known_by_the_minute_that_it_lasts_in_the_crm() {
+    let visit = |seconds: i64| {
+        let mut item = Item::new(Module::Calendar);
+        item.set_text(Field::Summary, "Visit");
+        let start = Utc.with_ymd_and_hms(2026, 1, 5, 8, 0, 0).unwrap();
+        let end = start + Duration::seconds(seconds);
+        item.set(Field::When, Value::When(When::timed(start, end, chrono_tz::UTC)));
+        item
+    };
+    assert_eq!(shared(&visit(0), &visit(60)), [MatchRule::Name]);
+    assert_eq!(shared(&visit(60), &visit(60)), [MatchRule::Name]);
+    for longer in [61, 120, 3600] {
+        assert_eq!(shared(&visit(0), &visit(longer)), [], "{longer} seconds");
+        assert_eq!(shared(&visit(longer), &visit(longer)), [MatchRule::Name]);
+    }
+}
