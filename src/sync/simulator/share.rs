@@ -4,7 +4,7 @@ use super::{Faults, Knobs, World};
 use riva_core::documents::SafetyLimit;
 use riva_core::history::{Deed, DeedKind};
 use riva_core::holds::Decision;
-use riva_core::item::{Body, Field, Module, Value};
+use riva_core::item::{Body, Element, Field, Module, Value};
 use riva_core::rows::Side;
 
 const MANY: usize = 720;
@@ -131,6 +131,27 @@ fn a_preview_lists_what_all_shares_together_do() {
     let titles = |deeds: Vec<Deed>| deeds.into_iter().map(|deed| deed.title).collect::<Vec<_>>();
     assert_eq!(titles(preview.deeds), titles(world.deeds.take()));
     assert_eq!(world.preview().deeds, []);
+}
+
+/// What the first share moves to Lost & Found is gone from the mailbox for the second one, as if it had been moved.
+#[test]
+fn a_preview_of_several_shares_lists_once_what_is_moved_to_lost_and_found() {
+    let mut world = World::new(34, Knobs::CALM);
+    for _ in 0..3 {
+        let mut contact = world.new_contact();
+        let riva = ("riva".to_owned(), Element::plain("riva"));
+        contact.set(Field::Categories, Value::set([riva].into()));
+        world.mail.user_create(contact);
+    }
+    make(&mut world, MANY);
+    let preview = world.preview();
+    assert_eq!((preview.deeds.len(), preview.ended), (MANY + 3, None));
+    let moves = preview.deeds.iter().filter(|deed| deed.kind == DeedKind::Move { side: Side::Mail });
+    assert_eq!((moves.count(), world.mail.live().len()), (3, MANY + 3), "nothing is moved");
+    assert!(world.cycle().expect("nobody kills it").more_work);
+    assert_eq!((world.settle(4), world.mail.live().len()), (Some(0), MANY));
+    let titles = |deeds: Vec<Deed>| deeds.into_iter().map(|deed| deed.title).collect::<Vec<_>>();
+    assert_eq!(titles(preview.deeds), titles(world.deeds.take()));
 }
 
 /// What a share has begun is listed to its end.
