@@ -3,7 +3,7 @@
 use super::recovered::{never_sent, note};
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
-use riva_core::documents::{DeletePolicy, Refused};
+use riva_core::documents::Refused;
 use riva_core::holds::Decision;
 use riva_core::ids::RemoteId;
 use riva_core::item::{Element, Field, Item, Sensitivity, Value};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 type Change = fn(&mut Item);
 
 /// A CRM that tells of deletions by what is missing in its listings; deletions are carried out, and nobody is asked.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::new(2, Knobs { crm_without_tombstones: true, ..Knobs::CALM });
     world.approves = false;
     world.carries_deletions_out();
@@ -22,7 +22,7 @@ fn world() -> World {
     world
 }
 
-fn contacts(world: &mut World, how_many: usize) -> Vec<RemoteId> {
+pub(super) fn contacts(world: &mut World, how_many: usize) -> Vec<RemoteId> {
     let ids = (0..how_many).map(|_| {
         let contact = world.new_contact();
         world.crm.user_create(contact)
@@ -41,12 +41,12 @@ fn events(world: &mut World, how_many: usize) -> Vec<RemoteId> {
 }
 
 /// What stops the next cycle.
-fn fault(world: &World) -> Option<String> {
+pub(super) fn fault(world: &World) -> Option<String> {
     world.pass(61);
     world.cycle().expect("nobody kills it").fault.map(|fault| fault.to_string())
 }
 
-fn write(item: &mut Item, text: &str) {
+pub(super) fn write(item: &mut Item, text: &str) {
     item.set(Field::Notes, note(text));
 }
 
@@ -282,116 +282,6 @@ fn what_a_user_deletes_meanwhile_does_not_come_back_because_its_record_is_older(
     world.settle(4);
     assert_eq!(world.mail.live().len(), 0, "{:#?}", world.log());
     assert_eq!((world.crm.live().len(), world.store.all_holds().len()), (1, 1), "nothing is deleted unasked");
-}
-
-/// Else it would pass for its users' edit: no version in which the pair was in step is later than the backup's.
-#[test]
-fn what_reached_the_mailbox_though_its_answer_was_lost_is_later_than_a_backup() {
-    let mut world = world();
-    let record = contacts(&mut world, 1).remove(0);
-    let backup = world.crm.back_up();
-    world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
-    world.mail.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
-    assert!(fault(&world).is_some());
-    world.mail.set_faults(Faults::NONE);
-    let before = world.mail.live();
-    assert_eq!(before[0].1.get(Field::Notes), Some(&note("what was agreed today")));
-    world.crm.put_back(backup, true);
-    let why = fault(&world).unwrap_or_default();
-    assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
-    assert_eq!(world.mail.live(), before);
-    world.accepts(true);
-    world.settle(6);
-    let shown = world.crm.live().remove(0).1;
-    assert_eq!(shown.get(Field::Notes), Some(&note("what was agreed today")), "{:#?}", world.log());
-    assert_eq!(world.mail.live(), before);
-}
-
-#[test]
-fn what_reached_the_crm_though_its_answer_was_lost_is_later_than_a_backup() {
-    let mut world = world();
-    contacts(&mut world, 1);
-    let backup = world.crm.back_up();
-    let (card, _) = world.mail.live().remove(0);
-    world.mail.user_edit(&card, |item| write(item, "what was agreed today"));
-    world.crm.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
-    assert!(fault(&world).is_some());
-    world.crm.set_faults(Faults::NONE);
-    // It is found carried out, and no more becomes of that cycle.
-    world.mail.set_faults(Faults { unavailable: 100, ..Faults::NONE });
-    assert!(fault(&world).is_some());
-    world.mail.set_faults(Faults::NONE);
-    let before = world.mail.live();
-    world.crm.put_back(backup, true);
-    let why = fault(&world).unwrap_or_default();
-    assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
-    assert_eq!(world.mail.live(), before);
-}
-
-#[test]
-fn what_arrives_in_the_mailbox_at_last_is_later_than_a_backup() {
-    const AGREED: &str = "what was agreed today";
-    let agreed = || {
-        let mut world = world();
-        let record = contacts(&mut world, 1).remove(0);
-        let backup = world.crm.back_up();
-        world.crm.user_edit(&record, |item| write(item, AGREED));
-        (world, backup)
-    };
-    let shows = |world: &World| world.mail.live()[0].1.get(Field::Notes) == Some(&note(AGREED));
-    for world in never_sent(|| agreed().0, shows) {
-        world.mail.set_faults(Faults { not_now: 100, ..Faults::NONE });
-        world.pass(20);
-        world.cycle();
-        world.mail.set_faults(Faults::NONE);
-        // Now it arrives.
-        let (card, _) = world.mail.live().remove(0);
-        world.mail.user_edit(&card, |item| write(item, AGREED));
-        let before = world.mail.live();
-        world.crm.put_back(agreed().1, true);
-        let why = fault(&world).unwrap_or_default();
-        assert!(why.contains("A backup seems to have been put back"), "{why} {:#?}", world.log());
-        assert_eq!(world.mail.live(), before);
-    }
-}
-
-/// The same, of what was made again where nothing can be looked for, and is known by what was sent. The process dies before
-/// both are looked at once more.
-#[test]
-fn what_is_found_made_again_is_later_than_a_backup() {
-    let mut found = 0;
-    for steps in 1..200 {
-        let mut world = world();
-        Arc::get_mut(&mut world.mail).expect("nobody else has it").keep_no_markers();
-        world.policy.modules.contacts.as_mut().expect("contacts").deleted_in_mail = DeletePolicy::Restore;
-        let record = contacts(&mut world, 1).remove(0);
-        let backup = world.crm.back_up();
-        world.mail.user_delete(&world.mail.live()[0].0);
-        world.crm.user_edit(&record, |item| write(item, "what was agreed today"));
-        world.mail.set_faults(Faults { lost_answer: 100, ..Faults::NONE });
-        assert!(fault(&world).is_some());
-        world.mail.set_faults(Faults::NONE);
-        let (card, _) = world.mail.live().remove(0);
-        world.pass(61);
-        world.kill_after(Some(steps));
-        let died = world.cycle().is_none();
-        world.kill_after(None);
-        if !died {
-            break;
-        }
-        let is_found = |pair: &PairRow| pair.mail.as_ref().is_some_and(|at| at.id == card);
-        if world.store.all_pairs().iter().any(is_found) {
-            found += 1;
-            world.crm.put_back(backup, true);
-            let why = fault(&world).unwrap_or_default();
-            assert!(
-                why.contains("A backup seems to have been put back"),
-                "killed after {steps} steps: {why}"
-            );
-            assert_eq!(world.mail.live()[0].1.get(Field::Notes), Some(&note("what was agreed today")));
-        }
-    }
-    assert!(found > 0, "it was never killed in between");
 }
 
 /// A record that was changed after a backup, and one that was made after it; the backup is put back, and noticed. Answers the

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod accepted;
 #[cfg(test)]
+mod arrived_before;
+#[cfg(test)]
 mod backups;
 pub mod chaos;
 mod check;
