@@ -5,7 +5,7 @@ use super::backups::{contacts, fault, world, write};
 use super::recovered::{never_sent, note};
 use super::{FakeSide, Faults, World};
 use riva_core::documents::DeletePolicy;
-use riva_core::item::{Field, Value};
+use riva_core::item::{Element, Field, Value};
 use riva_core::rows::PairRow;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! By what it is noticed that a backup of a CRM was put back, and what is taken for one and is none.
 
-use super::recovered::{never_sent, note};
+use super::recovered::note;
 use super::world::run_until_killed;
 use super::{Faults, Knobs, World};
 use riva_core::documents::Refused;
