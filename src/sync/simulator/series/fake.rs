@@ -31,6 +31,8 @@ pub struct Faults {
     pub churn: u32,
     /// The cursor is forgotten.
     pub cursor_lost: u32,
+    /// An item was changed, and the answer has nothing of it.
+    pub untold: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -436,6 +438,10 @@ impl SilentWriter for FakeCalendar {
                 stored.item = item.clone();
             }
             state.touch(&patch.id);
+            let chance = state.faults.untold;
+            if chance > 0 && state.random.percent(chance) {
+                return Err(ItemError::InDoubt("it is not told of".into()));
+            }
             // Half of the time the answer does not tell what the calendar made of it.
             let told = state.random.percent(50).then(|| Box::new(item));
             Ok(Written { at: state.at(&patch.id), item: told })

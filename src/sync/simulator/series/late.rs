@@ -1,16 +1,19 @@
 //! Stories of a meeting of two that comes to one calendar after the other: meanwhile that one was given appointments of its
 //! records.
 
+use super::super::world::run_until_killed;
 use super::cases::{in_both_calendars, settle, spans};
 use super::fake::{FakeCalendar, Faults};
 use super::make::{ANN, BOB, daily, of, recurs, set, single, wall};
+use super::stories::record;
 use super::world::World;
+use crate::hash::FieldHasher;
 use crate::series::{occurrence, occurrences};
 use chrono::Duration;
 use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Field, Item, Override, Value};
-use riva_core::ports::SeriesSupport;
-use riva_core::rows::{PairRow, PairSide, PairState, Side};
+use riva_core::ports::{Fetched, SeriesSupport, SyncStore as _};
+use riva_core::rows::{Commit, Hashes, PairRow, PairSide, PairState, Side};
 use std::sync::Arc;
 
 const CUSTOMER: &str = "carol@customer.example";
@@ -204,47 +207,153 @@ fn days_that_took_the_place_of_appointments_are_taken_up_when_the_colleague_lets
     assert_eq!(shown(&world, &world.mail).len(), 2);
 }
 
-/// Bob's pair of the only record has his copy, or is the record alone: nothing is made of that.
-fn of_record(world: &World, is_his: bool) {
-    let (bob, record) = (MemberId(2), world.crm.live().into_keys().next().expect("there is one"));
-    let of_record = |at: &PairSide| at.id == record;
+/// The pair that a member has of a record has his copy, or is the record alone: nothing is made of that.
+fn of_record(world: &World, (member, record): (MemberId, &RemoteId), is_his: bool) {
+    let of_record = |at: &PairSide| at.id == *record;
     let all = world.store.all_pairs().into_iter();
     let pairs: Vec<PairRow> =
-        all.filter(|pair| pair.member == bob && pair.crm.as_ref().is_some_and(of_record)).collect();
+        all.filter(|pair| pair.member == member && pair.crm.as_ref().is_some_and(of_record)).collect();
     let [pair] = &pairs[..] else { panic!("it is in one pair: {pairs:#?}") };
     let state = if is_his { PairState::Linked } else { PairState::Detached };
     assert_eq!((pair.state, pair.mail.is_some()), (state, is_his), "{:#?}", world.log());
     let rows = world.store.all_items().into_iter();
-    let row = rows.filter(|row| row.member == bob && row.id == record).map(|row| (row.pair, row.dirty));
+    let row = rows.filter(|row| row.member == member && row.id == *record).map(|row| (row.pair, row.dirty));
     assert_eq!(row.collect::<Vec<_>>(), [(Some(pair.id), false)]);
+}
+
+/// A visit in Ann's calendar, of whose record an appointment was made in Bob's: he is invited later.
+fn given(organizer: &str) -> (World, RemoteId, Arc<FakeCalendar>, Item) {
+    let mut world = World::new(1, SeriesSupport::None);
+    world.crm = Arc::new(FakeCalendar::new("crm", SeriesSupport::None, 5).without_uids());
+    let bobs = Arc::new(FakeCalendar::new("bob", SeriesSupport::Full, 7));
+    let mut meeting = single("Visit", wall("2026-11-26T09:00:00"));
+    meeting.set_text(Field::Organizer, organizer);
+    let anns = world.mail.user_create(meeting.clone());
+    settle(&world, &bobs);
+    assert_eq!(shown(&world, &bobs), ["20261126T0800"]);
+    (world, anns, bobs, meeting)
+}
+
+fn only(calendar: &FakeCalendar) -> RemoteId {
+    let all: Vec<RemoteId> = calendar.live().into_keys().collect();
+    let [one] = &all[..] else { panic!("there is one: {all:?}") };
+    one.clone()
 }
 
 /// An invitation that comes to his calendar hours after the record did.
 #[test]
 fn a_copy_that_comes_later_takes_the_place_of_what_was_made_of_its_record() {
     for organizer in [CUSTOMER, BOB] {
-        let mut world = World::new(1, SeriesSupport::None);
-        world.crm = Arc::new(FakeCalendar::new("crm", SeriesSupport::None, 5).without_uids());
-        let bobs = Arc::new(FakeCalendar::new("bob", SeriesSupport::Full, 7));
-        let mut meeting = single("Visit", wall("2026-11-26T09:00:00"));
-        meeting.set_text(Field::Organizer, organizer);
-        world.mail.user_create(meeting.clone());
-        settle(&world, &bobs);
-        assert_eq!(shown(&world, &bobs), ["20261126T0800"]);
+        let (world, _, bobs, meeting) = given(organizer);
         let (his, before) = (bobs.user_create(meeting), world.crm.live());
         settle(&world, &bobs);
         let there: Vec<RemoteId> = bobs.live().into_keys().collect();
         assert_eq!(there, std::slice::from_ref(&his), "{:#?}", world.log());
         assert_eq!(world.crm.live(), before);
-        of_record(&world, organizer == BOB);
+        of_record(&world, (MemberId(2), &only(&world.crm)), organizer == BOB);
         let state = if organizer == BOB { PairState::Linked } else { PairState::Detached };
         assert_eq!(pair(&world, &his).state, state);
         let told = "Visit: This meeting is in the CRM already, from another syncing user's calendar.";
-        assert_eq!(world.log().iter().any(|line| line.contains(told)), organizer != BOB);
+        assert_eq!(world.log().iter().filter(|line| *line == told).count(), usize::from(organizer != BOB));
         // Who organizes it says how it goes on.
         bobs.user_edit(&his, |item| item.set_text(Field::Location, "Room 2"));
         settle(&world, &bobs);
         let moved = world.crm.live().values().any(|item| item.text(Field::Location) == Some("Room 2"));
         assert_eq!(moved, organizer == BOB, "{:#?}", world.log());
     }
+}
+
+/// What an administrator has to look at, or has decided about, stays.
+#[test]
+fn what_is_not_kept_in_step_with_its_record_does_not_give_way() {
+    for state in [PairState::Detached, PairState::Held, PairState::Quarantined] {
+        let (world, _, bobs, meeting) = given(CUSTOMER);
+        let made = only(&bobs);
+        let reason = Some("An administrator knows of it.".to_owned());
+        let pair_of_made = PairRow { state, reason, ..pair(&world, &made) };
+        let commit = Commit { pairs: vec![pair_of_made.clone()], ..Commit::default() };
+        let stored = run_until_killed(world.store.commit(MemberId(2), 1, &commit));
+        stored.expect("nobody kills it").expect("in memory");
+        let his = bobs.user_create(meeting);
+        settle(&world, &bobs);
+        assert!(bobs.get(&made).is_some() && bobs.get(&his).is_some(), "{state:?}: {:#?}", world.log());
+        assert_eq!(pair(&world, &made), pair_of_made);
+        assert_eq!(pair(&world, &his).state, PairState::Detached);
+    }
+}
+
+/// Whether the appointment of ours shows what was written to it is not known before the next cycle.
+#[test]
+fn a_copy_waits_until_it_is_known_what_became_of_a_write_to_what_gives_way() {
+    for organizer in [CUSTOMER, BOB] {
+        let (world, anns, bobs, meeting) = given(organizer);
+        let made = only(&bobs);
+        let his = bobs.user_create(meeting);
+        bobs.answers(&his, Some(Fetched::Unreadable { reason: "it is no appointment".into() }));
+        settle(&world, &bobs);
+        assert_eq!(pair(&world, &his).state, PairState::Quarantined, "{:#?}", world.log());
+        bobs.answers(&his, None);
+        world.mail.user_edit(&anns, |item| item.set_text(Field::Location, "Room 2"));
+        bobs.set_faults(Faults { untold: 100, ..Faults::default() });
+        world.cycle_of_both(&bobs);
+        let open = run_until_killed(world.store.open_intents(MemberId(2))).expect("nobody kills it");
+        assert_eq!(open.expect("in memory").len(), 1, "{:#?}", world.log());
+        assert_eq!(bobs.get(&made).as_ref().and_then(|item| item.text(Field::Location)), Some("Room 2"));
+        assert_eq!(pair(&world, &his).state, PairState::Quarantined, "nothing is known of its place");
+        bobs.set_faults(Faults::default());
+        settle(&world, &bobs);
+        assert_eq!(only(&bobs), his, "{organizer}: {:#?}", world.log());
+    }
+}
+
+/// Ann's copy becomes a series after Bob's did: its own day is his to keep, as the others are.
+#[test]
+fn the_day_as_which_an_appointment_goes_on_is_kept_by_the_colleague_whose_copy_was_a_series_before() {
+    let (world, anns, bobs, his) = behind(Some(CUSTOMER));
+    let first = record(&world, DAYS[0]);
+    let before = pair(&world, &anns);
+    assert_eq!((before.state, before.crm.map(|at| at.id)), (PairState::Linked, Some(first.clone())));
+    let told = "Review: This meeting is in the CRM already, from another syncing user's calendar.";
+    let told = |world: &World| world.log().iter().filter(|line| *line == told).count();
+    let told_before = told(&world);
+    world.mail.user_edit(&anns, |item| {
+        recurs(item, daily(3));
+        item.set_text(Field::Location, "Ann's room");
+    });
+    settle(&world, &bobs);
+    assert_eq!(told(&world) - told_before, 3, "of each day: {:#?}", world.log());
+    let own = of("20261125T090000");
+    let day = pair(&world, &anns.occurrence(own));
+    assert_eq!((day.id, day.state, day.crm), (before.id, PairState::Detached, None));
+    let shows = occurrence(&world.mail.get(&anns).expect("the series"), own);
+    let copy = day.mail.expect("its day");
+    assert_eq!((copy.seen, copy.sent), (FieldHasher::new([42; 16]).item(&shows), Hashes::default()));
+    of_record(&world, (MemberId(1), &first), false);
+    let room =
+        |world: &World| world.crm.get(&first).and_then(|item| item.text(Field::Location).map(str::to_owned));
+    assert_eq!(room(&world).filter(|room| !room.is_empty()), None, "it is not hers");
+    // He lets go of it, and she takes it up.
+    let records = world.crm.live();
+    bobs.user_delete(&his);
+    settle(&world, &bobs);
+    assert_eq!(world.crm.live().into_keys().collect::<Vec<_>>(), records.into_keys().collect::<Vec<_>>());
+    let day = pair(&world, &anns.occurrence(own));
+    assert_eq!((day.state, day.crm.map(|at| at.id)), (PairState::Linked, Some(first)), "{:#?}", world.log());
+    world.mail.user_delete(&anns);
+    settle(&world, &bobs);
+    assert_eq!(spans(&world), Vec::<String>::new(), "{:#?}", world.log());
+}
+
+/// He lets go of it before she is synced once more.
+#[test]
+fn the_day_as_which_an_appointment_goes_on_is_waited_for_by_its_user_at_once() {
+    let (world, anns, bobs, his) = behind(Some(CUSTOMER));
+    let first = record(&world, DAYS[0]);
+    world.mail.user_edit(&anns, |item| recurs(item, daily(3)));
+    bobs.user_delete(&his);
+    world.cycle_of_both(&bobs);
+    assert!(world.crm.get(&first).is_some(), "{:#?}", world.log());
+    settle(&world, &bobs);
+    assert!(world.crm.get(&first).is_some(), "{:#?}", world.log());
+    assert_eq!((spans(&world).len(), shown(&world, &world.mail)), (3, DAYS.map(str::to_owned).to_vec()));
 }

@@ -9,7 +9,8 @@ use riva_core::ports::SeriesSupport;
 use riva_core::rows::Side;
 use std::ops::Range;
 
-const FAULTS: Faults = Faults { lost_answer: 6, unavailable: 4, not_now: 5, churn: 12, cursor_lost: 3 };
+const FAULTS: Faults =
+    Faults { lost_answer: 6, unavailable: 4, not_now: 5, churn: 12, cursor_lost: 3, untold: 0 };
 
 fn failed(seed: u64, world: &World, why: &str) -> String {
     let log = world.log();
