@@ -10,7 +10,8 @@ use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Body, Field, Item, Module, Value, When};
 use riva_core::ports::{
     Capabilities, Change, ChangePage, Draft, Fetched, FileSource, ItemFiles, ListPage, Listed, LostAndFound,
-    ModuleCapabilities, Patch, Reader, RemoteRef, Removal, Silence, SilentWriter, Window, Written,
+    ModuleCapabilities, Patch, Reader, RemoteRef, Removal, SeriesSupport, Silence, SilentWriter, Window,
+    Written,
 };
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -203,6 +204,13 @@ impl FakeSide {
         if let Some(caps) = self.caps.modules.get_mut(&module) {
             caps.reads.insert(field);
             caps.writes.insert(field);
+        }
+    }
+
+    /// From now on its calendar can have series.
+    pub fn have_series(&mut self) {
+        if let Some(caps) = self.caps.modules.get_mut(&Module::Calendar) {
+            caps.series = SeriesSupport::Full;
         }
     }
 

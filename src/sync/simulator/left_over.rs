@@ -83,6 +83,19 @@ fn what_another_sync_has_left_is_moved_to_lost_and_found_and_never_synced() {
     assert_eq!(why, ["Left by another sync: moved to Lost & Found."; 2]);
 }
 
+/// It is read day by day there.
+#[test]
+fn an_appointment_is_moved_to_lost_and_found_in_a_mailbox_that_has_series_as_well() {
+    let mut world = world(LostAndFound::Move);
+    Arc::get_mut(&mut world.mail).expect("nobody else has it").have_series();
+    let visit = world.new_event();
+    world.mail.user_create(marked(visit));
+    cycle(&world);
+    cycle(&world);
+    assert_eq!(all(&world), named([&[], &["Visit #1"], &[]]), "{:#?}", world.log());
+    assert_eq!(open_holds(&world), []);
+}
+
 #[test]
 fn what_its_user_moves_back_is_his() {
     let world = with_leftovers(LostAndFound::Move);

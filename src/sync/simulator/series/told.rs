@@ -1,15 +1,16 @@
 //! What is told of series, and what becomes of their records when they cannot be followed for a while.
 
+use super::super::world::run_until_killed;
 use super::fake::FakeCalendar;
 use super::make::{change_rule, daily, moved, of, recurs, series, set, single, wall};
 use super::stories::{fine, made, stand_up, starts};
 use super::world::World;
 use chrono::Duration;
 use riva_core::holds::HoldKind;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Ends, Field, Frequency, Item, Override, Rule, Sensitivity, Value};
-use riva_core::ports::{Fetched, SeriesSupport};
-use riva_core::rows::{PairRow, PairState, Side};
+use riva_core::ports::{Fetched, SeriesSupport, SyncStore as _};
+use riva_core::rows::{Commit, PairRow, PairState, Side};
 use std::sync::Arc;
 
 const UNROLLED: &str = "A series: each of its occurrences is kept in step as an appointment of its own.";
@@ -176,6 +177,27 @@ fn a_day_that_a_series_lost_while_it_was_out_of_reach_is_gone_when_it_is_there_a
         fine(&world);
         assert_eq!(starts(&world).len(), left, "{:?}", world.log());
     }
+}
+
+/// What an administrator has decided about a day is no matter of what can be seen.
+#[test]
+fn a_day_that_was_left_alone_is_left_alone_when_its_series_lost_it_out_of_reach() {
+    let (world, id) = stand_up();
+    let day = of("20261127T090000");
+    let own = world.pair_of(Side::Mail, &id.occurrence(day)).expect("its pair");
+    let reason = Some("Left alone: an administrator decided so.".to_owned());
+    let decided = PairRow { state: PairState::Detached, reason, ..own };
+    let commit = Commit { pairs: vec![decided.clone()], ..Commit::default() };
+    let stored = run_until_killed(world.store.commit(MemberId(1), 1, &commit));
+    stored.expect("nobody kills it").expect("in memory");
+    world.mail.answers(&id, Some(Fetched::OutOfScope));
+    world.settle();
+    world.mail.user_edit(&id, |item| set(item, day, Some(Override::Cancelled)));
+    world.settle();
+    world.mail.answers(&id, None);
+    world.settle();
+    assert_eq!(starts(&world).len(), 5, "{:#?}", world.log());
+    assert!(world.store.all_pairs().contains(&decided), "{:#?}", world.log());
 }
 
 /// What is not known of a series that is gone is no reason to delete anything.
