@@ -1,12 +1,15 @@
 //! Copies of a series in one calendar: the first has the records, until it is gone.
 
+use super::super::world::run_until_killed;
 use super::make::{change_rule, daily, moved, of, series, set, single, wall};
 use super::stories::{fine, made, stand_up, starts};
 use super::world::World;
-use riva_core::ids::RemoteId;
+use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Field, Override, Value};
-use riva_core::ports::SeriesSupport;
-use riva_core::rows::{PairState, Side};
+use riva_core::ports::{SeriesSupport, SyncStore as _};
+use riva_core::rows::{Commit, PairRow, PairState, Side};
+
+const FREED: &str = "What it was a copy of is gone from the mailbox.";
 
 /// A stand-up in step, and a copy of it with the same UID.
 fn twice() -> (World, RemoteId, RemoteId) {
@@ -30,6 +33,11 @@ fn the_copy_of_a_series_that_is_deleted_goes_on_with_its_records() {
     deletes(&mut world, &id);
     fine(&world);
     assert_eq!((world.crm.live(), world.crm.writes()), (before, writes), "{:#?}", world.log());
+    // Of the pairs of what was left alone nothing is left.
+    let reason = Some(FREED.to_owned());
+    let freed: Vec<_> =
+        world.pairs_in(PairState::Tombstoned).into_iter().filter(|p| p.reason == reason).collect();
+    assert_eq!(freed.iter().filter(|p| p.mail.is_none() && p.crm.is_none() && p.generation == 2).count(), 5);
     world.mail.user_edit(&copy, |item| {
         set(item, of("20261126T090000"), Some(moved(wall("2026-11-26T15:00:00"))));
         set(item, of("20261127T090000"), Some(Override::Cancelled));
@@ -112,21 +120,45 @@ fn the_copy_of_a_series_that_is_a_single_appointment_now_goes_on_with_the_other_
     assert_eq!((world.crm.live(), world.crm.writes()), (before, writes), "{:#?}", world.log());
 }
 
-/// The second day of the stand-up was received by itself before the series was.
-#[test]
-fn a_day_goes_on_with_the_record_of_what_was_received_alone_and_is_deleted() {
+/// The second day of the stand-up was received by itself before the series was: the series' own day is left alone.
+fn received_alone() -> (World, RemoteId, RemoteId) {
     let mut world = World::new(1, SeriesSupport::None);
     let mut alone = single("Stand-up", wall("2026-11-26T09:00:00"));
     alone.uid = Some("Stand-up@uid#20261126T090000".to_owned());
     let alone = made(&mut world, alone);
     world.settle();
-    made(&mut world, series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)));
+    let series = made(&mut world, series("Stand-up", wall("2026-11-25T09:00:00"), daily(5)));
     world.settle();
+    assert_eq!((world.crm.live().len(), world.pairs_in(PairState::Detached).len()), (5, 1));
+    (world, alone, series)
+}
+
+#[test]
+fn a_day_goes_on_with_the_record_of_what_was_received_alone_and_is_deleted() {
+    let (mut world, alone, _) = received_alone();
     let (before, writes) = (world.crm.live(), world.crm.writes());
-    assert_eq!((before.len(), world.pairs_in(PairState::Detached).len()), (5, 1));
     deletes(&mut world, &alone);
     let outcome = world.cycle(None).expect("nobody kills it");
     assert!(outcome.more_work, "the next cycle makes nobody wait for it");
     fine(&world);
     assert_eq!((world.crm.live(), world.crm.writes()), (before, writes), "{:#?}", world.log());
+}
+
+/// What an administrator has taken out of the sync does not come back by a copy.
+#[test]
+fn a_copy_of_what_an_administrator_left_alone_is_left_alone_when_that_is_deleted() {
+    let (mut world, alone, series) = received_alone();
+    let own = world.pair_of(Side::Mail, &alone).expect("its pair");
+    let reason = Some("Left alone: an administrator decided so.".to_owned());
+    let decided = PairRow { state: PairState::Detached, reason, ..own };
+    let commit = Commit { pairs: vec![decided.clone()], ..Commit::default() };
+    let stored = run_until_killed(world.store.commit(MemberId(1), 1, &commit));
+    stored.expect("nobody kills it").expect("in memory");
+    let copy = world.pair_of(Side::Mail, &series.occurrence(of("20261126T090000")));
+    assert_eq!(copy.as_ref().map(|pair| pair.state), Some(PairState::Detached));
+    let (before, writes) = (world.crm.live(), world.crm.writes());
+    deletes(&mut world, &alone);
+    world.settle();
+    assert_eq!((world.crm.live(), world.crm.writes()), (before, writes), "{:#?}", world.log());
+    assert_eq!(world.pair_of(Side::Mail, &series.occurrence(of("20261126T090000"))), copy);
 }
