@@ -10,7 +10,7 @@ use crate::plan::Now;
 use crate::read::Reading;
 use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Module, RecurrenceId};
-use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Presence, Side};
+use riva_core::rows::{Commit, ItemRow, PairRow, PairState, Side};
 
 /// Pairs read at once.
 const PAGE: usize = 500;
@@ -56,8 +56,8 @@ impl ModuleCycle<'_, '_> {
         let mut commit = Commit::default();
         for copy in copies {
             let row = copy.mail.as_ref().and_then(|at| rows.remove(&at.id));
-            let there = row.filter(|row| row.presence == Presence::Present && row.pair == Some(copy.id));
-            let Some(row) = there else { continue };
+            // One that is deleted itself, or out of reach, is a candidate when it is there again.
+            let Some(row) = row.filter(|row| row.pair == Some(copy.id)) else { continue };
             let reason = Some("What it was a copy of is gone from the mailbox.".to_owned());
             let mut free = PairRow { state: PairState::Tombstoned, reason, next_try: None, ..copy };
             free.set_free();

@@ -6,7 +6,7 @@ use super::stories::{fine, made, stand_up, starts};
 use super::world::World;
 use riva_core::ids::{MemberId, RemoteId};
 use riva_core::item::{Field, Override, Value};
-use riva_core::ports::{SeriesSupport, SyncStore as _};
+use riva_core::ports::{Fetched, SeriesSupport, SyncStore as _};
 use riva_core::rows::{Commit, PairRow, PairState, Side};
 
 const FREED: &str = "What it was a copy of is gone from the mailbox.";
@@ -161,4 +161,37 @@ fn a_copy_of_what_an_administrator_left_alone_is_left_alone_when_that_is_deleted
     world.settle();
     assert_eq!((world.crm.live(), world.crm.writes()), (before, writes), "{:#?}", world.log());
     assert_eq!(world.pair_of(Side::Mail, &series.occurrence(of("20261126T090000"))), copy);
+}
+
+/// An appointment that was received by itself after its series was, and is left alone.
+#[test]
+fn a_copy_that_was_deleted_before_its_series_was_is_made_when_it_is_taken_back() {
+    let (mut world, id) = stand_up();
+    let mut alone = single("Stand-up", wall("2026-11-26T09:00:00"));
+    alone.uid = Some("Stand-up@uid#20261126T090000".to_owned());
+    let alone = made(&mut world, alone);
+    world.settle();
+    assert_eq!((starts(&world).len(), world.pairs_in(PairState::Detached).len()), (5, 1));
+    deletes(&mut world, &alone);
+    world.settle();
+    deletes(&mut world, &id);
+    fine(&world);
+    assert_eq!(starts(&world).len(), 0, "{:#?}", world.log());
+    world.deeds.deleted.remove(&alone);
+    world.mail.user_restores(&alone);
+    fine(&world);
+    assert_eq!(starts(&world), ["20261126T0800"], "{:#?}", world.log());
+}
+
+#[test]
+fn a_copy_that_was_out_of_reach_when_the_first_series_went_has_its_days_when_it_is_there_again() {
+    let (mut world, id, copy) = twice();
+    world.mail.answers(&copy, Some(Fetched::OutOfScope));
+    world.settle();
+    deletes(&mut world, &id);
+    world.settle();
+    assert_eq!(starts(&world).len(), 0, "{:#?}", world.log());
+    world.mail.answers(&copy, None);
+    fine(&world);
+    assert_eq!(starts(&world).len(), 5, "{:#?}", world.log());
 }
