@@ -14,12 +14,13 @@
 //! | I10 | order | pages shuffled, members in any order: faults of every world; that it ends the same, but for what users share: `order.rs` |
 //! | I11 | one writer | `Store`: an older claim writes nothing; zombies try |
 //! | I12 | scope | at every write to the CRM and every create in a mailbox: `Arena::follow`, `Arena::check_create` |
-//! | I13 | liveness | poison items in the workload, [`excused`]; `World::finish` for cycles without end; that nobody waits a cycle longer: `starved.rs` |
+//! | I13 | liveness | poison items in the workload, [`excused`]; `World::finish` for cycles without end; that nobody waits a cycle longer: `starved.rs`; nor longer in the queue than all others' turns take: `riva-store`'s `queue_tests.rs` |
 //! | I14 | budget | no call while a system has asked to wait, at every call: `FakeSide::enter`; calls under way and rate, in the connectors' HTTP layer (`http/budget.rs`) |
 //! | I15 | cursor safety | here: [`each_item`], everything that is there has a row |
 //! | I16 | restart equivalence | killed at every await, and at every await of the cycle that recovers, for each kind of write: `matrix/restarts.rs`, `messages/restarts.rs`; at four points with everything that may go wrong: the effect matrix |
 //! | I17 | lossy stability | on each pair of connectors; here by convergence of a CRM that cuts and rewrites |
 //! | I18 | database loss | here: [`database_lost`] |
+//! | | nothing is written to the side from which changes come, where they go one way | at every write: `Arena::carry_out` |
 
 use super::super::check::rows_agree;
 use super::history::Standing;

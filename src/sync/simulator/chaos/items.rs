@@ -79,7 +79,10 @@ impl Slot {
     /// Reads it.
     pub(super) fn read(self, item: &Item) -> Content {
         let text = match (self, item.get(self.field())) {
-            (_, None | Some(Value::Blank)) => return Content::Blank,
+            (Self::Done, Some(Value::Completion(Completion { on: Some(on), .. }))) => {
+                return (*on - DAY).num_days().try_into().map_or(Content::Other, Content::Token);
+            }
+            (_, None | Some(Value::Blank)) | (Self::Done, Some(_)) => return Content::Blank,
             (Self::Phone, Some(Value::Set(phones))) => match phones.get("work") {
                 None => return Content::Blank,
                 Some(phone) => {
@@ -88,10 +91,6 @@ impl Slot {
                     return last.parse().map_or(Content::Other, Content::Token);
                 }
             },
-            (Self::Done, Some(Value::Completion(Completion { on: Some(on), .. }))) => {
-                return (*on - DAY).num_days().try_into().map_or(Content::Other, Content::Token);
-            }
-            (Self::Done, Some(_)) => return Content::Blank,
             (_, Some(Value::Body(body))) => &body.text,
             (_, Some(Value::Text(text))) => text,
             _ => return Content::Other,

@@ -186,7 +186,9 @@ impl World {
         };
         let mut caps = [holds(true), holds(false)];
         if !knobs.tasks {
-            caps.iter_mut().for_each(|caps| caps.retain(|module, _| *module != Module::Tasks));
+            for caps in &mut caps {
+                caps.retain(|module, _| *module != Module::Tasks);
+            }
         }
         for caps in caps[0].values_mut() {
             caps.can_tag = knobs.mail_can_tag;
