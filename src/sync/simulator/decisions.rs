@@ -1,7 +1,7 @@
 //! Holds, quarantine, preview and undo, on many seeds and as stories.
 
 use super::seeds::seeds;
-use super::{Knobs, World, check};
+use super::{FakeSide, Knobs, World, check};
 use riva_core::documents::{ConflictWinner, DeletePolicy, Refused, SafetyLimit};
 use riva_core::history::{Deed, DeedKind, Order};
 use riva_core::holds::{Choice, Decision, HoldKind, HoldRow};
@@ -173,6 +173,39 @@ fn a_possible_duplicate_is_linked_made_or_left_alone() {
     let detached = world.store.all_pairs().into_iter().filter(|p| p.state == PairState::Detached);
     let why: Vec<String> = detached.filter_map(|pair| pair.reason).collect();
     assert_eq!(why, ["Left alone: an administrator decided so."; 2]);
+}
+
+/// It is not doubled, whether its user has edited it since or not.
+#[test]
+fn what_was_left_alone_is_the_twin_of_a_record_that_comes_later() {
+    for edited in [false, true] {
+        let mut world = calm();
+        let item = world.new_contact();
+        let (first, second) = (world.mail.user_create(item.clone()), world.mail.user_create(item.clone()));
+        let record = world.crm.user_create(item.clone());
+        world.settle(4);
+        for hold in open_holds(&world) {
+            world.decide(hold.id, Decision::Ignore);
+        }
+        world.settle(3);
+        world.mail.user_delete(&second);
+        world.crm.user_delete(&record);
+        if edited {
+            world.mail.user_edit(&first, |item| item.set_text(Field::Notes, "edited since"));
+        }
+        world.settle(3);
+        let later = world.crm.user_create(item);
+        world.settle(3);
+        let ids = |side: &FakeSide| side.live().into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!(
+            [ids(&world.mail), ids(&world.crm)],
+            [vec![first], vec![later]],
+            "edited: {edited} {:#?}",
+            world.log()
+        );
+        let linked = world.store.all_pairs().iter().filter(|p| p.state == PairState::Linked).count();
+        assert_eq!(linked, 1);
+    }
 }
 
 #[test]

@@ -282,6 +282,23 @@ fn what_is_not_kept_in_step_with_its_record_does_not_give_way() {
     }
 }
 
+/// It was left to its user, whatever becomes of it.
+#[test]
+fn what_has_stayed_without_its_record_is_no_twin_of_another() {
+    let (world, _, bobs, _) = given(CUSTOMER);
+    let made = only(&bobs);
+    let reason = Some("It has been edited since, and is not synced any more.".to_owned());
+    let stays = PairRow { crm: None, state: PairState::Detached, reason, ..pair(&world, &made) };
+    let commit = Commit { pairs: vec![stays.clone()], ..Commit::default() };
+    let stored = run_until_killed(world.store.commit(MemberId(2), 1, &commit));
+    stored.expect("nobody kills it").expect("in memory");
+    bobs.user_edit(&made, |item| item.set_text(Field::Location, "Room 2"));
+    settle(&world, &bobs);
+    assert_eq!(pair(&world, &made), stays);
+    let rows = world.store.all_items().into_iter().filter(|row| row.id == made);
+    assert_eq!(rows.map(|row| (row.dirty, row.match_keys)).collect::<Vec<_>>(), [(false, None)]);
+}
+
 /// Whether the appointment of ours shows what was written to it is not known before the next cycle.
 #[test]
 fn a_copy_waits_until_it_is_known_what_became_of_a_write_to_what_gives_way() {
