@@ -411,6 +411,7 @@ mod tests {
         .expect("nothing waits")
         .expect("it is in memory");
     }
+
     #[test]
     fn what_is_given_back_in_a_preview_is_free_there_and_stays_claimed() {
         let (store, crm, other) = (Memory::new(Open), ConnectionName::from("crm"), "other".into());
