@@ -201,6 +201,12 @@ pub(crate) fn in_its_place(seen: &mut Hashes, sent: &mut Hashes, shown: &Hashes)
     others.extend(shown_otherwise(&sent_alone, shown));
     forget_fields(seen, &others);
     forget_fields(sent, &others);
+    if seen.0.is_empty() && !others.is_empty() {
+        // Beside what was sent alone, a blank field is taken for one that it was made without, and would never be filled.
+        seen.0.extend(
+            sent.0.iter().filter(|(key, _)| !loops::is_note(key)).map(|(key, hash)| (key.clone(), *hash)),
+        );
+    }
     !others.is_empty()
 }
 

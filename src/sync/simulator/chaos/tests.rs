@@ -181,6 +181,10 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (137_293, "what only a listing shows, and came after the feed was read, is looked for"),
     (181_001, "the same, by another way"),
     (35934, "what was moved, and is followed, is looked for if the feed has not told of it"),
+    (
+        975_154,
+        "what comes in the place of what was made, and nobody has looked at, is linked anew: what is blank is filled",
+    ),
 ];
 
 /// What once failed without any fault.
