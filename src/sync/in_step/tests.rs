@@ -100,6 +100,13 @@ fn where_nobody_has_looked_since_the_base_is_what_was_sent() {
     let (mut seen, mut sent) = (hashes(&[("name", 1)]), hashes(&[("name", 4), ("notes", 2)]));
     assert!(in_its_place(&mut seen, &mut sent, &shown), "the notes");
     assert_eq!((seen, sent), (hashes(&[("name", 1)]), hashes(&[("name", 4)])));
+    // Of nothing there is: what it shows as it was sent is the base, and of the rest nothing is known. Notes are none of it.
+    let (mut seen, mut sent) = (Hashes::default(), hashes(&[("name", 1), ("notes", 2), ("was:name", 3)]));
+    assert!(in_its_place(&mut seen, &mut sent, &shown));
+    assert_eq!(seen, hashes(&[("name", 1)]));
+    let (mut seen, mut sent) = (Hashes::default(), shown.clone());
+    assert!(!in_its_place(&mut seen, &mut sent, &shown), "it is just as it was sent");
+    assert_eq!((seen, sent), (Hashes::default(), shown.clone()));
     let at = |seen: &[(&str, u64)]| PairSide { sent: hashes(&[("name", 4), ("notes", 9)]), ..at(seen) };
     assert_eq!(unlike(&at(&[("name", 1), ("notes", 2)]), &shown), ["notes".to_owned()].into());
     assert_eq!(unlike(&at(&[]), &shown), ["name".to_owned()].into());
