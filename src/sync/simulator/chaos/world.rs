@@ -227,10 +227,12 @@ impl World {
         let skews = (0..knobs.agents).map(skew).collect();
         let mut policy = policy();
         policy.modules.tasks = knobs.tasks.then(TasksPolicy::default);
-        if knobs.newest_wins {
-            set_winner(&mut policy, ConflictWinner::Newest);
+        for says in of_modules(&mut policy) {
+            if knobs.newest_wins {
+                *says.conflict = ConflictWinner::Newest;
+            }
+            *says.direction = knobs.direction;
         }
-        set_direction(&mut policy, knobs.direction);
         Self {
             store: Arc::new(Store::new(Leases::new(random.draw()))),
             policy,
@@ -376,21 +378,13 @@ impl World {
 
     fn administrate(&mut self, admin: Admin) {
         match admin {
-            Admin::Conflict(winner) => {
-                set_winner(&mut self.policy, winner);
-            }
+            Admin::Conflict(winner) => of_modules(&mut self.policy).for_each(|says| *says.conflict = winner),
             Admin::Deletions(in_mail, in_crm) => {
                 if in_mail == DeletePolicy::Restore || in_crm == DeletePolicy::Restore {
                     self.remote.lock().may_resurrect = true;
                 }
-                if let Some(contacts) = &mut self.policy.modules.contacts {
-                    (contacts.deleted_in_mail, contacts.deleted_in_crm) = (in_mail, in_crm);
-                }
-                if let Some(calendar) = &mut self.policy.modules.calendar {
-                    (calendar.deleted_in_mail, calendar.deleted_in_crm) = (in_mail, in_crm);
-                }
-                if let Some(tasks) = &mut self.policy.modules.tasks {
-                    (tasks.deleted_in_mail, tasks.deleted_in_crm) = (in_mail, in_crm);
+                for says in of_modules(&mut self.policy) {
+                    (*says.deleted_in_mail, *says.deleted_in_crm) = (in_mail, in_crm);
                 }
             }
             Admin::NoPermission(says) => self.policy.no_permission = says,
@@ -552,28 +546,27 @@ impl Task {
     }
 }
 
-fn set_winner(policy: &mut Policy, winner: ConflictWinner) {
-    if let Some(contacts) = &mut policy.modules.contacts {
-        contacts.conflict = winner;
-    }
-    if let Some(calendar) = &mut policy.modules.calendar {
-        calendar.conflict = winner;
-    }
-    if let Some(tasks) = &mut policy.modules.tasks {
-        tasks.conflict = winner;
-    }
+/// What a policy says of every module alike.
+struct Says<'p> {
+    direction: &'p mut Direction,
+    conflict: &'p mut ConflictWinner,
+    deleted_in_mail: &'p mut DeletePolicy,
+    deleted_in_crm: &'p mut DeletePolicy,
 }
 
-fn set_direction(policy: &mut Policy, direction: Direction) {
-    if let Some(contacts) = &mut policy.modules.contacts {
-        contacts.direction = direction;
+/// What it says of those that it syncs.
+fn of_modules(policy: &mut Policy) -> impl Iterator<Item = Says<'_>> {
+    macro_rules! says {
+        ($module:ident) => {
+            policy.modules.$module.as_mut().map(|of| Says {
+                direction: &mut of.direction,
+                conflict: &mut of.conflict,
+                deleted_in_mail: &mut of.deleted_in_mail,
+                deleted_in_crm: &mut of.deleted_in_crm,
+            })
+        };
     }
-    if let Some(calendar) = &mut policy.modules.calendar {
-        calendar.direction = direction;
-    }
-    if let Some(tasks) = &mut policy.modules.tasks {
-        tasks.direction = direction;
-    }
+    [says!(contacts), says!(calendar), says!(tasks)].into_iter().flatten()
 }
 
 fn policy() -> Policy {
