@@ -28,6 +28,8 @@ mod sync;
 mod writer;
 
 #[cfg(test)]
+mod claims_tests;
+#[cfg(test)]
 mod decision_tests;
 #[cfg(test)]
 mod endurance;

@@ -1,104 +1,27 @@
 //! The engine's rows in memory: what is committed stays, what is not is lost with the process. The simulator runs on it,
 //! and the preview, on a copy of a member's rows that is thrown away.
 
+mod gate;
+mod rows;
+#[cfg(any(test, feature = "simulator"))]
+mod seen;
+
+pub use gate::{Gate, Open};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-#[cfg(any(test, feature = "simulator"))]
-use riva_core::history::Order;
 use riva_core::history::{ImageRow, OrderRow, UndoSpan};
-#[cfg(any(test, feature = "simulator"))]
-use riva_core::holds::Decided;
-use riva_core::holds::{HoldId, HoldRow};
+use riva_core::holds::HoldRow;
 use riva_core::ids::{ConnectionName, Cursor, MemberId, PairId, RemoteId};
 use riva_core::item::Module;
 use riva_core::ports::{Claim, Lease, StoreError, SyncStore};
 use riva_core::rows::{
-    Commit, FeedScope, Forgotten, Hashes, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey,
-    PairRow, PairSide, PairState, Presence, Side,
+    Commit, FeedScope, Ingest, IntentKind, IntentRow, ItemRow, JournalRow, MatchKey, PairRow, PairSide,
+    PairState, Presence, Side,
 };
+use rows::{Rows, cursor_key, waits_for};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-type ItemKey = (MemberId, Module, Side, RemoteId);
-
-#[derive(Debug, Clone, Default)]
-struct Rows {
-    cursors: BTreeMap<String, Cursor>,
-    items: BTreeMap<ItemKey, ItemRow>,
-    pairs: BTreeMap<PairId, PairRow>,
-    intents: BTreeMap<PairId, IntentRow>,
-    claims: BTreeMap<(ConnectionName, String, u64), (PairId, MemberId)>,
-    facts: BTreeMap<String, String>,
-    journal: Vec<JournalRow>,
-    holds: BTreeMap<HoldId, HoldRow>,
-    hold_numbers: i64,
-    orders: Vec<OrderRow>,
-    images: Vec<ImageRow>,
-}
-
-impl Rows {
-    /// The items of a member's module on a side, by id, after an id.
-    fn of(
-        &self,
-        member: MemberId,
-        module: Module,
-        side: Side,
-        after: Option<&RemoteId>,
-    ) -> impl Iterator<Item = &ItemRow> {
-        let from = match after {
-            Some(id) => Bound::Excluded((member, module, side, id.clone())),
-            None => Bound::Included((member, module, side, RemoteId::default())),
-        };
-        let all = self.items.range((from, Bound::Unbounded));
-        all.take_while(move |(key, _)| (key.0, key.1, key.2) == (member, module, side)).map(|(_, row)| row)
-    }
-}
-
-/// A backup of a store.
-#[cfg(any(test, feature = "simulator"))]
-#[derive(Debug, Clone)]
-pub struct Backup(Rows);
-
-/// Stands before and after each write to the rows: the simulator kills the process there.
-#[async_trait]
-pub trait Gate: Send + Sync {
-    /// May never come back.
-    async fn step(&self);
-
-    /// Whether a member's changes are stored under this claim. After this nothing keeps them from being stored.
-    ///
-    /// # Errors
-    /// The claim is not the latest, or nobody knows whether they are stored.
-    fn admits(&self, _member: Option<MemberId>, _fence: i64) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    /// Whether who has a lease still holds the member.
-    ///
-    /// # Errors
-    /// Another does.
-    fn holds(&self, _lease: Lease) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    /// What is told of changes that are stored.
-    ///
-    /// # Errors
-    /// Nobody knows whether they are.
-    fn stored(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// Always open.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Open;
-
-#[async_trait]
-impl Gate for Open {
-    async fn step(&self) {}
-}
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -129,101 +52,6 @@ impl<G: Gate> Memory<G> {
     }
 }
 
-#[cfg(any(test, feature = "simulator"))]
-impl<G: Gate> Memory<G> {
-    /// What stands before and after each write.
-    pub fn gate(&self) -> &G {
-        &self.killer
-    }
-
-    /// What it holds now, as a backup keeps it.
-    pub fn back_up(&self) -> Backup {
-        Backup(self.rows().clone())
-    }
-
-    /// A backup is put back.
-    pub fn put_back(&self, backup: Backup) {
-        *self.rows() = backup.0;
-    }
-
-    /// The database is lost.
-    pub fn lose_everything(&self) {
-        *self.rows() = Rows::default();
-    }
-
-    /// The members (as bits, the first one from 0) for whom an item is part of a pair of two.
-    pub fn linked(&self, side: Side, id: &RemoteId) -> u32 {
-        let rows = self.rows();
-        let has =
-            |p: &&PairRow| p.side(side).is_some_and(|at| at.id == *id) && p.side(side.other()).is_some();
-        rows.pairs.values().filter(has).fold(0, |users, p| users | 1 << (p.member.0 - 1))
-    }
-
-    /// The members (as bits) for whom a write to an item is under way, or was when it was interrupted.
-    pub fn writing(&self, side: Side, id: &RemoteId) -> u32 {
-        let rows = self.rows();
-        let writes = |i: &&IntentRow| i.side == side && i.target.as_ref() == Some(id);
-        rows.intents.values().filter(writes).fold(0, |users, i| users | 1 << (i.member.0 - 1))
-    }
-
-    /// All pairs.
-    pub fn all_pairs(&self) -> Vec<PairRow> {
-        self.rows().pairs.values().cloned().collect()
-    }
-
-    /// The pairs that hold claims.
-    pub fn claimants(&self) -> Vec<PairId> {
-        self.rows().claims.values().map(|(pair, _)| *pair).collect()
-    }
-
-    /// All items.
-    pub fn all_items(&self) -> Vec<ItemRow> {
-        self.rows().items.values().cloned().collect()
-    }
-
-    /// All holds, closed ones too.
-    pub fn all_holds(&self) -> Vec<HoldRow> {
-        self.rows().holds.values().cloned().collect()
-    }
-
-    /// All rows as a text: two stores with the same text hold the same.
-    pub fn image(&self) -> String {
-        format!("{:?}", *self.rows())
-    }
-
-    /// An administrator decides.
-    pub fn decide(&self, hold: HoldId, decided: Decided) {
-        if let Some(hold) = self.rows().holds.get_mut(&hold) {
-            hold.decided = Some(decided);
-        }
-    }
-
-    /// An administrator gives an order. Answers with its number.
-    pub fn order(&self, member: MemberId, order: Order, at: DateTime<Utc>) -> i64 {
-        let mut rows = self.rows();
-        let number = i64::try_from(rows.orders.len()).unwrap_or(i64::MAX) + 1;
-        let by = "admin@desk".to_owned();
-        rows.orders.push(OrderRow { number, member, order, by, at, done: None, outcome: Vec::new() });
-        number
-    }
-
-    /// What came of an order.
-    pub fn outcome(&self, number: i64) -> Option<Vec<String>> {
-        let rows = self.rows();
-        let order = rows.orders.iter().find(|order| order.number == number && order.done.is_some())?;
-        Some(order.outcome.clone())
-    }
-
-    /// The whole journal.
-    pub fn all_journal(&self) -> Vec<JournalRow> {
-        self.rows().journal.clone()
-    }
-}
-
-fn cursor_key(scope: &FeedScope, module: Module, side: Side) -> String {
-    format!("{scope:?}/{module:?}/{side:?}")
-}
-
 #[async_trait]
 impl<G: Gate> SyncStore for Memory<G> {
     async fn hash_key(&self) -> Result<[u8; 16], StoreError> {
@@ -251,48 +79,7 @@ impl<G: Gate> SyncStore for Memory<G> {
             FeedScope::Connection(_) => None,
         };
         self.killer.admits(member, fence)?;
-        {
-            let mut rows = self.rows();
-            let stands_at = rows.cursors.get(&cursor_key(&page.scope, page.module, page.side));
-            if member.is_none() && stands_at != page.after.as_ref() {
-                return Err(StoreError::Overtaken);
-            }
-            for seen in &page.observations {
-                let key = (seen.member, page.module, page.side, seen.id.clone());
-                let Some(row) = rows.items.get_mut(&key) else {
-                    // Also of an item that is gone: whoever is about to link it must find that out.
-                    let row = ItemRow {
-                        member: seen.member,
-                        module: page.module,
-                        side: page.side,
-                        id: seen.id.clone(),
-                        version: seen.version.clone().unwrap_or_default(),
-                        presence: seen.presence,
-                        dirty: true,
-                        seen: i64::from(page.is_known_to_the_feed()),
-                        pair: None,
-                        match_keys: None,
-                    };
-                    rows.items.insert(key, row);
-                    continue;
-                };
-                // A listing that misses an item is weaker evidence than the word of the system that it was deleted.
-                let weaker = row.presence == Presence::Deleted && seen.presence == Presence::Missing;
-                let presence = if weaker { row.presence } else { seen.presence };
-                let version = seen.version.clone().unwrap_or_else(|| row.version.clone());
-                if presence != row.presence || version != row.version {
-                    (row.presence, row.version, row.dirty) = (presence, version, true);
-                    row.seen += 1;
-                    row.match_keys = row.match_keys.take().filter(|_| row.pair.is_some());
-                } else if page.is_known_to_the_feed() {
-                    // What we made, or had only listed, is told of.
-                    row.seen = row.seen.max(1);
-                }
-            }
-            if let Some(cursor) = &page.cursor {
-                rows.cursors.insert(cursor_key(&page.scope, page.module, page.side), cursor.clone());
-            }
-        }
+        self.rows().ingest(page)?;
         self.killer.step().await;
         self.killer.stored()
     }
@@ -300,59 +87,7 @@ impl<G: Gate> SyncStore for Memory<G> {
     async fn commit(&self, member: MemberId, fence: i64, changes: &Commit) -> Result<(), StoreError> {
         self.killer.step().await;
         self.killer.admits(Some(member), fence)?;
-        {
-            let mut rows = self.rows();
-            for pair in &changes.pairs {
-                let sides = [&pair.mail, &pair.crm].into_iter().flatten();
-                let fits = |hashes: &Hashes| hashes.0.values().all(|value| *value <= Hashes::BITS);
-                assert!(
-                    sides.flat_map(|at| [&at.seen, &at.sent]).all(fits),
-                    "a database keeps less of it: {pair:?}"
-                );
-                rows.pairs.insert(pair.id, pair.clone());
-            }
-            for forgotten in &changes.forget_items {
-                let Forgotten { member, module, side, id, seen } = forgotten;
-                let key = (*member, *module, *side, id.clone());
-                match rows.items.get_mut(&key).filter(|row| row.seen > *seen) {
-                    Some(row) => (row.dirty, row.pair, row.match_keys) = (true, None, None),
-                    None => drop(rows.items.remove(&key)),
-                }
-            }
-            for item in &changes.items {
-                let key = (item.member, item.module, item.side, item.id.clone());
-                let mut new = item.clone();
-                if let Some(old) = rows.items.get(&key).filter(|old| old.seen > item.seen) {
-                    let keys = if item.pair.is_some() { &item.match_keys } else { &old.match_keys };
-                    new = ItemRow { pair: item.pair, match_keys: keys.clone(), ..old.clone() };
-                }
-                rows.items.insert(key, new);
-            }
-            for settled in &changes.settled {
-                rows.intents.remove(settled);
-            }
-            for intent in &changes.intents {
-                rows.intents.insert(intent.pair, intent.clone());
-            }
-            rows.journal.extend(changes.journal.iter().cloned());
-            for hold in &changes.holds {
-                rows.hold_numbers += 1;
-                let number = rows.holds.get(&hold.id).map_or(rows.hold_numbers, |known| known.number);
-                rows.holds.insert(hold.id, HoldRow { number, ..hold.clone() });
-            }
-            for image in &changes.images {
-                match rows.images.iter_mut().find(|known| known.id == image.id) {
-                    Some(known) => *known = image.clone(),
-                    None => rows.images.push(image.clone()),
-                }
-            }
-            rows.images.retain(|image| !image.not_made);
-            for order in &changes.orders {
-                if let Some(known) = rows.orders.iter_mut().find(|known| known.number == order.number) {
-                    *known = order.clone();
-                }
-            }
-        }
+        self.rows().commit(changes);
         self.killer.step().await;
         self.killer.stored()
     }
@@ -734,10 +469,4 @@ impl<G: Gate> Memory<G> {
     ) -> Vec<ItemRow> {
         self.rows().of(member, module, side, after).filter(|row| wanted(row)).take(limit).cloned().collect()
     }
-}
-
-/// Whether a pair waits for a claim that it did not get.
-fn waits_for(pair: &PairRow, key: u64) -> bool {
-    let waits = pair.module == Module::Calendar && pair.state == PairState::Detached && pair.crm.is_none();
-    waits && pair.uid == Some(key)
 }

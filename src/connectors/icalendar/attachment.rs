@@ -1,7 +1,8 @@
 //! The files that stand in an event or a task: `ATTACH` lines with what the file holds in them (RFC 5545, section 3.8.1.1).
 //! What only names a place elsewhere is a link, and no file.
 
-use super::line::{Component, Line};
+use super::component::Component;
+use super::line::Line;
 use crate::base64_text;
 use riva_core::item::FileListed;
 use riva_core::ports::ItemFile;

@@ -1,7 +1,8 @@
 //! How a series names its occurrences: each by its start on the clock of the series, in whatever form a line tells it.
 
+use super::component::Component;
 use super::event::{Moment, moment_of};
-use super::line::{Component, Line};
+use super::line::Line;
 use super::moment::{date_text, naive, wall_text};
 use super::zone::{Zone, resolve};
 use chrono::{DateTime, Months, NaiveDateTime, NaiveTime, Utc};

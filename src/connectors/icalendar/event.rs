@@ -1,7 +1,8 @@
 //! Reads an event out of a calendar object resource (RFC 4791, section 4.1).
 
 use super::attachment;
-use super::line::{Component, Line};
+use super::component::Component;
+use super::line::Line;
 use super::moment::{Span, naive};
 use super::series;
 use super::zone::{Zone, resolve};

@@ -3,12 +3,12 @@
 //! What somebody else wrote is kept to the byte: a line that we do not change is written back exactly as it was read,
 //! folding, escapes and mistakes included. So nothing that Riva does not understand is lost or tidied up.
 
-use chrono_tz::Tz;
+use super::escape::{escape, unescape};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The longest physical line that we write, in octets, without its line break.
-const FOLD_AT: usize = 75;
+pub(super) const FOLD_AT: usize = 75;
 
 /// A parameter of a content line, its values decoded (RFC 6868).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Line {
     /// In order.
     pub params: Vec<Param>,
     /// Unfolded, still escaped as the format wants it.
-    value: String,
+    pub(super) value: String,
     /// As it was read, without the last line break; `None` once changed.
     raw: Option<String>,
 }
@@ -152,7 +152,7 @@ impl Line {
         }
     }
 
-    fn write(&self, out: &mut String) {
+    pub(super) fn write(&self, out: &mut String) {
         if let Some(raw) = &self.raw {
             out.push_str(raw);
             out.push_str("\r\n");
@@ -178,192 +178,8 @@ impl Line {
     }
 }
 
-/// A component (`BEGIN:…` to `END:…`) with what it holds, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Component {
-    /// In upper case.
-    pub name: String,
-    /// Lines and components.
-    pub parts: Vec<Part>,
-    /// In which zone a calendar's floating times are, if whoever keeps it says so. It is not of its text.
-    pub floating: Option<Tz>,
-}
-
-/// What a component holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// A content line.
-    Line(Line),
-    /// A component inside.
-    Component(Component),
-}
-
-/// Why a text cannot be taken as components.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// There is no `BEGIN:`.
-    #[error("there is no BEGIN:{0} in it")]
-    NoBegin(&'static str),
-    /// An `END:` is missing, or of another component.
-    #[error("component {0} is not closed")]
-    NotClosed(String),
-    /// Components in components in components: no program writes that, and reading it would overflow the stack.
-    #[error("components are nested more than {DEEPEST} deep")]
-    TooDeep,
-}
-
-/// How deep components may be nested. A calendar has three levels.
-const DEEPEST: usize = 32;
-
-impl Component {
-    /// An empty one.
-    pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
-    }
-
-    /// Its lines.
-    pub fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.parts.iter().filter_map(|p| match p {
-            Part::Line(line) => Some(line),
-            Part::Component(_) => None,
-        })
-    }
-
-    /// Its lines, to be changed.
-    pub fn lines_mut(&mut self) -> impl Iterator<Item = &mut Line> {
-        self.parts.iter_mut().filter_map(|p| match p {
-            Part::Line(line) => Some(line),
-            Part::Component(_) => None,
-        })
-    }
-
-    /// The components in it.
-    pub fn components(&self) -> impl Iterator<Item = &Self> {
-        self.parts.iter().filter_map(|p| match p {
-            Part::Component(component) => Some(component),
-            Part::Line(_) => None,
-        })
-    }
-
-    /// The components in it, to be changed.
-    pub fn components_mut(&mut self) -> impl Iterator<Item = &mut Self> {
-        self.parts.iter_mut().filter_map(|p| match p {
-            Part::Component(component) => Some(component),
-            Part::Line(_) => None,
-        })
-    }
-
-    /// Lines of a name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Line> {
-        self.lines().filter(move |l| l.name == name)
-    }
-
-    /// The first line of a name.
-    pub fn first(&self, name: &str) -> Option<&Line> {
-        self.lines().find(|l| l.name == name)
-    }
-
-    /// The text of the first line of a name; `None` if there is none or it is empty.
-    pub fn text_of(&self, name: &str) -> Option<String> {
-        let text = self.first(name)?.text_value();
-        if text.trim().is_empty() { None } else { Some(text) }
-    }
-
-    /// Puts a line after the last line (before the components inside).
-    pub fn push(&mut self, line: Line) {
-        let at = self.parts.iter().rposition(|p| matches!(p, Part::Line(_))).map_or(0, |at| at + 1);
-        self.parts.insert(at, Part::Line(line));
-    }
-
-    /// Takes lines away.
-    pub fn remove_lines(&mut self, mut which: impl FnMut(&Line) -> bool) {
-        self.parts.retain(|p| !matches!(p, Part::Line(line) if which(line)));
-    }
-
-    /// Puts a line in the place of all lines of its name; with `None` only takes them away. A first line that is equal
-    /// stays as it is.
-    pub fn replace(&mut self, name: &str, line: Option<Line>) {
-        let Some(line) = line else { return self.remove_lines(|l| l.name == name) };
-        let mut new = Some(line);
-        self.parts.retain_mut(|p| match p {
-            Part::Line(old) if old.name == name => match new.take() {
-                Some(line) => {
-                    if old.params != line.params || old.value != line.value {
-                        *old = line;
-                    }
-                    true
-                }
-                None => false,
-            },
-            _ => true,
-        });
-        if let Some(line) = new {
-            self.push(line);
-        }
-    }
-
-    /// Reads every component of a name at the top of a text. What stands outside of them is not kept.
-    pub fn read_all(text: &str, name: &'static str) -> Result<Vec<Self>, Malformed> {
-        let mut found = Vec::new();
-        let mut open: Vec<Self> = Vec::new();
-        for line in physical(text) {
-            match (line.name.as_str(), open.is_empty()) {
-                ("BEGIN", top) => {
-                    let begun = line.value.trim().to_ascii_uppercase();
-                    if open.len() >= DEEPEST {
-                        return Err(Malformed::TooDeep);
-                    }
-                    if !top || begun == name {
-                        open.push(Self::new(&begun));
-                    }
-                }
-                ("END", false) => {
-                    let ended = line.value.trim().to_ascii_uppercase();
-                    let Some(done) = open.pop() else { continue };
-                    if done.name != ended {
-                        return Err(Malformed::NotClosed(done.name));
-                    }
-                    match open.last_mut() {
-                        Some(parent) => parent.parts.push(Part::Component(done)),
-                        None => found.push(done),
-                    }
-                }
-                (_, false) => {
-                    if let Some(parent) = open.last_mut() {
-                        parent.parts.push(Part::Line(line));
-                    }
-                }
-                (_, true) => {}
-            }
-        }
-        match open.pop() {
-            Some(left) => Err(Malformed::NotClosed(left.name)),
-            None if found.is_empty() => Err(Malformed::NoBegin(name)),
-            None => Ok(found),
-        }
-    }
-
-    /// Writes it, with CR LF line breaks.
-    pub fn write(&self) -> String {
-        let mut out = String::new();
-        self.write_to(&mut out);
-        out
-    }
-
-    fn write_to(&self, out: &mut String) {
-        let _ = write!(out, "BEGIN:{}\r\n", self.name);
-        for part in &self.parts {
-            match part {
-                Part::Line(line) => line.write(out),
-                Part::Component(component) => component.write_to(out),
-            }
-        }
-        let _ = write!(out, "END:{}\r\n", self.name);
-    }
-}
-
 /// Unfolds a text into lines. Empty lines are not content.
-fn physical(text: &str) -> Vec<Line> {
+pub(super) fn physical(text: &str) -> Vec<Line> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Some programs break lines at a lone CR, at VT or FF too: what is one line for us must be one for them, or somebody
     // could be invited by a line that we do not see.
@@ -496,155 +312,4 @@ fn split_outside_quotes(text: &str, at: char) -> Vec<&str> {
         c == at && !quoted
     })
     .collect()
-}
-
-/// Escapes a text value (RFC 5545, section 3.3.11). Control characters other than tab and line break cannot be
-/// written.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | ';' | ',' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\n' => out.push_str("\\n"),
-            c if c.is_control() && c != '\t' => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Undoes [`escape`]; line breaks become `\n`, other control characters are dropped.
-pub fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('n' | 'N') => out.push('\n'),
-            Some(next @ ('\\' | ';' | ',' | ':' | '"')) => out.push(next),
-            Some(next) => {
-                out.push('\\');
-                out.push(next);
-            }
-            None => out.push('\\'),
-        }
-    }
-    if out.contains(char::is_control) {
-        out = out.replace("\r\n", "\n").replace('\r', "\n");
-        out.retain(|c| !c.is_control() || c == '\n' || c == '\t');
-    }
-    out
-}
-
-/// Splits an escaped value at a separator that is not escaped; the pieces stay escaped.
-pub fn split_escaped(value: &str, at: char) -> Vec<&str> {
-    let mut escaped = false;
-    value
-        .split(|c| {
-            let here = c == at && !escaped;
-            escaped = c == '\\' && !escaped;
-            here
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CARD: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\nitem1.TEL;type=CELL;x-a=\"a;b:c\":+1 (2)\r\nX-ODD;;P=1:a;b,c\\x\r\nbroken line\r\nNOTE:long\r\n  text\r\nEND:VCARD\r\n";
-
-    #[test]
-    fn a_line_is_a_line_for_every_program() {
-        let text = "BEGIN:VEVENT\r\nSUMMARY:a\rATTENDEE:mailto:b@x.test\u{b}c\r\nEND:VEVENT\r\n";
-        let event = Component::read_all(text, "VEVENT").unwrap().remove(0);
-        assert_eq!(event.text_of("SUMMARY").as_deref(), Some("a"));
-        assert_eq!(event.first("ATTENDEE").unwrap().value(), "mailto:b@x.testc");
-        let written = event.write();
-        assert!(written.lines().all(|line| !line.contains(|c: char| c.is_control())), "{written:?}");
-    }
-
-    #[test]
-    fn components_in_components_do_not_overflow_the_stack() {
-        let nested = |deep: usize| {
-            let (begin, end) = ("BEGIN:VCALENDAR\r\n".repeat(deep), "END:VCALENDAR\r\n".repeat(deep));
-            Component::read_all(&format!("{begin}{end}"), "VCALENDAR").map(|found| found.len())
-        };
-        assert_eq!(nested(DEEPEST), Ok(1));
-        assert_eq!(nested(DEEPEST + 1), Err(Malformed::TooDeep));
-        assert_eq!(nested(5_000), Err(Malformed::TooDeep));
-    }
-
-    #[test]
-    fn a_quote_in_the_name_of_a_parameter_hides_nothing() {
-        let text =
-            "BEGIN:VEVENT\r\nATTENDEE;X\"Y=z\";\"SCHEDULE-AGENT\"=CLIENT:mailto:a@x.test\r\nEND:VEVENT\r\n";
-        let mut event = Component::read_all(text, "VEVENT").unwrap().remove(0);
-        assert_eq!(event.write(), text);
-        event.lines_mut().for_each(|line| line.set_param("SCHEDULE-AGENT", "NONE"));
-        let written = event.write();
-        let line = written.lines().nth(1).unwrap();
-        assert_eq!(line.matches('"').count() % 2, 0, "{line}");
-        let again = Component::read_all(&written, "VEVENT").unwrap().remove(0);
-        let attendee = again.first("ATTENDEE").unwrap();
-        assert_eq!(attendee.param("SCHEDULE-AGENT"), Some("NONE"), "{line}");
-        assert_eq!(attendee.value(), "mailto:a@x.test");
-    }
-
-    #[test]
-    fn what_is_not_changed_is_written_as_it_was() {
-        let read = Component::read_all(CARD, "VCARD").unwrap();
-        assert_eq!(read[0].write(), CARD);
-        let line = read[0].first("TEL").unwrap();
-        assert_eq!((line.group.as_deref(), line.param("X-A")), (Some("item1"), Some("a;b:c")));
-        assert_eq!(read[0].text_of("NOTE").as_deref(), Some("long text"));
-    }
-
-    #[test]
-    fn quoted_printable_of_vcard_2_1_is_read() {
-        let text = "BEGIN:VCARD\nVERSION:2.1\nN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BC=\nller;J=3D\nTEL;WORK;FAX:1\nEND:VCARD";
-        let card = &Component::read_all(text, "VCARD").unwrap()[0];
-        assert_eq!(card.first("N").unwrap().value(), "Müller;J=");
-        assert_eq!(card.first("TEL").unwrap().param_words("TYPE"), ["work", "fax"]);
-    }
-
-    #[test]
-    fn folding_never_cuts_a_character() {
-        let mut card = Component::new("VCARD");
-        card.push(Line::text("NOTE", &"ü€𝄞x".repeat(60)));
-        let text = card.write();
-        assert!(text.split("\r\n").all(|l| l.len() <= FOLD_AT));
-        let again = &Component::read_all(&text, "VCARD").unwrap()[0];
-        assert_eq!(again.text_of("NOTE").unwrap(), "ü€𝄞x".repeat(60));
-    }
-
-    #[test]
-    fn an_open_component_is_refused() {
-        assert_eq!(
-            Component::read_all("BEGIN:VCARD\nFN:x\n", "VCARD"),
-            Err(Malformed::NotClosed("VCARD".into()))
-        );
-        assert_eq!(Component::read_all("hello", "VCARD"), Err(Malformed::NoBegin("VCARD")));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn texts_survive_escaping(text in "[^\\p{C}]{0,40}") {
-            proptest::prop_assert_eq!(unescape(&escape(&text)), text);
-        }
-
-        #[test]
-        fn parameters_survive(text in "[^\\p{C}]{1,40}") {
-            let mut c = Component::new("VEVENT");
-            c.push(Line::new("ATTENDEE", "mailto:a@b.c").with("CN", text.trim()));
-            let again = Component::read_all(&c.write(), "VEVENT").unwrap();
-            proptest::prop_assert_eq!(again[0].first("ATTENDEE").unwrap().param("CN"), Some(text.trim()));
-        }
-    }
 }

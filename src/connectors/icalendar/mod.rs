@@ -2,6 +2,8 @@
 
 mod attachment;
 mod clock;
+mod component;
+mod escape;
 mod event;
 mod line;
 mod moment;
@@ -13,8 +15,10 @@ mod write;
 mod zone;
 
 pub use attachment::file_of;
+pub use component::{Component, Malformed, Part};
+pub use escape::{escape, split_escaped, unescape};
 pub use event::{EventResource, NotAnEvent, read_event};
-pub use line::{Component, Line, Malformed, Param, Part, escape, split_escaped, unescape};
+pub use line::{Line, Param};
 pub use moment::utc_text;
 pub use silence::{Scheduling, WouldMail, mailed_by_deletion, quieten};
 pub use task::{NotATask, TaskResource, change_task, new_task, read_task};

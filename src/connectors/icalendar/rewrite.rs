@@ -5,8 +5,9 @@
 //! know of stays where it is.
 
 use super::clock::Clock;
+use super::component::{Component, Part};
 use super::event::{EventResource, fields, nominal_days, read_event};
-use super::line::{Component, Line, Part};
+use super::line::Line;
 use super::series::{OF_SERIES, OWN, Overrides, Series, is_off, not_yielded, own_parts, plain, same, shown};
 use super::write::{MARKER, Refused, lasts_days, mark, set_field, stamp};
 use chrono::{DateTime, Utc};

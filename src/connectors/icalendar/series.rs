@@ -4,8 +4,9 @@
 //! shown otherwise than its owner's calendar shows it.
 
 use super::clock::Clock;
+use super::component::{Component, Part};
 use super::event::{CANCELLED, EventResource, fields, nominal_days, status};
-use super::line::{Component, Line, Part};
+use super::line::Line;
 use riva_core::item::{Element, Field, Item, Override, Recurrence, RecurrenceId, Rule, Value, When};
 use riva_core::recurrence::{placed, starts};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,8 @@
 //! Keeps a calendar server from mailing people about what we write (RFC 6638).
 
+use super::component::Component;
 use super::event::address;
-use super::line::{Component, Line};
+use super::line::Line;
 use super::series::OF_SERIES;
 use std::collections::BTreeMap;
 

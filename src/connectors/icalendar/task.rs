@@ -11,10 +11,12 @@
 //! A day is a day: it is never moved by a zone. `DUE:20260105T000000Z` is due on 5 January wherever the reader is.
 
 use super::attachment;
+use super::component::{Component, Part};
+use super::escape::escape;
 use super::event::{
     Moment, Trigger, body, categories, importance, moment, one_line, plain_uid, sensitivity, trigger, upper,
 };
-use super::line::{Component, Line, Part, escape};
+use super::line::Line;
 use super::moment::{Span, date_text, naive, utc_text};
 use super::write::{self, MARKER, PRODUCT, Refused, marker_line};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, TimeZone as _, Utc};

@@ -1,7 +1,9 @@
 //! Writes fields into an event, and leaves everything else as it is.
 
+use super::component::{Component, Part};
+use super::escape::escape;
 use super::event::{EventResource, address, nominal_days, reminder_alarm};
-use super::line::{Component, Line, Part, escape};
+use super::line::Line;
 use super::moment::{Span, date_text, minutes_before, utc_text, wall_text};
 use super::zone::{Zone, resolve};
 use super::{rewrite, series};

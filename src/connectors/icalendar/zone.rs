@@ -1,6 +1,7 @@
 //! Which IANA zone a TZID means: by its name, by Windows' name for it, or by the rules of its VTIMEZONE.
 
-use super::line::{Component, Line};
+use super::component::Component;
+use super::line::Line;
 use super::moment::naive;
 use chrono::{
     Datelike as _, Days, Duration, Month, NaiveDate, NaiveDateTime, Offset as _, TimeZone as _, Weekday,

@@ -37,6 +37,7 @@ mod task;
 mod text;
 mod user;
 mod view;
+mod writer;
 mod xmlrpc;
 
 use crate::http::{Auth, HttpClient, HttpOptions, probe_endpoint, run_step};

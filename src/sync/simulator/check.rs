@@ -1,7 +1,8 @@
 //! The invariants, checked when all is quiet again.
 
 use super::FakeSide;
-use super::world::{World, serial_of};
+use super::items::serial_of;
+use super::world::World;
 use crate::hash::FieldHasher;
 use riva_core::ids::{PairId, RemoteId};
 use riva_core::item::{Field, Item};

@@ -16,6 +16,7 @@ mod decisions;
 mod fake;
 #[cfg(test)]
 mod files;
+mod items;
 #[cfg(test)]
 mod late;
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::World;
 use super::check::by_serial;
 use super::decisions::{calm, in_step, knobs, standing};
+use super::items::serial_of;
 use super::seeds::seeds;
-use super::world::serial_of;
 use riva_core::documents::SafetyLimit;
 use riva_core::history::{Order, UndoSpan};
 use riva_core::ids::MemberId;

@@ -2,6 +2,7 @@
 
 use super::MemoryStore;
 use super::fake::{FakeSide, Faults, Killer};
+use super::items::{capabilities, crm_form, edit, mail_form, new_item, serial_of};
 use super::random::Random;
 pub(crate) use super::signals::{Log, NoStop, StopOnce};
 use crate::files::any_noted;
@@ -23,11 +24,8 @@ use riva_core::history::{Deed, DeedSink};
 use riva_core::history::{Preview, UndoLine, UndoSpan};
 use riva_core::holds::{Decided, Decision, HoldId, HoldKind};
 use riva_core::ids::{CrmUserId, Cursor, MemberId, RemoteId};
-use riva_core::item::{Element, Field, Item, Module, Name, Value, When};
-use riva_core::ports::{
-    Clock, CrmSystem, CrmUser, Endpoint, FeedPage, ModuleCapabilities, Precision, Reader, SeriesSupport,
-    SilentWriter, StepSink,
-};
+use riva_core::item::{Item, Module};
+use riva_core::ports::{Clock, CrmSystem, CrmUser, Endpoint, FeedPage, Reader, SilentWriter, StepSink};
 use riva_core::queue::{MemberRow, MemberState};
 #[cfg(test)]
 use riva_core::rows::Side;
@@ -570,114 +568,4 @@ pub(crate) fn run_until_killed<T>(future: impl Future<Output = T>) -> Option<T> 
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
-}
-
-/// The number of an item that a user made.
-pub fn serial_of(item: &Item) -> Option<u64> {
-    let text = match item.module {
-        Module::Contacts => item.name()?.family.clone(),
-        _ => item.text(Field::Summary)?.to_owned(),
-    };
-    text.rsplit('#').next()?.trim().parse().ok()
-}
-
-fn new_item(serial: u64, contact: bool) -> Item {
-    let mut item = Item::new(if contact { Module::Contacts } else { Module::Calendar });
-    for field in if contact { CONTACT } else { EVENT } {
-        item.set(*field, Value::Blank);
-    }
-    if contact {
-        let name = Name { given: "Ann".into(), family: format!("Lee #{serial}"), ..Name::default() };
-        item.set(Field::Name, Value::Name(name));
-        let emails = BTreeMap::from([("1".to_owned(), Element::plain(format!("p{serial}@example.com")))]);
-        item.set(Field::Emails, Value::set(emails));
-    } else {
-        item.set_text(Field::Summary, format!("Visit #{serial}"));
-        let start = "2026-12-01T08:00:00Z".parse::<DateTime<Utc>>().unwrap_or_default()
-            + Duration::hours(i64::try_from(serial).unwrap_or(0));
-        let when = When::timed(start, start + Duration::hours(1), chrono_tz::Europe::Berlin);
-        item.set(Field::When, Value::When(when));
-    }
-    item
-}
-
-/// Writes a token into some field.
-fn edit(item: &mut Item, token: u64) {
-    match (item.module, token % 3) {
-        (Module::Contacts, 0) => item.set_text(Field::Notes, format!("note {token}")),
-        (Module::Contacts, 1) => {
-            let phones = BTreeMap::from([(
-                "work".to_owned(),
-                Element::plain(format!("+49 30 {}", token % 10_000_000)),
-            )]);
-            item.set(Field::Phones, Value::set(phones));
-        }
-        (Module::Contacts, _) => item.set(Field::Phones, Value::Blank),
-        (_, 0) => item.set_text(Field::Location, format!("room {token}")),
-        (_, 1) => item.set(Field::Body, Value::body(riva_core::item::Body::plain(format!("agenda {token}")))),
-        (_, _) => item.set_text(Field::Location, ""),
-    }
-    if item.module == Module::Contacts
-        && let Some(Value::Text(text)) = item.get(Field::Notes).cloned()
-    {
-        item.set(Field::Notes, Value::body(riva_core::item::Body::plain(text)));
-    }
-}
-
-const CONTACT: &[Field] = &[Field::Name, Field::Emails, Field::Phones, Field::Notes];
-const EVENT: &[Field] = &[Field::Summary, Field::When, Field::Location, Field::Body];
-const TASK: &[Field] = &[Field::Summary, Field::DueDate, Field::Body];
-
-/// The mailbox keeps what it is given.
-fn mail_form(_: &mut Item) {}
-
-/// The CRM writes phone numbers its own way, cuts locations and knows no zones.
-fn crm_form(item: &mut Item) {
-    if let Some(Value::Set(phones)) = item.get(Field::Phones).cloned() {
-        let phones = phones
-            .into_iter()
-            .map(|(key, e)| (key, Element { value: e.value.replace("+49 ", "0049-"), ..e }))
-            .collect();
-        item.set(Field::Phones, Value::Set(phones));
-    }
-    if let Some(text) = item.text(Field::Location).map(|t| t.chars().take(24).collect::<String>()) {
-        item.set_text(Field::Location, text);
-    }
-    if let Some(when) = item.when().cloned() {
-        let (start, end) = when.utc();
-        item.set(Field::When, Value::When(When::timed(start, end, chrono_tz::UTC)));
-    }
-}
-
-fn capabilities(
-    can_tag: bool,
-    by_listing: bool,
-    email_slots: &[&str],
-    location: usize,
-    utc_only: bool,
-) -> BTreeMap<Module, ModuleCapabilities> {
-    let of = |fields: &[Field]| {
-        let fields: BTreeSet<Field> = fields.iter().copied().collect();
-        ModuleCapabilities {
-            reads: fields.clone(),
-            writes: fields,
-            required: BTreeSet::new(),
-            max_len: BTreeMap::from([(Field::Location, location)]),
-            set_keys: BTreeMap::from([(
-                Field::Emails,
-                email_slots.iter().map(|s| (*s).to_owned()).collect(),
-            )]),
-            parts: BTreeMap::new(),
-            precision: Precision { utc_only, ..Precision::default() },
-            versions_in_order: utc_only,
-            deletions_by_listing: by_listing,
-            cool_down_secs: 0,
-            batch: 4,
-            can_tag,
-            can_probe: true,
-            create_is_idempotent: false,
-            series: SeriesSupport::None,
-        }
-    };
-    [(Module::Contacts, of(CONTACT)), (Module::Calendar, of(EVENT)), (Module::Tasks, of(TASK))].into()
 }

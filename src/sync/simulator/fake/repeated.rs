@@ -16,7 +16,7 @@ impl FakeSide {
     /// A request arrives that had been given up: it makes this, with this marker.
     pub fn arrives(&self, mut item: Item, marker: Marker) -> RemoteId {
         (self.normalise)(&mut item);
-        super::complete(&mut item, &self.caps);
+        super::writer::complete(&mut item, &self.caps);
         self.state().insert(self.name, item, Some(marker))
     }
 
