@@ -6,7 +6,7 @@
 
 use crate::hash::FieldHasher;
 use crate::loops;
-use crate::project::{is_set, map, required_default, would_lose_tail};
+use crate::project::{is_set, joined, map, required_default, would_lose_tail};
 use riva_core::documents::{ConflictWinner, Direction};
 use riva_core::item::{Field, Item, TaskStatus, Value};
 use riva_core::ports::ModuleCapabilities;
@@ -327,8 +327,20 @@ impl<'a> Merge<'a> {
             Moved::NoBase => match (m == &Value::Blank, c == &Value::Blank) {
                 (true, _) => self.push(field, Side::Mail, c, m),
                 (false, true) => self.push(field, Side::Crm, m, c),
-                (false, false) => self.push_to_loser(field, m, c, false),
+                (false, false) => self.link(field, m, c),
             },
+        }
+    }
+
+    /// Both have something, and nobody knows who had it first. Blank parts of a group are filled as blank fields are: a first name that
+    /// the CRM does not have is not taken from the mailbox.
+    fn link(&mut self, field: Field, m: &Value, c: &Value) {
+        match joined(m, c).filter(|_| self.conflicts.decided.is_none()) {
+            Some(both) => {
+                self.push(field, Side::Crm, &both, c);
+                self.push(field, Side::Mail, &both, m);
+            }
+            None => self.push_to_loser(field, m, c, false),
         }
     }
 

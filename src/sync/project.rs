@@ -257,6 +257,20 @@ fn for_each_part(a: &mut Value, b: &mut Value, mut each: impl FnMut(&str, &mut S
     }
 }
 
+/// Two groups in one: what one leaves blank is as the other has it. `None`: a part is not the same in both, or these are no groups.
+pub fn joined(one: &Value, other: &Value) -> Option<Value> {
+    let (mut joined, mut other) = (one.clone(), other.clone());
+    let (mut parts, mut agree) = (0, true);
+    for_each_part(&mut joined, &mut other, |_, kept, given| {
+        parts += 1;
+        if kept.is_empty() {
+            kept.clone_from(given);
+        }
+        agree &= given.is_empty() || kept == given;
+    });
+    (parts > 0 && agree).then_some(joined)
+}
+
 /// What a required field is filled with where the source has nothing for it. `None`: there is no sensible value.
 pub fn required_default(field: Field, item: &Item) -> Option<Value> {
     match field {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::capable::capable;
-use riva_core::item::{Completion, Element, Module, Name};
+use riva_core::item::{Address, Completion, Element, Module, Name, Organization};
 use riva_core::ports::SeriesSupport;
 use std::collections::BTreeSet;
 
@@ -146,6 +146,86 @@ fn a_first_meeting_fills_blanks() {
     );
     assert_eq!(merged.to_mail.keys().collect::<Vec<_>>(), [&Field::Manager]);
     assert_eq!(merged.to_crm.keys().collect::<Vec<_>>(), [&Field::Phones]);
+}
+
+/// Groups with two parts, each blank or one of two words.
+fn groups() -> Vec<(Field, Value)> {
+    let words = ["", "a", "b"].map(str::to_owned);
+    let pairs = words.iter().flat_map(|one| words.iter().map(move |two| (one.clone(), two.clone())));
+    let both = pairs.filter(|(one, two)| !(one.is_empty() && two.is_empty()));
+    both.flat_map(|(one, two)| {
+        let name = Name { given: one.clone(), family: two.clone(), ..Name::default() };
+        let work = Organization { name: one.clone(), title: two.clone(), ..Organization::default() };
+        let address = Address { street: one, city: two, ..Address::default() };
+        [
+            (Field::Name, Value::Name(name)),
+            (Field::Organization, Value::Organization(work)),
+            (Field::WorkAddress, Value::Address(address)),
+        ]
+    })
+    .collect()
+}
+
+/// "Fill blanks only; nothing is deleted during first sync" (engine design, section 1.7): so it is with the parts of a group, where
+/// none says something else.
+#[test]
+fn a_first_meeting_takes_no_part_away() {
+    let of = |field: Field, value: &Value| {
+        let mut item = Item::new(Module::Contacts);
+        item.set(field, value.clone());
+        item
+    };
+    let (hasher, caps) = (hasher(), caps(100));
+    let run = |mail: &Item, crm: &Item, seen: [&Hashes; 2], direction: Direction, conflicts: Conflicts| {
+        let mail = Shown { item: mail, caps: &caps, seen: seen[0], sent: &NONE };
+        let crm = Shown { item: crm, caps: &caps, seen: seen[1], sent: &NONE };
+        merge(&hasher, mail, crm, direction, conflicts)
+    };
+    let groups = groups();
+    let pairs: Vec<(Field, &Value, &Value)> = groups
+        .iter()
+        .flat_map(|m| groups.iter().map(move |c| (m, c)))
+        .filter(|(m, c)| m.0 == c.0 && m.1 != c.1)
+        .map(|((field, m), (_, c))| (*field, m, c))
+        .collect();
+    let directions = [Direction::TwoWay, Direction::MailToCrm, Direction::CrmToMail];
+    let winners = [ConflictWinner::Crm, ConflictWinner::Mail, ConflictWinner::Hold];
+    let rules: Vec<_> =
+        directions.into_iter().flat_map(|d| winners.map(|w| (d, Conflicts::from(w)))).collect();
+    let (mut filled, mut contradictions) = (0, 0);
+    for (field, m, c) in pairs {
+        for (direction, conflicts) in &rules {
+            let what = format!("{m:?} {c:?} {direction:?} {conflicts:?}");
+            let (mut mail, mut crm) = (of(field, m), of(field, c));
+            let merged = run(&mail, &crm, [&NONE, &NONE], *direction, *conflicts);
+            let Some(joined) = joined(m, c) else {
+                contradictions += 1;
+                let waits = *direction == Direction::TwoWay && conflicts.winner == ConflictWinner::Hold;
+                let (held, told) = (merged.held.len(), merged.conflicts.len());
+                assert_eq!((held, told), (usize::from(waits), usize::from(!waits)), "{what}");
+                assert!(merged.to_mail.values().all(|v| v == c), "{what}");
+                assert!(merged.to_crm.values().all(|v| v == m), "{what}");
+                continue;
+            };
+            filled += 1;
+            assert!(merged.conflicts.is_empty() && merged.held.is_empty(), "{what}");
+            if *direction == Direction::TwoWay {
+                // Who is right in everything is right in this, too.
+                let decided = Conflicts { decided: Some(Side::Crm), ..*conflicts };
+                let decided = run(&mail, &crm, [&NONE, &NONE], *direction, decided);
+                let written = (decided.to_mail.get(&field), decided.to_crm.get(&field));
+                assert_eq!(written, (Some(c), None), "{what}");
+            }
+            mail.fields.extend(merged.to_mail.clone());
+            crm.fields.extend(merged.to_crm.clone());
+            let stands = |side, was| if leads_to(*direction, side) { &joined } else { was };
+            assert_eq!(mail.get(field), Some(stands(Side::Mail, m)), "{what}");
+            assert_eq!(crm.get(field), Some(stands(Side::Crm, c)), "{what}");
+            let seen = [&hasher.item(&mail), &hasher.item(&crm)];
+            assert_eq!(run(&mail, &crm, seen, *direction, *conflicts), Merged::default(), "{what}");
+        }
+    }
+    assert!(filled > 200 && contradictions > 200, "{filled} {contradictions}");
 }
 
 #[test]

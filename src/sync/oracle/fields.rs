@@ -3,7 +3,7 @@
 
 use super::table::Winner;
 use riva_core::documents::Direction;
-use riva_core::item::{Body, Element, Participation, Value};
+use riva_core::item::{Body, Element, Name, Participation, Value};
 use riva_core::rows::Side;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,7 +138,19 @@ pub fn whole(m: &Sight, c: &Sight, rules: Rules) -> Verdict {
             (true, true) => Take::Neither,
             (true, false) => Take::Crm,
             (false, true) => Take::Mail,
-            (false, false) => by(rules.winner),
+            (false, false) => match filled(m_now, c_now) {
+                // So it is with the parts of a name: "fill blanks only … nothing is deleted during first sync".
+                Some(both) if rules.decided.is_none() => {
+                    let to_crm = rules.to_crm().then(|| push(&both, (Side::Mail, m), c, rules).to_crm);
+                    let to_mail = rules.to_mail().then(|| push(&both, (Side::Crm, c), m, rules).to_mail);
+                    return Verdict {
+                        to_mail: to_mail.flatten(),
+                        to_crm: to_crm.flatten(),
+                        ..Verdict::default()
+                    };
+                }
+                _ => by(rules.winner),
+            },
         },
     };
     match taken {
@@ -148,6 +160,22 @@ pub fn whole(m: &Sight, c: &Sight, rules: Rules) -> Verdict {
         Take::Crm if rules.to_mail() => push(c_now, (Side::Crm, c), m, rules),
         Take::Neither | Take::Mail | Take::Crm => Verdict::default(),
     }
+}
+
+/// Both names in one, if they do not contradict each other.
+fn filled(m: &Value, c: &Value) -> Option<Value> {
+    let (Value::Name(m), Value::Name(c)) = (m, c) else { return None };
+    let either = |m: &String, c: &String| match (m.as_str(), c.as_str()) {
+        ("", only) | (only, "") => Some(only.to_owned()),
+        (one, another) => (one == another).then(|| one.to_owned()),
+    };
+    Some(Value::Name(Name {
+        prefix: either(&m.prefix, &c.prefix)?,
+        given: either(&m.given, &c.given)?,
+        middle: either(&m.middle, &c.middle)?,
+        family: either(&m.family, &c.family)?,
+        suffix: either(&m.suffix, &c.suffix)?,
+    }))
 }
 
 /// "Write only if `H(v') ≠ H(project(now))` and not (`H(v') = sent[f]` and `H(project(now)) = obs[f]`)."
