@@ -43,20 +43,27 @@ pub fn quieten(
             return if answers_stay(before, after) { Ok(()) } else { Err(WouldMail { people: 1 }) };
         }
     }
+    drop_broken(after);
     for event in after.components_mut() {
-        // A server may understand more of a broken line than we do.
-        event.remove_lines(|line| {
-            line.name.is_empty() && {
-                let text = line.value().to_ascii_uppercase();
-                text.contains("ATTENDEE") || text.contains("ORGANIZER")
-            }
-        });
         for line in event.lines_mut().filter(|l| l.name == "ATTENDEE" || l.name == "ORGANIZER") {
             line.set_param("SCHEDULE-AGENT", "NONE");
             line.drop_param("SCHEDULE-FORCE-SEND");
         }
     }
     Ok(())
+}
+
+/// A server may understand more of a broken line than we do: who is invited, or that a component begins or ends there, so that
+/// what stands below is the event's, and not its alarm's.
+fn drop_broken(component: &mut Component) {
+    component.remove_lines(|line| {
+        let text = line.value().to_ascii_uppercase();
+        let word = text.split([';', ':']).next().unwrap_or_default().trim();
+        let says =
+            ["BEGIN", "END"].contains(&word) || text.contains("ATTENDEE") || text.contains("ORGANIZER");
+        line.name.is_empty() && says
+    });
+    component.components_mut().for_each(drop_broken);
 }
 
 /// How many people a deletion would mail. An attendee's answer is kept back by `Schedule-Reply: F` (section 8.1); a
@@ -167,6 +174,20 @@ mod tests {
         let before = new.clone();
         assert_eq!(quieten(&automatic(), Some(&before), &mut new), Ok(()));
         assert_eq!(mailed_by_deletion(&automatic(), &new), 0);
+    }
+
+    /// Found by fuzzing: after the broken line the alarm's attendee could be read as the event's.
+    #[test]
+    fn a_broken_line_ends_no_component() {
+        let alarm = "BEGIN:VALARM\nATTENDEE b\nACTION:EMAIL\nATTENDEE:mailto:b@x.test\nEND:VALARM\n";
+        let text = format!(
+            "BEGIN:VCALENDAR\nbegin\nBEGIN:VTODO\nENd\nBEGIN ;X=1\nRRULEDAILY\n{alarm}END:VTODO\nEND:VCALENDAR\n"
+        );
+        let mut task = Component::read_all(&text, "VCALENDAR").unwrap().remove(0);
+        quieten(&automatic(), None, &mut task).unwrap();
+        let left = alarm.replace("ATTENDEE b\n", "");
+        let wanted = format!("BEGIN:VCALENDAR\nBEGIN:VTODO\nRRULEDAILY\n{left}END:VTODO\nEND:VCALENDAR\n");
+        assert_eq!(task.write().replace("\r\n", "\n"), wanted);
     }
 
     #[test]
