@@ -268,6 +268,8 @@ async fn the_trace_and_the_wire_log_hold_no_secret() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
+    // Beside one subscriber alone, what another test's thread comes to first would be taken to interest nobody, here too.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _guard = tracing::subscriber::set_default(subscriber);
     let scope = Scope::of("ann");
     client.send(&scope, Request::post(url(&server), Kind::Read, "text/xml", "<asked/>")).await.unwrap();
