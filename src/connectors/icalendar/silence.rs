@@ -57,11 +57,11 @@ pub fn quieten(
 /// what stands below is the event's, and not its alarm's.
 fn drop_broken(component: &mut Component) {
     component.remove_lines(|line| {
-        let text = line.value().to_ascii_uppercase();
-        let word = text.split([';', ':']).next().unwrap_or_default().trim();
-        let says =
-            ["BEGIN", "END"].contains(&word) || text.contains("ATTENDEE") || text.contains("ORGANIZER");
-        line.name.is_empty() && says
+        line.name.is_empty() && {
+            let text = line.value().to_ascii_uppercase();
+            let word = text.split([';', ':']).next().unwrap_or_default().trim();
+            ["BEGIN", "END"].contains(&word) || text.contains("ATTENDEE") || text.contains("ORGANIZER")
+        }
     });
     component.components_mut().for_each(drop_broken);
 }
