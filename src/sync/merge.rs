@@ -332,8 +332,8 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Both have something, and nobody knows who had it first. Blank parts of a group are filled as blank fields are: a first name that
-    /// the CRM does not have is not taken from the mailbox.
+    /// Both have something, and nobody knows who had it first. Blank parts of a group are filled as blank fields are: a
+    /// first name that the CRM does not have is not taken from the mailbox.
     fn link(&mut self, field: Field, m: &Value, c: &Value) {
         match joined(m, c).filter(|_| self.conflicts.decided.is_none()) {
             Some(both) => {

@@ -257,7 +257,8 @@ fn for_each_part(a: &mut Value, b: &mut Value, mut each: impl FnMut(&str, &mut S
     }
 }
 
-/// Two groups in one: what one leaves blank is as the other has it. `None`: a part is not the same in both, or these are no groups.
+/// Two groups in one: what one leaves blank is as the other has it. `None`: a part is not the same in both, or these
+/// are no groups.
 pub fn joined(one: &Value, other: &Value) -> Option<Value> {
     let (mut joined, mut other) = (one.clone(), other.clone());
     let (mut parts, mut agree) = (0, true);

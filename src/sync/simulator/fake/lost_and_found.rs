@@ -39,22 +39,7 @@ impl LostAndFound for FakeSide {
             removals
                 .iter()
                 .map(|removal| {
-                    if let Some(error) = state.refuses() {
-                        return Err(error);
-                    }
-                    match state.items.get(&removal.id) {
-                        Some(s) if !s.deleted && s.version.to_string() != removal.version.as_str() => {
-                            return Err(ItemError::VersionMoved);
-                        }
-                        Some(s) if !s.deleted => {}
-                        _ => return Err(ItemError::Gone),
-                    }
-                    let version = state.bump(&removal.id);
-                    state.writes += 1;
-                    let Some(stored) = state.items.get_mut(&removal.id) else { return Err(ItemError::Gone) };
-                    stored.deleted = true;
-                    stored.version = version;
-                    let item = stored.item.clone();
+                    let item = state.take_away(removal)?;
                     state.set_aside.push(item);
                     Ok(())
                 })

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use riva_core::fault::{CallError, ItemError};
 use riva_core::ids::{Cursor, Marker, RemoteId, Version};
 use riva_core::item::{Item, Module};
-use riva_core::ports::{Change, ChangePage, RemoteRef};
+use riva_core::ports::{Change, ChangePage, RemoteRef, Removal};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
@@ -142,5 +142,27 @@ impl State {
         }
         let chance = self.faults.not_now;
         self.random.percent(chance).then(|| ItemError::NotNow("busy".into()))
+    }
+
+    /// Whether an item is there in the version that a request names.
+    pub(super) fn expect(&self, id: &RemoteId, version: &Version) -> Result<(), ItemError> {
+        match self.items.get(id).filter(|s| !s.deleted) {
+            None => Err(ItemError::Gone),
+            Some(s) if s.version.to_string() != version.as_str() => Err(ItemError::VersionMoved),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Takes an item away, as a request says. Answers with what it was.
+    pub(super) fn take_away(&mut self, removal: &Removal) -> Result<Item, ItemError> {
+        if let Some(error) = self.refuses() {
+            return Err(error);
+        }
+        self.expect(&removal.id, &removal.version)?;
+        let version = self.bump(&removal.id);
+        self.writes += 1;
+        let stored = self.items.get_mut(&removal.id).ok_or(ItemError::Gone)?;
+        (stored.deleted, stored.version) = (true, version);
+        Ok(stored.item.clone())
     }
 }

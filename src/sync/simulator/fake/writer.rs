@@ -66,14 +66,7 @@ impl SilentWriter for FakeSide {
                     if let Some(error) = state.refuses() {
                         return Err(error);
                     }
-                    match state.items.get(&patch.id) {
-                        None => return Err(ItemError::Gone),
-                        Some(s) if s.deleted => return Err(ItemError::Gone),
-                        Some(s) if s.version.to_string() != patch.version.as_str() => {
-                            return Err(ItemError::VersionMoved);
-                        }
-                        Some(_) => {}
-                    }
+                    state.expect(&patch.id, &patch.version)?;
                     let version = state.bump(&patch.id);
                     state.writes += 1;
                     let chance = state.faults.meddled;
@@ -104,28 +97,7 @@ impl SilentWriter for FakeSide {
         self.enter().await?;
         let results = {
             let mut state = self.state();
-            removals
-                .iter()
-                .map(|removal| {
-                    if let Some(error) = state.refuses() {
-                        return Err(error);
-                    }
-                    match state.items.get(&removal.id) {
-                        None => return Err(ItemError::Gone),
-                        Some(s) if s.deleted => return Err(ItemError::Gone),
-                        Some(s) if s.version.to_string() != removal.version.as_str() => {
-                            return Err(ItemError::VersionMoved);
-                        }
-                        Some(_) => {}
-                    }
-                    let version = state.bump(&removal.id);
-                    state.writes += 1;
-                    let Some(stored) = state.items.get_mut(&removal.id) else { return Err(ItemError::Gone) };
-                    stored.deleted = true;
-                    stored.version = version;
-                    Ok(())
-                })
-                .collect()
+            removals.iter().map(|removal| state.take_away(removal).map(|_| ())).collect()
         };
         self.leave().await?;
         Ok(results)
